@@ -1,0 +1,1 @@
+"""Trunkline: a terminal control centre for people who own many LLM accounts."""

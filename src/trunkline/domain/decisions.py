@@ -1,0 +1,126 @@
+"""Who should answer, and why: the result of routing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trunkline.domain.routes import Route, Selector
+
+
+class Reason(StrEnum):
+    """The one word for why a route was chosen."""
+
+    PREFERENCE = "preference"
+    LIMIT = "limit"
+    COST = "cost"
+    CONTEXT = "context"
+    QUALITY = "quality"
+    SPEED = "speed"
+    BALANCE = "balance"
+    PIN = "pin"
+    STAY = "stay"
+    FAULT = "fault"
+    EXPLORE = "explore"
+    CRISIS = "crisis"
+    OVERRIDE = "override"
+    ONLY = "only"
+
+
+class RejectionCode(StrEnum):
+    """Why a route may not answer."""
+
+    DISABLED = "disabled"
+    NO_KEY = "no_key"
+    PINNED_ELSEWHERE = "pinned_elsewhere"
+    BREAKER_OPEN = "breaker_open"
+    LIMIT = "limit"
+    CONTEXT_WINDOW = "context_window"
+    CAPABILITY = "capability"
+    NOT_FREE = "not_free"
+    OVER_BUDGET = "over_budget"
+    RETIRED = "retired"
+    EXCLUDED = "excluded"
+    FAILED = "failed_already"
+
+
+class PinScope(StrEnum):
+    """How far a pin reaches."""
+
+    MESSAGE = "message"
+    CONVERSATION = "conversation"
+    EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A person's word that only these routes may answer. `expires_at_ms` None: until taken back."""
+
+    selector: Selector
+    scope: PinScope
+    expires_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The score's terms, each 0..1."""
+
+    preference: float = 0.0
+    quota: float = 0.0
+    context: float = 0.0
+    cost: float = 0.0
+    quality: float = 0.0
+    speed: float = 0.0
+    health: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A route that may answer, with its score (0..1), terms and the expected cash cost of this request.
+    `order` is how it was sorted before the score: 0 stated first choice, 1 the rest, 2 past `route_away_at`."""
+
+    route: Route
+    score: float
+    terms: Terms
+    cost_pico: int | None
+    order: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Routes that may not answer. `route` is a full id or a prefix ending in `*`; `facts` are the figures from
+    which the sentence is made when somebody looks."""
+
+    route: str
+    code: RejectionCode
+    facts: tuple[tuple[str, str | int | float | None], ...] = ()
+    until_ms: int | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The chosen route, the ranking behind it (at most 12, the chosen first), what was rejected, and why.
+    `confidence` is the score margin over the runner-up, 0..1; 1 where there is no runner-up."""
+
+    route: Route
+    reason: Reason
+    rule: str | None
+    confidence: float
+    ranking: tuple[Ranked, ...]
+    rejected: tuple[Rejection, ...]
+    stayed: bool = False
+    facts: tuple[tuple[str, str | int | float | None], ...] = ()
+
+    @property
+    def runner_up(self) -> Ranked | None:
+        """The route that would have been next."""
+        return next((ranked for ranked in self.ranking if ranked.route != self.route), None)
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """Nobody may answer. `earliest_reset_at_ms` is when the first rejected route should be usable again."""
+
+    rejected: tuple[Rejection, ...]
+    earliest_reset_at_ms: int | None = None

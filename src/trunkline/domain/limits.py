@@ -1,0 +1,174 @@
+"""Limits, windows, and what is left of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Metric(StrEnum):
+    """What a limit counts. Cost is in pico-dollars; concurrency is calls under way."""
+
+    REQUESTS = "requests"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    TOTAL_TOKENS = "total_tokens"
+    COST = "cost"
+    CONCURRENCY = "concurrency"
+
+
+class WindowKind(StrEnum):
+    """How a limit renews."""
+
+    ROLLING = "rolling"
+    CALENDAR = "calendar"
+    SESSION = "session"
+    BALANCE = "balance"
+
+
+class CalendarUnit(StrEnum):
+    """The period of a calendar window; a week starts on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class LimitScope(StrEnum):
+    """What shares one allowance: every model of the account, each model by itself, or all accounts of the
+    organisation."""
+
+    ACCOUNT = "account"
+    MODEL = "model"
+    ORGANISATION = "organisation"
+
+
+class FigureSource(StrEnum):
+    """Whose figure it is."""
+
+    REPORTED = "reported"
+    CONFIGURED = "configured"
+    LEARNED = "learned"
+    ESTIMATED = "estimated"
+
+
+_DURATION = re.compile(r"(?:(session):)?(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a limit renews: rolling (`length_ms`), calendar (`unit` in `zone`), session (`length_ms` from first
+    use) or balance (never)."""
+
+    kind: WindowKind
+    length_ms: int | None = None
+    unit: CalendarUnit | None = None
+    zone: str = "UTC"
+
+    @classmethod
+    def parse(cls, text: str, zone: str = "UTC") -> Window:
+        """Read `60s`, `5m`, `2h`, `1d` (rolling), `day`, `week`, `month` (calendar in `zone`), `session:5h` or
+        `balance`. Raises ValueError for anything else."""
+        text = text.strip().lower()
+        if text == "balance":
+            return cls(WindowKind.BALANCE)
+        if text in {unit.value for unit in CalendarUnit}:
+            return cls(WindowKind.CALENDAR, unit=CalendarUnit(text), zone=zone)
+        found = _DURATION.fullmatch(text)
+        if found is None or float(found[2]) <= 0:
+            raise ValueError(f"{text!r} is no window")
+        kind = WindowKind.SESSION if found[1] else WindowKind.ROLLING
+        return cls(kind, length_ms=round(float(found[2]) * _UNIT_MS[found[3]]))
+
+    def __str__(self) -> str:
+        if self.unit is not None:
+            return self.unit.value
+        if self.length_ms is None:
+            return "balance"
+        length = f"{self.length_ms}ms"
+        for unit in ("d", "h", "m", "s"):
+            if self.length_ms % _UNIT_MS[unit] == 0:
+                length = f"{self.length_ms // _UNIT_MS[unit]}{unit}"
+                break
+        if length in ("1m",):
+            length = "60s"
+        return f"session:{length}" if self.kind is WindowKind.SESSION else length
+
+    @property
+    def nominal_ms(self) -> int | None:
+        """Its length, a month taken as 30 days; None for a balance."""
+        if self.unit is None:
+            return self.length_ms
+        days = {CalendarUnit.DAY: 1, CalendarUnit.WEEK: 7, CalendarUnit.MONTH: 30}[self.unit]
+        return days * 86_400_000
+
+    @property
+    def paces_only(self) -> bool:
+        """Shorter than an hour: such a window paces traffic and never raises an alert."""
+        nominal_ms = self.nominal_ms
+        return nominal_ms is not None and nominal_ms < 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSpec:
+    """An allowance as configured or learned: `amount` units of `metric` per `window`. `model` narrows it to one
+    model; with scope `model` and no model named, every model has its own such allowance."""
+
+    metric: Metric
+    amount: int
+    window: Window
+    scope: LimitScope = LimitScope.ACCOUNT
+    model: str | None = None
+    source: FigureSource = FigureSource.CONFIGURED
+
+
+def limit_key(*, provider: str, owner: str, model: str | None, metric: Metric, window: Window) -> str:
+    """The key under which use of one limit is counted: a hash of what the limit is, so that counted use survives
+    edits of the configuration. `owner` is the organisation where one is shared, else the account."""
+    parts = (provider, owner, model or "*", metric.value, str(window), window.zone)
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """One limit of one account (of one model where `model` is set) as it stands: `used` includes what is
+    reserved. `resets_at_ms` is when a full window's allowance is back; None for a balance, an idle rolling
+    window or a session that has not begun."""
+
+    key: str
+    metric: Metric
+    window: Window
+    scope: LimitScope
+    model: str | None
+    amount: int
+    used: int
+    resets_at_ms: int | None
+    source: FigureSource
+    as_of_ms: int
+
+    @property
+    def left(self) -> int:
+        """What may still be taken, never below zero."""
+        return max(0, self.amount - self.used)
+
+    @property
+    def share_left(self) -> float:
+        """`left` as a share of the amount, 0..1; a limit of nothing has nothing left."""
+        return self.left / self.amount if self.amount > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReading:
+    """What a provider said of a limit, in a header or a refusal. `remaining` and `amount` are None where it did
+    not say. `resets_at_ms` is absolute, already capped to something sane. `model` None: the whole account."""
+
+    metric: Metric
+    window: Window
+    amount: int | None
+    remaining: int | None
+    resets_at_ms: int | None
+    scope: LimitScope = LimitScope.MODEL
+    source: FigureSource = FigureSource.REPORTED

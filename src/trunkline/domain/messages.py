@@ -1,0 +1,132 @@
+"""What is asked: messages, and the request that carries them through the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from trunkline.domain.tasks import Origin, Priority, Tier
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image by URL (a `data:` URL where it is inline)."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingPart:
+    """Reasoning as its provider gave it, kept aside for that provider and stripped for every other."""
+
+    text: str
+    provider: str
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPart:
+    """A call the model wants made; `arguments` is JSON text."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResultPart:
+    """What a tool call gave."""
+
+    call_id: str
+    text: str
+
+
+Part = TextPart | ImagePart | ThinkingPart | ToolCallPart | ToolResultPart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, role: Role, text: str) -> Message:
+        """A message of one piece of text."""
+        return cls(role, (TextPart(text),))
+
+    @property
+    def text(self) -> str:
+        """Its text parts joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool the model may call; `schema` is the JSON schema of its arguments, as text."""
+
+    name: str
+    description: str
+    schema: str
+
+
+class ResponseFormat(StrEnum):
+    """What form the answer must have."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the asker says of the request; a hint wins over the analyser."""
+
+    task_type: str | None = None
+    complexity: float | None = None
+    tier: Tier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request as a face (chat, ask, gateway, job) hands it to the engine.
+
+    `route` pins this message to a route, account, provider or model (see `Catalogue.select`). `prefer` is an
+    ordered list the asker states. `budget_pico` caps the cost, `deadline_at_ms` (wall time) the time.
+    """
+
+    messages: tuple[Message, ...]
+    origin: Origin
+    request_id: str | None = None
+    conversation_id: str | None = None
+    turn_id: str | None = None
+    hints: Hints = field(default_factory=Hints)
+    priority: Priority | None = None
+    critical: bool = False
+    route: str | None = None
+    prefer: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    deadline_at_ms: int | None = None
+    budget_pico: int | None = None
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    stop: tuple[str, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    response_format: ResponseFormat = ResponseFormat.TEXT
+    stream: bool = True

@@ -1,0 +1,241 @@
+"""Routes and the things they are made of: providers, accounts, models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from trunkline.domain.limits import LimitSpec
+from trunkline.domain.money import Price
+
+
+class Billing(StrEnum):
+    """How an account is paid for; decides what a refusal means and how it is worded."""
+
+    RATE_LIMIT = "rate_limit"
+    SUBSCRIPTION = "subscription"
+    CREDITS = "credits"
+    FREE = "free"
+    LOCAL = "local"
+
+
+class PoolStrategy(StrEnum):
+    """How an account of a pool is picked for a new conversation."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_USED = "least_used"
+    RANDOM = "random"
+    PRIORITY = "priority"
+    SOONEST_RESET = "soonest_reset"
+
+
+class Capability(StrEnum):
+    """What a model can take or give beyond text."""
+
+    TOOLS = "tools"
+    IMAGES = "images"
+    JSON = "json"
+    THINKING = "thinking"
+
+
+class Prefill(StrEnum):
+    """How a model continues an assistant message that is already begun, if it does."""
+
+    NONE = "none"
+    ASSISTANT = "assistant"
+    PREFIX = "prefix"
+    PARTIAL = "partial"
+
+
+class KeySource(StrEnum):
+    """Where a key is kept."""
+
+    ENV = "env"
+    VAULT = "vault"
+    KEYRING = "keyring"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """A reference to a key, never the key."""
+
+    source: KeySource
+    name: str = ""
+
+    def __str__(self) -> str:
+        return "none" if self.source is KeySource.NONE else f"{self.source.value}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Route:
+    """Provider, account and model: the thing a request is sent down."""
+
+    provider: str
+    account: str
+    model: str
+
+    @property
+    def id(self) -> str:
+        """`provider/account/model`; the model is verbatim and may hold slashes."""
+        return f"{self.provider}/{self.account}/{self.model}"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A set of routes: every part that is None stands for any."""
+
+    provider: str | None = None
+    account: str | None = None
+    model: str | None = None
+
+    def matches(self, provider: str, account: str, model: str) -> bool:
+        """Whether the route of these three parts is in the set."""
+        return (
+            (self.provider is None or self.provider == provider)
+            and (self.account is None or self.account == account)
+            and (self.model is None or self.model == model)
+        )
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.provider, self.account, self.model) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model as one provider serves it. `quality` is a raw score of the catalogue's one column; `quality_share`
+    is that score normalised to 0..1 within the catalogue (None: no score known)."""
+
+    provider: str
+    id: str
+    context_tokens: int
+    max_output_tokens: int | None = None
+    price: Price = field(default_factory=Price)
+    quality: float | None = None
+    quality_share: float | None = None
+    preference: int | None = None
+    capabilities: tuple[Capability, ...] = ()
+    tags: tuple[str, ...] = ()
+    prefill: Prefill = Prefill.NONE
+    temperature: bool = True
+    retired_on: str | None = None
+    successor: str | None = None
+    first_token_ms: float | None = None
+    tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSpec:
+    """One set of credentials at a provider. `has_key` is False when its key reference leads nowhere."""
+
+    provider: str
+    id: str
+    key: KeyRef
+    billing: Billing
+    has_key: bool = True
+    organisation: str | None = None
+    enabled: bool = True
+    base_url: str | None = None
+    limits: tuple[LimitSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How a provider departs from its protocol, as data.
+
+    `output_limit_field`: name of the output limit in a request. `stream_usage`: ask for usage with
+    `stream_options`. `requests_window` and `tokens_window`: the windows that its `x-ratelimit-*` headers speak
+    of, as window texts. `single_system_message`: only one, and first. `json_mode`: knows `response_format`.
+    `zone`: time zone of reset times in prose. `echo_reasoning`: `reasoning_content` goes back with tool calls.
+    """
+
+    output_limit_field: str = "max_tokens"
+    stream_usage: bool = True
+    requests_window: str = "60s"
+    tokens_window: str = "60s"
+    single_system_message: bool = False
+    json_mode: bool = True
+    echo_reasoning: bool = False
+    default_output_tokens: int | None = None
+    zone: str = "UTC"
+    extra_headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """A service with a protocol and a base URL, its pool of accounts and the models it serves."""
+
+    id: str
+    protocol: str
+    base_url: str
+    pool: PoolStrategy = PoolStrategy.ROUND_ROBIN
+    billing: Billing = Billing.CREDITS
+    timezone: str = "UTC"
+    accounts: tuple[AccountSpec, ...] = ()
+    models: tuple[ModelSpec, ...] = ()
+    quirks: Quirks = field(default_factory=Quirks)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that exists, indexed. Built once per configuration and shared."""
+
+    providers: tuple[ProviderSpec, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_providers", {provider.id: provider for provider in self.providers})
+        object.__setattr__(
+            self,
+            "_accounts",
+            {(a.provider, a.id): a for provider in self.providers for a in provider.accounts},
+        )
+        object.__setattr__(
+            self, "_models", {(m.provider, m.id): m for provider in self.providers for m in provider.models}
+        )
+
+    _providers: dict[str, ProviderSpec] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _accounts: dict[tuple[str, str], AccountSpec] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _models: dict[tuple[str, str], ModelSpec] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def provider(self, provider: str) -> ProviderSpec | None:
+        """The provider of that id, if there is one."""
+        return self._providers.get(provider)
+
+    def account(self, provider: str, account: str) -> AccountSpec | None:
+        """The account of that id at that provider, if there is one."""
+        return self._accounts.get((provider, account))
+
+    def model(self, provider: str, model: str) -> ModelSpec | None:
+        """The model of that id at that provider, if there is one."""
+        return self._models.get((provider, model))
+
+    def select(self, text: str) -> Selector | None:
+        """Read `provider`, `provider/account`, `provider/model`, `provider/account/model` or a bare model id.
+
+        The second segment is an account only if it names one; everything after is the model verbatim. A bare
+        text that names no provider is a model id, whoever serves it. None when nothing known is named.
+        """
+        head, slash, rest = text.strip().partition("/")
+        provider = self._providers.get(head)
+        if provider is not None and not slash:
+            return Selector(provider=head)
+        if provider is not None:
+            second, second_slash, tail = rest.partition("/")
+            if (head, second) in self._accounts:
+                if not second_slash:
+                    return Selector(provider=head, account=second)
+                if (head, tail) in self._models:
+                    return Selector(provider=head, account=second, model=tail)
+            if (head, rest) in self._models:
+                return Selector(provider=head, model=rest)
+        bare = text.strip()
+        if any(model_id == bare for _, model_id in self._models):
+            return Selector(model=bare)
+        return None

@@ -1,0 +1,136 @@
+"""The whole engine at one moment, immutable, for panels and `status`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from trunkline.domain.limits import LimitUse
+from trunkline.domain.money import MoneySum
+from trunkline.domain.receipts import Outcome
+from trunkline.domain.routes import Billing
+from trunkline.domain.state import Block
+
+
+class Status(StrEnum):
+    """Of a provider, an account or a route."""
+
+    HEALTHY = "healthy"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    EXHAUSTED = "exhausted"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What went through, since `since_ms` of the snapshot. `errors` counts faults by kind."""
+
+    total: int = 0
+    success: int = 0
+    failed: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: MoneySum = field(default_factory=MoneySum)
+    errors: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds to the whole reply over recent attempts; None until there is one."""
+
+    avg_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    first_token_p50_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as panels show it."""
+
+    provider: str
+    id: str
+    status: Status
+    health: int
+    billing: Billing
+    enabled: bool
+    has_key: bool
+    key_ref: str
+    limits: tuple[LimitUse, ...] = ()
+    block: Block | None = None
+    counts: Counts = field(default_factory=Counts)
+    latency: Latency = field(default_factory=Latency)
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """A provider as panels show it."""
+
+    id: str
+    status: Status
+    health: int
+    billing: Billing
+    accounts: tuple[AccountView, ...]
+    counts: Counts = field(default_factory=Counts)
+    latency: Latency = field(default_factory=Latency)
+    block: Block | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the routing log: a request that is over. `routes` are the routes called, in order."""
+
+    request_id: str
+    at_ms: int
+    origin: str
+    task_type: str
+    routes: tuple[str, ...]
+    outcome: Outcome
+    reason: str
+    total_ms: float
+    first_token_ms: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_pico: int | None
+    faults: tuple[str, ...] = ()
+    failover_ms: float | None = None
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Today's sums over all requests, and what is under way."""
+
+    answered: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    rerouted: int = 0
+    attempts: int = 0
+    wasted_attempts: int = 0
+    in_flight: int = 0
+    waiting: int = 0
+    cost: MoneySum = field(default_factory=MoneySum)
+    budget_day_pico: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything panels show. `log` is newest first. `pin` is the selector of a pin over everything."""
+
+    at_ms: int
+    since_ms: int
+    generation: str
+    mode: str
+    modes: tuple[str, ...]
+    pin: str | None
+    paused: bool
+    crisis: bool
+    current_route: str | None
+    providers: tuple[ProviderView, ...]
+    routes: tuple[str, ...]
+    totals: Totals
+    log: tuple[LogEntry, ...] = ()
+    config_error: str | None = None

@@ -1,0 +1,90 @@
+"""What is known of accounts and routes at one moment: the changing half of a decision's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trunkline.domain.decisions import Pin
+from trunkline.domain.faults import FaultKind, FaultScope
+from trunkline.domain.limits import LimitUse
+from trunkline.domain.routes import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Why something may not be called for now. `target` is a provider id, `provider/account` or a route id.
+    `until_ms` None: until a person acts. `half_open`: one request may try it. `failures` counts in a row."""
+
+    target: str
+    scope: FaultScope
+    kind: FaultKind
+    code: str
+    message: str
+    since_ms: int
+    until_ms: int | None
+    half_open: bool = False
+    failures: int = 1
+
+    def holds_at(self, now_ms: int) -> bool:
+        """Whether calls are refused at that moment."""
+        return not self.half_open and (self.until_ms is None or now_ms < self.until_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account at one moment. `limits` are all its limits, those of single models included; `health` 0..100;
+    `organisation_uses` are inside `limits` like any other. `last_used_ms` is wall time, 0 for never."""
+
+    provider: str
+    account: str
+    limits: tuple[LimitUse, ...] = ()
+    block: Block | None = None
+    health: int = 100
+    in_flight: int = 0
+    last_used_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RouteState:
+    """A route at one moment; figures are None until measured. `success_share` is of its last 20 attempts."""
+
+    block: Block | None = None
+    health: int = 100
+    success_share: float | None = None
+    first_token_ms: float | None = None
+    tokens_per_s: float | None = None
+
+
+EMPTY_ROUTE_STATE = RouteState()
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationState:
+    """What stay-or-switch needs to know of a running conversation. `tokens` is its whole length;
+    `cache_warm_until_ms` is when its route's prompt cache is taken to have gone cold."""
+
+    conversation_id: str
+    route: Route
+    tokens: int
+    task_type: str
+    tier: str
+    cache_warm_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingState:
+    """Everything that changes and that a decision looks at, at `now_ms` (wall). `providers` holds blocks of whole
+    providers. `cursors` is the account each pool served last. `draw` is one random number 0..1 for the random
+    strategy. `spent_day_pico` is today's spending."""
+
+    now_ms: int
+    accounts: Mapping[tuple[str, str], AccountState] = field(default_factory=dict)
+    routes: Mapping[Route, RouteState] = field(default_factory=dict)
+    providers: Mapping[str, Block] = field(default_factory=dict)
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    mode: str = "balanced"
+    pin: Pin | None = None
+    conversation: ConversationState | None = None
+    spent_day_pico: int = 0
+    draw: float = 0.0

@@ -1,0 +1,99 @@
+"""The engine's public face. TUI, command line and gateway use nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from trunkline.domain.decisions import Decision, NoRoute
+from trunkline.domain.events import Event
+from trunkline.domain.messages import ChatRequest
+from trunkline.domain.receipts import Receipt
+from trunkline.domain.snapshot import Snapshot
+from trunkline.domain.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a request would be taken for and who would answer; no call was made."""
+
+    task: Task
+    decision: Decision | NoRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request that is over: the text as far as it came, and the receipt that says whether it is whole."""
+
+    text: str
+    receipt: Receipt
+
+
+class RequestHandle(Protocol):
+    """A request under way."""
+
+    @property
+    def request_id(self) -> str: ...
+
+    def events(self) -> AsyncIterator[Event]:
+        """Its events from the first one on, to the ending. Several may read; leaving only detaches."""
+        ...
+
+    async def answer(self) -> Answer:
+        """Wait for the end."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop it; the connection is closed within 100 ms and the partial text is kept."""
+        ...
+
+
+class EngineFace(Protocol):
+    """What every face may ask of the engine, on the engine's own event loop."""
+
+    def submit(self, request: ChatRequest) -> RequestHandle:
+        """Start a request; it runs to its end whether anybody reads its events or not."""
+        ...
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """`submit`, and cancel when the generator is closed."""
+        ...
+
+    async def complete(self, request: ChatRequest) -> Answer:
+        """`submit`, and wait for the end; cancelled with its caller."""
+        ...
+
+    async def preview(self, request: ChatRequest) -> Preview:
+        """What would be decided now; no call, nothing booked."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The engine as it stands."""
+        ...
+
+    def subscribe(self, *, capacity: int = 256) -> AsyncIterator[Event]:
+        """Bus events and request endings from now on. At most `capacity` wait; older ones are dropped, so that a
+        slow listener never slows a request."""
+        ...
+
+    def switch(self, route: str | None) -> None:
+        """Pin everything to a route, account, provider or model; None takes the pin back. Raises ConfigError when
+        `route` names nothing known."""
+        ...
+
+    def set_mode(self, mode: str) -> None:
+        """Use another mode. Raises ConfigError when there is none of that name."""
+        ...
+
+    def reset(self) -> None:
+        """Back to automatic: no pin, the configured mode, not paused, every breaker closed."""
+        ...
+
+    def pause(self) -> None:
+        """Start no request that is not critical."""
+        ...
+
+    def resume(self) -> None:
+        """Start requests again."""
+        ...

@@ -1,0 +1,58 @@
+"""What the engine asks of the transport, and what the transport answers, without importing an HTTP library."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from trunkline.domain.events import WireEvent
+from trunkline.domain.preferences import CallLimits
+from trunkline.domain.secret import Secret
+from trunkline.providers.protocol import CallContext, WireProtocol, WireRequest
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """One call to make: what to send, whom to, with which key and within which time limits."""
+
+    protocol: WireProtocol
+    context: CallContext
+    request: WireRequest
+    key: Secret | None
+    limits: CallLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The first byte of the request is on its way; `mono_ms` on the transport's clock."""
+
+    mono_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """The reply's last byte was read (or the connection was given up) at `mono_ms`."""
+
+    mono_ms: float
+
+
+CallEvent = WireEvent | Sent | ReplyEnded
+
+
+class Transport(Protocol):
+    """Sends calls over HTTP."""
+
+    def call(self, call: UpstreamCall) -> AsyncGenerator[CallEvent, None]:
+        """Send `call`; yields `Sent`, then the reply's events, then `ReplyEnded`, and as the very last exactly
+        one `Finished` or `Fault`. Every failure is a Fault, never an exception; closing the generator closes the
+        connection at once."""
+        ...
+
+    async def warm(self, base_url: str) -> None:
+        """Open a connection to that host ahead of need; failures are silent."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...

@@ -1,0 +1,1 @@
+"""The `openai` protocol, sans-I/O."""

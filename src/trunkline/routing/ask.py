@@ -1,0 +1,25 @@
+"""What a decision is asked for: the unchanging half of its inputs, beside the compiled policy and the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trunkline.domain.routes import Route, Selector
+from trunkline.domain.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingAsk:
+    """One request's wish. `selector` pins this message; `prefer` is the asker's own ordered list and `avoid`
+    routes it will not have, both as selectors. `failed` routes are not asked again for this request. `after` is
+    the route that has just failed: another account of the same model comes next. `exhaustive` evaluates every
+    route, for explaining, instead of stopping at the twelfth best."""
+
+    task: Task
+    selector: Selector | None = None
+    prefer: tuple[Selector, ...] = ()
+    avoid: tuple[Selector, ...] = ()
+    failed: frozenset[Route] = frozenset()
+    after: Route | None = None
+    budget_pico: int | None = None
+    exhaustive: bool = False
