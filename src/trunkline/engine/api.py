@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,4 +96,70 @@ class EngineFace(Protocol):
 
     def resume(self) -> None:
         """Start requests again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """The hosted engine takes requests from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDied:
+    """The hosted engine has ended by a failure of its own; `text` is fit to be shown."""
+
+    text: str
+
+
+HostNews = Snapshot | Event | EngineReady | EngineDied
+
+
+class HostedEngine(Protocol):
+    """An engine on a thread of its own, as the deck uses it. No method blocks. Everything delivered is immutable
+    and comes on the engine's thread: the receiver posts it to its own loop."""
+
+    def start(self, listener: Callable[[HostNews], None]) -> None:
+        """Open the engine; `listener` gets `EngineReady` or `EngineDied`, then a snapshot whenever something
+        changed (at most once a second), bus events, and endings of everybody's requests."""
+        ...
+
+    def submit(self, request: ChatRequest, deliver: Callable[[tuple[Event, ...]], None]) -> str:
+        """Start a request and return its id; its events come in batches, at most ten a second, neighbouring text
+        deltas joined."""
+        ...
+
+    def cancel(self, request_id: str) -> None:
+        """Stop a request."""
+        ...
+
+    def preview(self, request: ChatRequest, deliver: Callable[[Preview], None]) -> None:
+        """What would be decided now."""
+        ...
+
+    def find_receipt(self, request_id: str, deliver: Callable[[Receipt | None], None]) -> None:
+        """The receipt of any request in the store."""
+        ...
+
+    def switch(self, route: str | None) -> None:
+        """As `EngineFace.switch`; a refusal comes as an `Alert`."""
+        ...
+
+    def set_mode(self, mode: str) -> None:
+        """As `EngineFace.set_mode`; a refusal comes as an `Alert`."""
+        ...
+
+    def reset(self) -> None:
+        """As `EngineFace.reset`."""
+        ...
+
+    def pause(self) -> None:
+        """As `EngineFace.pause`."""
+        ...
+
+    def resume(self) -> None:
+        """As `EngineFace.resume`."""
+        ...
+
+    def close(self, timeout_s: float = 3.0) -> None:
+        """Cancel what runs, settle, and end the thread; waits at most that long."""
         ...
