@@ -165,8 +165,17 @@ class Quirks:
 
 
 @dataclass(frozen=True, slots=True)
+class RetiredModel:
+    """A model id that a provider no longer serves since `retired_on` (ISO date), and the id that took its place."""
+
+    id: str
+    retired_on: str
+    successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """A service with a protocol and a base URL, its pool of accounts and the models it serves."""
+    """A service with a protocol and a base URL, its pool of accounts, the models it serves and those it served."""
 
     id: str
     protocol: str
@@ -177,6 +186,7 @@ class ProviderSpec:
     accounts: tuple[AccountSpec, ...] = ()
     models: tuple[ModelSpec, ...] = ()
     quirks: Quirks = field(default_factory=Quirks)
+    retired: tuple[RetiredModel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,12 +205,18 @@ class Catalogue:
         object.__setattr__(
             self, "_models", {(m.provider, m.id): m for provider in self.providers for m in provider.models}
         )
+        object.__setattr__(
+            self, "_retired", {(provider.id, r.id): r for provider in self.providers for r in provider.retired}
+        )
 
     _providers: dict[str, ProviderSpec] = field(init=False, repr=False, compare=False, default_factory=dict)
     _accounts: dict[tuple[str, str], AccountSpec] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
     _models: dict[tuple[str, str], ModelSpec] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _retired: dict[tuple[str, str], RetiredModel] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -220,7 +236,8 @@ class Catalogue:
         """Read `provider`, `provider/account`, `provider/model`, `provider/account/model` or a bare model id.
 
         The second segment is an account only if it names one; everything after is the model verbatim. A bare
-        text that names no provider is a model id, whoever serves it. None when nothing known is named.
+        text that names no provider is a model id, whoever serves it. A retired id stands for its successor. None
+        when nothing known is named.
         """
         head, slash, rest = text.strip().partition("/")
         provider = self._providers.get(head)
@@ -231,11 +248,24 @@ class Catalogue:
             if (head, second) in self._accounts:
                 if not second_slash:
                     return Selector(provider=head, account=second)
+                tail = self._served(head, tail)
                 if (head, tail) in self._models:
                     return Selector(provider=head, account=second, model=tail)
+            rest = self._served(head, rest)
             if (head, rest) in self._models:
                 return Selector(provider=head, model=rest)
         bare = text.strip()
         if any(model_id == bare for _, model_id in self._models):
             return Selector(model=bare)
+        for provider_id, model_id in self._retired:
+            if model_id == bare and self._served(provider_id, bare) != bare:
+                return Selector(provider=provider_id, model=self._served(provider_id, bare))
         return None
+
+    def _served(self, provider: str, model: str) -> str:
+        """The model itself, or what took its place when it is retired and the successor is known."""
+        retired = self._retired.get((provider, model))
+        if retired is None or (provider, model) in self._models:
+            return model
+        known = (provider, retired.successor) in self._models
+        return retired.successor if known and retired.successor is not None else model
