@@ -1,0 +1,293 @@
+"""Every limit of every account as it stands: configured and learned limits bound to keys, with their counted use.
+
+Figures are brought up to date key by key, when a use is noted or its window moves on; nothing here walks over all
+limits but a change of configuration and `refresh_all`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from trunkline.domain.limits import (
+    LimitReading,
+    LimitScope,
+    LimitSpec,
+    LimitUse,
+    Metric,
+    Window,
+    WindowKind,
+)
+from trunkline.domain.routes import AccountSpec, Catalogue, Route
+from trunkline.quota.claims import BoundLimit, bind, bind_all, owner_of, shared_limits
+from trunkline.quota.ledger import KeyUse, Ledger
+
+AccountKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLimit:
+    """A reading with where it was made, as it is kept over a restart. `model` None: not of one model."""
+
+    provider: str
+    account: str
+    model: str | None
+    reading: LimitReading
+    at_ms: int
+
+    @property
+    def spec(self) -> LimitSpec:
+        """The limit it tells of."""
+        reading = self.reading
+        return LimitSpec(
+            reading.metric, reading.amount or 0, reading.window, reading.scope, self.model, reading.source
+        )
+
+
+@dataclass(slots=True)
+class _AccountLimits:
+    spec: AccountSpec
+    bound: dict[str, BoundLimit] = field(default_factory=dict)
+    uses: dict[str, LimitUse] = field(default_factory=dict)
+    wide: list[str] = field(default_factory=list)
+    of_model: dict[str, list[str]] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
+    frozen: tuple[LimitUse, ...] | None = None
+
+
+class LimitBook:
+    """Limits and uses of all accounts. `changed` collects accounts whose figures are others than before, until the
+    tracker has taken them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.changed: set[AccountKey] = set()
+        self._ledger = ledger
+        self._catalogue = Catalogue()
+        self._accounts: dict[AccountKey, _AccountLimits] = {}
+        self._holders: dict[str, list[AccountKey]] = {}
+        self._windows: dict[str, Window] = {}
+        self._learned: dict[tuple[str, str], dict[str, LearnedLimit]] = {}
+        self._reported_resets: dict[str, int] = {}
+        self._due: list[tuple[int, str]] = []
+        self._due_at: dict[str, int] = {}
+
+    def use_config(self, catalogue: Catalogue) -> None:
+        """Bind the limits of another configuration; what was learned stays. Figures follow with `refresh_all`."""
+        self._catalogue = catalogue
+        self._accounts = {}
+        self._holders = {}
+        self._windows = {}
+        for provider in catalogue.providers:
+            models = [model.id for model in provider.models]
+            for account in provider.accounts:
+                self._bind_configured(account, models)
+        for kept in self._learned.values():
+            for learned in kept.values():
+                self._apply(learned)
+        self.changed = set(self._accounts)
+
+    def refresh_all(self, now_ms: int) -> None:
+        """Read every figure anew: after a change of configuration, or when another process wrote to the ledger."""
+        for key in self._windows:
+            self._refresh(key, now_ms)
+
+    def note(self, uses: Iterable[KeyUse], now_ms: int) -> None:
+        """Take in figures that the ledger has just handed out."""
+        for use in uses:
+            if use.key in self._windows:
+                self._set(use, now_ms)
+
+    def advance(self, now_ms: int) -> None:
+        """Bring figures up to date whose window has moved on by `now_ms`."""
+        while self._due and self._due[0][0] <= now_ms:
+            at_ms, key = heapq.heappop(self._due)
+            if self._due_at.get(key) == at_ms:
+                del self._due_at[key]
+                if key in self._windows:
+                    self._refresh(key, now_ms)
+
+    def bound(self, route: Route) -> list[BoundLimit]:
+        """Every limit that a call down `route` is counted against."""
+        account = self._accounts.get((route.provider, route.account))
+        if account is None:
+            return []
+        return [account.bound[key] for key in self._keys(account, route.model)]
+
+    def uses(self, account: AccountKey) -> tuple[LimitUse, ...]:
+        """All limits of an account, those of single models included. The same tuple until something changes."""
+        limits = self._accounts.get(account)
+        if limits is None:
+            return ()
+        if limits.frozen is None:
+            limits.frozen = tuple(limits.uses.values())
+        return limits.frozen
+
+    def uses_of_route(self, route: Route) -> list[LimitUse]:
+        """The limits of its account that concern a route."""
+        account = self._accounts.get((route.provider, route.account))
+        if account is None:
+            return []
+        return [account.uses[key] for key in self._keys(account, route.model)]
+
+    def named(self, account: AccountKey) -> frozenset[str]:
+        """Keys of the limits whose model the configuration names, rather than giving every model its own."""
+        limits = self._accounts.get(account)
+        return frozenset() if limits is None else limits.named
+
+    def learn(self, route: Route, readings: Sequence[LimitReading], now_ms: int) -> tuple[LimitReading, ...]:
+        """Take in what a provider said on `route`; the readings that tell of a limit not known before or of another
+        amount. What remains lifts the counted use and never lowers it."""
+        account = self._catalogue.account(route.provider, route.account)
+        if account is None:
+            return ()
+        news = []
+        for reading in readings:
+            learned = self._located(route, reading, now_ms)
+            bound = bind(account, learned.spec, route.model)
+            if bound is None:
+                continue
+            known = self._learned_by(account, reading.scope).get(bound.key)
+            if reading.amount is not None:
+                self._learned_by(account, reading.scope)[bound.key] = learned
+                if known is None or known.reading.amount != reading.amount:
+                    news.append(reading)
+                    self._apply(learned)
+            self._lift(bound.key, reading, known, now_ms)
+        return tuple(news)
+
+    def restore(self, kept: Iterable[LearnedLimit]) -> None:
+        """Take in limits learned earlier or by another process; the later reading of a limit stays. Figures follow
+        with `refresh_all`."""
+        for learned in kept:
+            account = self._catalogue.account(learned.provider, learned.account)
+            if account is None or learned.reading.amount is None:
+                continue
+            bound = bind(account, learned.spec, learned.model or "")
+            if bound is None:
+                continue
+            known = self._learned_by(account, learned.reading.scope)
+            if bound.key not in known or known[bound.key].at_ms < learned.at_ms:
+                known[bound.key] = learned
+                self._apply(learned)
+
+    def learned(self) -> tuple[LearnedLimit, ...]:
+        """Everything learned, for keeping."""
+        return tuple(learned for kept in self._learned.values() for learned in kept.values())
+
+    # -- binding -----------------------------------------------------------------------------------------------
+
+    def _bind_configured(self, account: AccountSpec, models: Sequence[str]) -> None:
+        limits = _AccountLimits(account)
+        self._accounts[account.provider, account.id] = limits
+        configured = shared_limits(self._catalogue, account)
+        own = [spec for spec in configured if spec.model is not None or spec.scope is LimitScope.MODEL]
+        wide = [spec for spec in configured if spec.model is None and spec.scope is not LimitScope.MODEL]
+        for bound in bind_all(account, wide, ""):
+            self._add(limits, bound)
+        if not own:
+            return
+        for model in models:
+            for bound in bind_all(account, own, model):
+                self._add(limits, bound)
+        named = [bind(account, spec, spec.model) for spec in own if spec.model is not None]
+        limits.named = frozenset(bound.key for bound in named if bound is not None)
+
+    def _add(self, limits: _AccountLimits, bound: BoundLimit) -> None:
+        known = limits.bound.get(bound.key)
+        limits.bound[bound.key] = bound
+        limits.uses[bound.key] = _limit_use(bound, KeyUse(bound.key, 0, None), 0, 0)
+        limits.frozen = None
+        if known is None:
+            keys = limits.wide if bound.model is None else limits.of_model.setdefault(bound.model, [])
+            keys.append(bound.key)
+            self._holders.setdefault(bound.key, []).append((limits.spec.provider, limits.spec.id))
+            self._windows[bound.key] = bound.window
+
+    def _apply(self, learned: LearnedLimit) -> None:
+        """Enforce a learned limit on every account that shares it: beside what is configured, or the smaller."""
+        reader = self._catalogue.account(learned.provider, learned.account)
+        provider = self._catalogue.provider(learned.provider)
+        if reader is None or provider is None:
+            return
+        owner = owner_of(reader, learned.reading.scope)
+        model = learned.model or ""
+        for account in provider.accounts:
+            if owner_of(account, learned.reading.scope) != owner:
+                continue
+            limits = self._accounts[account.provider, account.id]
+            configured = bind_all(account, shared_limits(self._catalogue, account), model)
+            bound = bind(account, learned.spec, model)
+            if bound is None:
+                continue
+            same = next((limit for limit in configured if limit.key == bound.key), None)
+            self._add(limits, bound if same is None else same.narrowed(bound.amount, bound.source))
+            self.changed.add((account.provider, account.id))
+            self._refresh(bound.key, learned.at_ms)
+
+    def _located(self, route: Route, reading: LimitReading, now_ms: int) -> LearnedLimit:
+        model = route.model if reading.scope is LimitScope.MODEL else None
+        return LearnedLimit(route.provider, route.account, model, reading, now_ms)
+
+    def _learned_by(self, account: AccountSpec, scope: LimitScope) -> dict[str, LearnedLimit]:
+        return self._learned.setdefault((account.provider, owner_of(account, scope)), {})
+
+    def _keys(self, account: _AccountLimits, model: str) -> list[str]:
+        of_model = account.of_model.get(model)
+        return account.wide if of_model is None else account.wide + of_model
+
+    # -- figures -----------------------------------------------------------------------------------------------
+
+    def _lift(self, key: str, reading: LimitReading, known: LearnedLimit | None, now_ms: int) -> None:
+        holders = self._holders.get(key)
+        if not holders:
+            return
+        if reading.resets_at_ms is not None and reading.window.kind is not WindowKind.ROLLING:
+            self._reported_resets[key] = reading.resets_at_ms
+        amount = reading.amount
+        if amount is None and known is not None:
+            amount = known.reading.amount
+        if amount is None:
+            amount = self._accounts[holders[0]].bound[key].amount
+        if reading.remaining is not None and reading.metric is not Metric.CONCURRENCY:
+            at_least = amount - reading.remaining
+            if at_least > self._ledger.use(key, reading.window).used:
+                self._ledger.raise_use(key, reading.window, at_least)
+        self._refresh(key, now_ms)
+
+    def _refresh(self, key: str, now_ms: int) -> None:
+        self._set(self._ledger.use(key, self._windows[key]), now_ms)
+
+    def _set(self, use: KeyUse, now_ms: int) -> None:
+        reported_ms = self._reported_resets.get(use.key, 0)
+        resets_at_ms = reported_ms if reported_ms > now_ms else use.resets_at_ms
+        for holder in self._holders[use.key]:
+            limits = self._accounts[holder]
+            bound = limits.bound[use.key]
+            known = limits.uses[use.key]
+            if (known.used, known.resets_at_ms, known.as_of_ms > 0) != (use.used, resets_at_ms, True):
+                limits.uses[use.key] = _limit_use(bound, use, resets_at_ms, now_ms)
+                limits.frozen = None
+                self.changed.add(holder)
+        due_ms = min(
+            (at_ms for at_ms in (use.resets_at_ms, reported_ms) if at_ms and at_ms > now_ms),
+            default=None if use.resets_at_ms is None else now_ms + 1,
+        )
+        if due_ms is not None and due_ms < self._due_at.get(use.key, due_ms + 1):
+            self._due_at[use.key] = due_ms
+            heapq.heappush(self._due, (due_ms, use.key))
+
+
+def _limit_use(bound: BoundLimit, use: KeyUse, resets_at_ms: int | None, as_of_ms: int) -> LimitUse:
+    return LimitUse(
+        key=bound.key,
+        metric=bound.metric,
+        window=bound.window,
+        scope=bound.scope,
+        model=bound.model,
+        amount=bound.amount,
+        used=use.used,
+        resets_at_ms=resets_at_ms,
+        source=bound.source,
+        as_of_ms=as_of_ms,
+    )

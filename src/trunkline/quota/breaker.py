@@ -1,0 +1,271 @@
+"""The circuit breaker: what a fault blocks and until when, and how a block heals.
+
+The functions are pure steps on `Block`; `Breakers` keeps the blocks of every target. A target is a provider id,
+`provider/account` or a route id. A block whose time has come is half-open: one request may try its target, success
+closes it, a failure opens it again for longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from trunkline.domain.faults import Fault, FaultKind, FaultScope
+from trunkline.domain.routes import Catalogue, Route
+from trunkline.domain.state import Block
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+FIRST_INTERVAL_MS = 1_000
+LONGEST_INTERVAL_MS = 60_000
+BILLING_RECHECK_MS = HOUR_MS
+TRIAL_LEASE_MS = 2 * MINUTE_MS
+
+# The longest stated wait that is believed. Minute limits and overload clear within the hour whatever is said.
+_LONGEST_HINT_MS = {
+    FaultKind.RATE_MINUTE: HOUR_MS,
+    FaultKind.OVERLOADED: HOUR_MS,
+    FaultKind.NETWORK: HOUR_MS,
+}
+_LONGEST_OTHER_HINT_MS = 31 * DAY_MS
+
+_OF_THE_REQUEST = (FaultKind.CONTEXT, FaultKind.CONTENT, FaultKind.BAD_REQUEST)
+_UNTIL_A_PERSON_ACTS = (FaultKind.AUTH, FaultKind.ENTITLEMENT)
+_OF_THE_KEY = (FaultKind.AUTH, FaultKind.ENTITLEMENT, FaultKind.BILLING)
+
+
+def account_target(provider: str, account: str) -> str:
+    """The target that stands for a whole account."""
+    return f"{provider}/{account}"
+
+
+def targets_above(route: Route) -> tuple[str, str, str]:
+    """Everything whose block keeps a request from `route`: the provider, the account, the route itself."""
+    return route.provider, account_target(route.provider, route.account), route.id
+
+
+def is_of_the_request(fault: Fault) -> bool:
+    """Whether the request itself is to blame, so that the failure says nothing against the route."""
+    return fault.kind in _OF_THE_REQUEST
+
+
+def blocks_nothing(fault: Fault) -> bool:
+    """Whether the next request may go down the same route."""
+    return fault.scope is FaultScope.REQUEST or is_of_the_request(fault)
+
+
+def targets_of(fault: Fault, route: Route, catalogue: Catalogue) -> tuple[str, ...]:
+    """What a fault met on `route` blocks. A rejected key blocks its account, however wide the provider says it is;
+    an organisation is all of its accounts at that provider."""
+    if blocks_nothing(fault):
+        return ()
+    own_account = account_target(route.provider, route.account)
+    if fault.kind is FaultKind.AUTH or fault.scope is FaultScope.ACCOUNT:
+        return (own_account,)
+    if fault.scope is FaultScope.PROVIDER:
+        return (route.provider,)
+    if fault.scope is FaultScope.MODEL:
+        return (route.id,)
+    provider = catalogue.provider(route.provider)
+    account = catalogue.account(route.provider, route.account)
+    if provider is None or account is None or account.organisation is None:
+        return (own_account,)
+    return tuple(
+        account_target(route.provider, sibling.id)
+        for sibling in provider.accounts
+        if sibling.organisation == account.organisation
+    )
+
+
+def interval_ms(failures: int) -> int:
+    """The longest an unexplained block lasts after that many failures in a row: 1, 2, 4 … 60 s."""
+    doublings = min(max(0, failures - 1), 10)
+    return min(LONGEST_INTERVAL_MS, FIRST_INTERVAL_MS << doublings)
+
+
+def until_of(fault: Fault, *, failures: int, now_ms: int, draw: float) -> int | None:
+    """When the target may be tried again; None for when a person has acted. A stated moment that has passed counts
+    as unstated; then the interval is drawn with full jitter (`draw` 0..1)."""
+    if fault.usable_at_ms is not None and fault.usable_at_ms > now_ms:
+        longest_ms = _LONGEST_HINT_MS.get(fault.kind, _LONGEST_OTHER_HINT_MS)
+        return min(fault.usable_at_ms, now_ms + longest_ms)
+    if fault.kind in _UNTIL_A_PERSON_ACTS:
+        return None
+    if fault.kind is FaultKind.BILLING:
+        return now_ms + BILLING_RECHECK_MS
+    return now_ms + max(1, round(interval_ms(failures) * min(1.0, max(0.0, draw))))
+
+
+def opened(
+    known: Block | None, fault: Fault, target: str, *, forgiven: int, now_ms: int, draw: float
+) -> Block:
+    """The block of `target` after a fault. `forgiven` is the failure count left of earlier blocks.
+
+    Calls that were under way when a block opened fail after it: while it holds they prolong it if they state a
+    later moment, and are not counted again. The later deadline wins.
+    """
+    if known is not None and known.holds_at(now_ms):
+        failures = known.failures
+    else:
+        failures = 1 + (forgiven if known is None else known.failures)
+    block = Block(
+        target=target,
+        scope=fault.scope,
+        kind=fault.kind,
+        code=fault.code,
+        message=fault.message,
+        since_ms=now_ms,
+        until_ms=until_of(fault, failures=failures, now_ms=now_ms, draw=draw),
+        failures=failures,
+    )
+    if known is None or not known.holds_at(now_ms):
+        return block
+    return later(known, block)
+
+
+def later(one: Block, other: Block) -> Block:
+    """Of two blocks of a target the one that lasts longer; the first where they last alike."""
+    if one.until_ms is None or (other.until_ms is not None and other.until_ms <= one.until_ms):
+        return one
+    return other
+
+
+class Breakers:
+    """The blocks of all targets. No clock of its own; every step says what it changed."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, Block] = {}
+        self._failures: dict[str, int] = {}
+        self._trials: dict[str, int] = {}
+
+    def block(self, target: str) -> Block | None:
+        """The block of a target. While one request tries it, it holds for all others."""
+        block = self._blocks.get(target)
+        lease_until_ms = self._trials.get(target)
+        if block is None or lease_until_ms is None:
+            return block
+        return replace(block, half_open=False, until_ms=lease_until_ms)
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block, for keeping. A trial is this process's own and not kept."""
+        return tuple(self._blocks.values())
+
+    def failures(self, target: str) -> int:
+        """Failures in a row, those that successes have forgiven taken off."""
+        block = self._blocks.get(target)
+        return self._failures.get(target, 0) if block is None else block.failures
+
+    def faulted(
+        self, fault: Fault, route: Route, catalogue: Catalogue, *, now_ms: int, draw: float
+    ) -> tuple[Block, ...]:
+        """Open what the fault blocks; the blocks that are new or changed. A fault of the request's own gives a trial
+        back undecided."""
+        if blocks_nothing(fault):
+            self.give_back(route)
+            return ()
+        changed = []
+        blocked = targets_of(fault, route, catalogue)
+        for target in blocked:
+            self._trials.pop(target, None)
+            known = self._blocks.get(target)
+            forgiven = self._failures.get(target, 0)
+            block = opened(known, fault, target, forgiven=forgiven, now_ms=now_ms, draw=draw)
+            if block != known:
+                self._blocks[target] = block
+                changed.append(block)
+        self.give_back(route)
+        return tuple(changed)
+
+    def succeeded(self, route: Route, now_ms: int) -> tuple[str, ...]:
+        """A call down `route` was answered: close what was half-open above it and halve every failure count. A block
+        that still holds stays, for the call began before it. The targets that are free again."""
+        freed = []
+        for target in targets_above(route):
+            block = self._blocks.get(target)
+            if block is not None and block.holds_at(now_ms):
+                continue
+            if block is not None:
+                del self._blocks[target]
+                self._trials.pop(target, None)
+                self._failures[target] = block.failures
+                freed.append(target)
+            halved = self._failures.pop(target, 0) // 2
+            if halved:
+                self._failures[target] = halved
+        return tuple(freed)
+
+    def try_half_open(self, route: Route, now_ms: int) -> bool:
+        """Claim every half-open target above `route` for one request. False when another request is trying one of
+        them or a block holds. True with nothing claimed where nothing is half-open."""
+        half_open = []
+        for target in targets_above(route):
+            block = self._blocks.get(target)
+            if block is None:
+                continue
+            if block.holds_at(now_ms) or self._trials.get(target, now_ms) > now_ms:
+                return False
+            half_open.append(target)
+        for target in half_open:
+            self._blocks[target] = replace(self._blocks[target], half_open=True)
+            self._trials[target] = now_ms + TRIAL_LEASE_MS
+        return True
+
+    def give_back(self, route: Route) -> None:
+        """End a trial undecided (the call was never made, or was cancelled): the next request may try."""
+        for target in targets_above(route):
+            self._trials.pop(target, None)
+
+    def expire(self, target: str, now_ms: int) -> bool:
+        """Make a block half-open whose time has come, and end a trial whose lease has run out; whether it changed."""
+        block = self._blocks.get(target)
+        lease_ended = target in self._trials and self._trials[target] <= now_ms
+        if lease_ended:
+            del self._trials[target]
+        if block is None or block.half_open or block.until_ms is None or block.until_ms > now_ms:
+            return lease_ended
+        self._blocks[target] = replace(block, half_open=True)
+        return True
+
+    def next_change_ms(self, target: str) -> int | None:
+        """When `expire` will have something to do for the target."""
+        if target in self._trials:
+            return self._trials[target]
+        block = self._blocks.get(target)
+        return None if block is None or block.half_open else block.until_ms
+
+    def clear(self, target: str | None) -> tuple[str, ...]:
+        """Close a target and everything under it, or everything (None), and forget the failures; what was closed."""
+        closed = tuple(known for known in self._blocks if _under(known, target))
+        for known in closed:
+            del self._blocks[known]
+        for kept in (self._failures, self._trials):
+            for known in [known for known in kept if _under(known, target)]:
+                del kept[known]
+        return closed
+
+    def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
+        """Close what the account's old key was to blame for; what was closed."""
+        own = account_target(provider, account)
+        blamed = [b.target for b in self._blocks.values() if _under(b.target, own) and b.kind in _OF_THE_KEY]
+        for target in blamed:
+            del self._blocks[target]
+            self._failures.pop(target, None)
+            self._trials.pop(target, None)
+        return tuple(blamed)
+
+    def restore(self, blocks: Iterable[Block]) -> tuple[str, ...]:
+        """Take in blocks that were kept or that another process opened; the later deadline wins. What changed."""
+        changed = []
+        for block in blocks:
+            known = self._blocks.get(block.target)
+            chosen = block if known is None else later(known, block)
+            if chosen != known:
+                self._blocks[block.target] = chosen
+                changed.append(block.target)
+        return tuple(changed)
+
+
+def _under(target: str, above: str | None) -> bool:
+    return above is None or target == above or target.startswith(f"{above}/")

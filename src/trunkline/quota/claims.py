@@ -1,0 +1,137 @@
+"""What one call takes from which limit: limits bound to their keys, estimates as claims, usage as amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from trunkline.domain.limits import FigureSource, LimitScope, LimitSpec, Metric, Window, limit_key
+from trunkline.domain.money import Usage
+from trunkline.domain.routes import AccountSpec, Catalogue, Route
+from trunkline.quota.ledger import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class BoundLimit:
+    """A limit tied to the key under which its use is counted. `model` is set where one model has it alone."""
+
+    key: str
+    metric: Metric
+    window: Window
+    scope: LimitScope
+    model: str | None
+    amount: int
+    source: FigureSource
+
+    def narrowed(self, amount: int, source: FigureSource) -> BoundLimit:
+        """The smaller of this amount and another one, with the source of whichever is enforced."""
+        return self if self.amount <= amount else replace(self, amount=amount, source=source)
+
+
+def owner_of(account: AccountSpec, scope: LimitScope) -> str:
+    """Whose count a limit of that scope is. Providers count a model's limits per organisation, so accounts that
+    name one share them; only a limit of scope `account` is the account's own."""
+    if scope is LimitScope.ACCOUNT or account.organisation is None:
+        return account.id
+    return account.organisation
+
+
+def bind(account: AccountSpec, spec: LimitSpec, model: str) -> BoundLimit | None:
+    """`spec` as it stands for calls of `model` on `account`; None where it does not concern that model."""
+    if spec.model is not None and spec.model != model:
+        return None
+    own_model = model if spec.model is not None or spec.scope is LimitScope.MODEL else None
+    key = limit_key(
+        provider=account.provider,
+        owner=owner_of(account, spec.scope),
+        model=own_model,
+        metric=spec.metric,
+        window=spec.window,
+    )
+    return BoundLimit(key, spec.metric, spec.window, spec.scope, own_model, spec.amount, spec.source)
+
+
+def bind_all(account: AccountSpec, limits: Iterable[LimitSpec], model: str) -> tuple[BoundLimit, ...]:
+    """Every limit that a call of `model` on `account` is counted against. Of two that share a key (one configured,
+    one reported) the smaller amount is enforced."""
+    bound: dict[str, BoundLimit] = {}
+    for spec in limits:
+        limit = bind(account, spec, model)
+        if limit is not None:
+            known = bound.get(limit.key)
+            bound[limit.key] = limit if known is None else known.narrowed(limit.amount, limit.source)
+    return tuple(bound.values())
+
+
+def shared_limits(catalogue: Catalogue, account: AccountSpec) -> tuple[LimitSpec, ...]:
+    """The limits configured for an account, and those that its organisation's other accounts were given."""
+    provider = catalogue.provider(account.provider)
+    if provider is None or account.organisation is None:
+        return account.limits
+    from_siblings = (
+        spec
+        for sibling in provider.accounts
+        if sibling.id != account.id and sibling.organisation == account.organisation
+        for spec in sibling.limits
+        if spec.scope is LimitScope.ORGANISATION
+    )
+    return (*account.limits, *from_siblings)
+
+
+def claims_from(
+    limits: Iterable[BoundLimit], *, input_tokens: int, output_tokens: int, cost_pico: int | None
+) -> tuple[Claim, ...]:
+    """One claim per bound limit, at the estimated amounts. An unknown cost claims nothing of a cost limit."""
+    amounts = {
+        Metric.REQUESTS: 1,
+        Metric.INPUT_TOKENS: input_tokens,
+        Metric.OUTPUT_TOKENS: output_tokens,
+        Metric.TOTAL_TOKENS: input_tokens + output_tokens,
+        Metric.COST: cost_pico or 0,
+        Metric.CONCURRENCY: 1,
+    }
+    return tuple(
+        Claim(limit.key, limit.metric, limit.window, limit.amount, amounts[limit.metric]) for limit in limits
+    )
+
+
+def claims_for(
+    catalogue: Catalogue,
+    route: Route,
+    limits: Sequence[LimitSpec],
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    cost_pico: int | None,
+) -> tuple[Claim, ...]:
+    """What a call down `route` would take from `limits` (configured and learned ones of its account). Empty for an
+    account that the catalogue does not know."""
+    account = catalogue.account(route.provider, route.account)
+    if account is None:
+        return ()
+    return claims_from(
+        bind_all(account, limits, route.model),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_pico=cost_pico,
+    )
+
+
+def actual_amounts(
+    claims: Iterable[Claim], usage: Usage, *, cost_pico: int | None = None
+) -> list[tuple[str, int]]:
+    """True amounts as (key, amount), for `Ledger.settle`. What `usage` does not say is left out, so that its booking
+    stands; the provider's own cost goes before `cost_pico`. Concurrency is the ledger's to give back."""
+    spent_pico = cost_pico if usage.cost_pico is None else usage.cost_pico
+    total_tokens = None
+    if usage.input_tokens is not None and usage.output_tokens is not None:
+        total_tokens = usage.input_tokens + usage.output_tokens
+    known: dict[Metric, int | None] = {
+        Metric.REQUESTS: 1,
+        Metric.INPUT_TOKENS: usage.input_tokens,
+        Metric.OUTPUT_TOKENS: usage.output_tokens,
+        Metric.TOTAL_TOKENS: total_tokens,
+        Metric.COST: spent_pico,
+    }
+    amounts = ((claim.key, known.get(claim.metric)) for claim in claims)
+    return [(key, amount) for key, amount in amounts if amount is not None]

@@ -1,0 +1,165 @@
+"""Accounts and providers as panels show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from trunkline.domain.faults import FaultKind
+from trunkline.domain.limits import FigureSource, LimitUse, Metric
+from trunkline.domain.preferences import Thresholds
+from trunkline.domain.routes import AccountSpec, ProviderSpec
+from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, Status
+from trunkline.domain.state import AccountState, Block
+from trunkline.quota.health import RecentStats, best, latency_of, status_of, worst
+
+_OUT = (Status.EXHAUSTED, Status.DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """All that an account's view is made of. `named` are keys of limits whose model the configuration names;
+    `route_blocks` are the blocks of its routes by model."""
+
+    spec: AccountSpec
+    models: tuple[str, ...]
+    state: AccountState
+    named: frozenset[str]
+    provider_block: Block | None
+    route_blocks: Mapping[str, Block]
+    stats: RecentStats | None
+    thresholds: Thresholds
+    now_ms: int
+
+    def view(self, counts: Counts) -> AccountView:
+        """The account's line, whatever keeps it from being called foremost."""
+        block = self.block()
+        held = block is not None and block.holds_at(self.now_ms)
+        usable = self.spec.enabled and self.spec.has_key
+        return AccountView(
+            provider=self.spec.provider,
+            id=self.spec.id,
+            status=self.status() if usable else Status.DOWN,
+            health=self.state.health if usable and not held else 0,
+            billing=self.spec.billing,
+            enabled=self.spec.enabled,
+            has_key=self.spec.has_key,
+            key_ref=str(self.spec.key),
+            limits=self.shown_limits(),
+            block=block,
+            counts=counts,
+            latency=latency_of([self.stats]) if self.stats else Latency(),
+            in_flight=self.state.in_flight,
+        )
+
+    def block(self) -> Block | None:
+        """Why the account cannot be called: its provider's block, its own, or, where every one of its models is
+        blocked, the block that ends first."""
+        for block in (self.provider_block, self.state.block):
+            if block is not None and block.holds_at(self.now_ms):
+                return block
+        held = [block for block in self.route_blocks.values() if block.holds_at(self.now_ms)]
+        if self.models and all(model in self._blocked_models() for model in self.models):
+            return min(held, key=lambda block: (block.until_ms is None, block.until_ms or 0))
+        return self.state.block or self.provider_block
+
+    def status(self) -> Status:
+        """The worst of what concerns the whole account and of its models; a model that is out counts as critical as
+        long as another can serve. A model the account was never allowed is left out."""
+        whole = worst(
+            (
+                status_of((), self.provider_block, self.thresholds, self.now_ms),
+                status_of(self._wide(), self.state.block, self.thresholds, self.now_ms),
+            )
+        )
+        of_models = [status for model in self.models if (status := self._model_status(model)) is not None]
+        if not of_models:
+            return whole
+        if all(status in _OUT for status in of_models):
+            return worst((whole, best(of_models)))
+        return worst([whole, *(Status.CRITICAL if status in _OUT else status for status in of_models)])
+
+    def shown_limits(self) -> tuple[LimitUse, ...]:
+        """See `QuotaTracker.limit_uses`."""
+        tightest: dict[tuple[Metric, str, str], LimitUse] = {}
+        shown = []
+        for limit in self._as_refused():
+            if limit.model is None or limit.key in self.named:
+                shown.append(limit)
+                continue
+            group = (limit.metric, str(limit.window), limit.window.zone)
+            known = tightest.get(group)
+            if known is None or _tightness(limit) < _tightness(known):
+                tightest[group] = limit
+        return (*shown, *tightest.values())
+
+    def _wide(self) -> list[LimitUse]:
+        return [limit for limit in self.state.limits if limit.model is None]
+
+    def _blocked_models(self) -> frozenset[str]:
+        return frozenset(m for m, block in self.route_blocks.items() if block.holds_at(self.now_ms))
+
+    def _model_status(self, model: str) -> Status | None:
+        block = self.route_blocks.get(model)
+        if block is not None and block.kind is FaultKind.ENTITLEMENT:
+            return None
+        limits = [limit for limit in self.state.limits if limit.model == model]
+        if any(limit.amount <= 0 for limit in limits):
+            return None
+        return status_of(limits, block, self.thresholds, self.now_ms)
+
+    def _as_refused(self) -> list[LimitUse]:
+        limits = list(self.state.limits)
+        held = [(None, self.state.block), *self.route_blocks.items()]
+        for model, block in held:
+            if block is None or not block.kind.is_limit or not block.holds_at(self.now_ms):
+                continue
+            meant = [
+                at
+                for at, limit in enumerate(limits)
+                if limit.window.paces_only == (block.kind is FaultKind.RATE_MINUTE)
+                and limit.metric is not Metric.CONCURRENCY
+                and (model is None or limit.model in (None, model))
+            ]
+            if meant:
+                at = min(meant, key=lambda at: _tightness(limits[at]))
+                limits[at] = _used_up(limits[at], block)
+        return limits
+
+
+def provider_view(
+    spec: ProviderSpec,
+    accounts: Sequence[AccountView],
+    stats: Iterable[RecentStats],
+    block: Block | None,
+    counts: Counts,
+    now_ms: int,
+) -> ProviderView:
+    """A provider's line over its accounts: as well as its best account that is enabled and has a key; its health is
+    the average of those, for a pool half used up is half well."""
+    usable = [account for account in accounts if account.enabled and account.has_key]
+    held = block is not None and block.holds_at(now_ms)
+    return ProviderView(
+        id=spec.id,
+        status=best(account.status for account in usable),
+        health=round(sum(account.health for account in usable) / len(usable)) if usable and not held else 0,
+        billing=spec.billing,
+        accounts=tuple(accounts),
+        counts=counts,
+        latency=latency_of(stats),
+        block=block,
+    )
+
+
+def _tightness(limit: LimitUse) -> tuple[bool, float, int]:
+    return limit.amount <= 0, limit.share_left, -limit.used
+
+
+def _used_up(limit: LimitUse, block: Block) -> LimitUse:
+    return replace(
+        limit,
+        used=max(limit.used, limit.amount),
+        resets_at_ms=block.until_ms,
+        source=FigureSource.LEARNED,
+        as_of_ms=block.since_ms,
+    )
