@@ -64,24 +64,29 @@ class TaskPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TierPolicy:
-    """How one tier is routed where its task type does not say."""
+    """How one tier is routed where its task type does not say. `ceiling_pico_per_token` is a blended price.
+    `emergency` is what is left when nobody of the tier can serve: a selector, or None to pause the work."""
 
     tier: Tier
     prefer: tuple[str, ...] = ()
     stated: bool = False
     ceiling_pico_per_token: int | None = None
     quality_floor: float | None = None
+    emergency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RoleOverride:
-    """A list that applies to some task types at one tier (`implementation`, `design_review`)."""
+    """A list that applies to some task types at one tier (`implementation`, `design_review`). A budget or priority
+    of None is the task type's own."""
 
     role: str
     task_types: tuple[str, ...]
     tier: Tier
     prefer: tuple[str, ...] = ()
     stated: bool = False
+    budget_tokens: int | None = None
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,9 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Numbers of the routing policy; shares are 0..1."""
+    """Numbers of the routing policy; shares are 0..1. Used over `warn_at` warns, over `critical_at` is critical. A
+    route whose success is under `throttle_below` (0..100) is slowed by up to `throttle_ms`. Lanes release one
+    request every so many milliseconds. Off-peak is from `night_from_hour` to `night_until_hour`, local time."""
 
     tier_simple_below: float = 0.3
     tier_complex_above: float = 0.7
@@ -118,6 +125,34 @@ class Thresholds:
     estimate_margin: float = 1.1
     rule1_below_tokens: int = 20_000
     rule3_health_above: int = 80
+    critical_at: float = 0.95
+    provider_check_ms: int = 60_000
+    throttle_below: int = 20
+    throttle_ms: int = 5_000
+    medium_lane_ms: int = 2_000
+    low_lane_ms: int = 5_000
+    rule2_above_queued: int = 5
+    rule4_load_below: float = 0.5
+    night_from_hour: int = 22
+    night_until_hour: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPolicy:
+    """How much of a window history may fill, and how it shrinks; shares are 0..1. Of `window_share`, `topic_share`
+    goes to the current topic, `recent_share` to recent history, `summary_share` to a summary of the rest. Over
+    `compress_above_pico_per_token` (None: never) history is compressed by `compress_by`, the last `keep_turns`
+    untouched. A trim aims at `trim_share` of its target."""
+
+    window_share: float = 0.7
+    topic_share: float = 0.4
+    recent_share: float = 0.3
+    summary_share: float = 0.3
+    internal_share: float = 0.7
+    trim_share: float = 0.8
+    compress_above_pico_per_token: int | None = None
+    compress_by: float = 0.3
+    keep_turns: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +165,8 @@ class Rules:
     cheap_simple: bool = True
     prefer_free: bool = True
     retry_refused_elsewhere: bool = False
+    batch_small: bool = True
+    off_peak_dearer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +195,7 @@ class Preferences:
     thresholds: Thresholds = field(default_factory=Thresholds)
     call_limits: CallLimits = field(default_factory=CallLimits)
     rules: Rules = field(default_factory=Rules)
+    history: HistoryPolicy = field(default_factory=HistoryPolicy)
     theme: str = "trunkline-dark"
     keymap: tuple[tuple[str, str], ...] = ()
 
