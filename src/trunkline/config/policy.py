@@ -1,0 +1,334 @@
+"""From the checked preferences.toml to the frozen `Preferences`: selectors resolved, units converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from trunkline.config.catalogue import ENVIRONMENT
+from trunkline.config.files import KeyPath, Layer, dotted, layer_of, value_at
+from trunkline.config.problems import problem, suggestion
+from trunkline.config.schema import PreferencesFile, TierTable, WeightsTable
+from trunkline.domain.errors import ConfigError
+from trunkline.domain.money import pico_from_usd, pico_per_token
+from trunkline.domain.preferences import (
+    BudgetMode,
+    CallLimits,
+    EnvironmentOverride,
+    HistoryPolicy,
+    Mode,
+    Preferences,
+    QualityMode,
+    RoleOverride,
+    Rules,
+    TaskPolicy,
+    Thresholds,
+    TierPolicy,
+    Weights,
+)
+from trunkline.domain.routes import Catalogue, Selector
+from trunkline.domain.tasks import Tier
+
+ROUTE_PREFIX = "TRUNKLINE_ROUTE_"
+OLD_OVERRIDES = {
+    "MODEL_OVERRIDE_ORCHESTRATION": "orchestration",
+    "MODEL_OVERRIDE_IMPLEMENTATION": "implementation",
+    "MODEL_OVERRIDE_REASONING": "reasoning",
+}
+CUSTOM_MODE = "custom"
+PAUSE = "pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Turns what lists name into selectors of the catalogue."""
+
+    catalogue: Catalogue
+    layers: Sequence[Layer]
+    shipped_must_fit: bool
+    notes: list[str] = field(default_factory=list)
+
+    def stated(self, path: KeyPath) -> bool:
+        """Whether the user wrote the list at `path`."""
+        return value_at(layer_of(self.layers, path).data, path)[0] and layer_of(self.layers, path).user
+
+    def resolve(self, texts: Sequence[str], path: KeyPath) -> tuple[str, ...]:
+        """The list with retired ids replaced; a model that is still served until a known day is followed by its
+        successor. An unknown name is an error in the user's list and a note in a shipped one."""
+        resolved: list[str] = []
+        for index, text in enumerate(texts):
+            for selector in self._one(text, (*path, index)):
+                if str(selector) not in resolved:
+                    resolved.append(str(selector))
+        return tuple(resolved)
+
+    def _one(self, text: str, path: KeyPath) -> list[Selector]:
+        selector = self.catalogue.select(text)
+        if selector is None:
+            self._unknown(text, path)
+            return []
+        return [selector, *self._successor(selector)]
+
+    def _successor(self, selector: Selector) -> list[Selector]:
+        if selector.model is None:
+            return []
+        if selector.provider is not None:
+            models = [self.catalogue.model(selector.provider, selector.model)]
+        else:
+            models = [self.catalogue.model(p.id, selector.model) for p in self.catalogue.providers]
+        return [
+            Selector(model.provider, selector.account, model.successor)
+            for model in models
+            if model is not None and model.successor and self.catalogue.model(model.provider, model.successor)
+        ]
+
+    def _unknown(self, text: str, path: KeyPath) -> None:
+        if not layer_of(self.layers, path).user:
+            if self.shipped_must_fit:
+                self.notes.append(f"{dotted(path)} names {text!r}, which the catalogue does not have")
+            return
+        head, _, rest = text.partition("/")
+        if self.catalogue.provider(head) is not None and (
+            rest == "main" or rest.partition("/")[0].startswith(f"{head}-")
+        ):
+            self.notes.append(
+                f"{dotted(path)} names {text!r}, an account that has no key now; it is passed over"
+            )
+            return
+        raise problem(
+            self.layers, path, expected="a provider, account or model that exists", remedy=self.remedy(text)
+        )
+
+    def remedy(self, text: str) -> str:
+        """What to do about a name that is not known."""
+        known = [p.id for p in self.catalogue.providers]
+        known += [f"{m.provider}/{m.id}" for p in self.catalogue.providers for m in p.models]
+        known += [m.id for p in self.catalogue.providers for m in p.models]
+        head, slash, rest = text.partition("/")
+        if near := suggestion(text, known):
+            return near
+        if slash and self.catalogue.provider(head) is not None:
+            return f'A model that {head} serves is added to providers.toml as [providers.{head}.models."{rest}"].'
+        return f"Providers: {', '.join(p.id for p in self.catalogue.providers)}."
+
+
+def compile_preferences(
+    file: PreferencesFile,
+    catalogue: Catalogue,
+    layers: Sequence[Layer],
+    environ: Mapping[str, str],
+    *,
+    shipped_must_fit: bool,
+) -> tuple[Preferences, list[str]]:
+    """The preferences, and what should be said about them. Raises ConfigError for names that lead nowhere."""
+    names = Names(catalogue, layers, shipped_must_fit)
+    tasks = _tasks(file, names)
+    roles = _roles(file, names)
+    mode, modes, weights = _modes(file, layers)
+    thresholds = file.thresholds
+    if thresholds.tier_simple_below > thresholds.tier_complex_above:
+        raise problem(
+            layers,
+            ("thresholds", "tier_simple_below"),
+            expected=f"a number of at most tier_complex_above ({thresholds.tier_complex_above})",
+        )
+    preferences = Preferences(
+        mode=mode,
+        modes=modes,
+        default_prefer=names.resolve(file.default, ("default",)),
+        default_stated=names.stated(("default",)),
+        tasks=tasks,
+        tiers=tuple(_tier(tier, table, names) for tier, table in file.tiers.items()),
+        roles=roles,
+        overrides=_overrides(environ, names, [t.type for t in tasks], [r.role for r in roles]),
+        budget_lists=tuple(
+            (axis, names.resolve(texts, ("lists", "budget", axis.value)))
+            for axis, texts in file.lists.budget.items()
+        ),
+        quality_lists=tuple(
+            (axis, names.resolve(texts, ("lists", "quality", axis.value)))
+            for axis, texts in file.lists.quality.items()
+        ),
+        weights=weights,
+        budget_day_pico=_pico(file.budget.day_usd),
+        budget_conversation_pico=_pico(file.budget.conversation_usd),
+        quality_floor=file.quality_floor,
+        thresholds=_thresholds(file),
+        call_limits=_call_limits(file),
+        rules=Rules(**file.rules.model_dump()),
+        history=_history(file),
+        theme=file.theme,
+        keymap=tuple(file.keymap.items()),
+    )
+    return preferences, names.notes
+
+
+def _pico(usd: float | None) -> int | None:
+    return None if usd is None else pico_from_usd(usd)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _tasks(file: PreferencesFile, names: Names) -> tuple[TaskPolicy, ...]:
+    return tuple(
+        TaskPolicy(
+            type=name,
+            prefer=names.resolve(table.prefer, ("tasks", name, "prefer")),
+            stated=names.stated(("tasks", name, "prefer")),
+            budget_tokens=table.budget_tokens,
+            priority=table.priority,
+            quality_floor=file.quality_floor if table.quality_floor is None else table.quality_floor,
+        )
+        for name, table in file.tasks.items()
+    )
+
+
+def _tier(tier: Tier, table: TierTable, names: Names) -> TierPolicy:
+    path: KeyPath = ("tiers", tier.value, "prefer")
+    ceiling = table.ceiling_usd_per_1k
+    emergency = (
+        ()
+        if table.emergency == PAUSE
+        else names.resolve([table.emergency], ("tiers", tier.value, "emergency"))
+    )
+    return TierPolicy(
+        tier=tier,
+        prefer=names.resolve(table.prefer, path),
+        stated=names.stated(path),
+        ceiling_pico_per_token=None if ceiling is None else round(pico_from_usd(ceiling) / 1000),
+        quality_floor=table.quality_floor,
+        emergency=emergency[0] if emergency else None,
+    )
+
+
+def _roles(file: PreferencesFile, names: Names) -> tuple[RoleOverride, ...]:
+    for name, table in file.roles.items():
+        for index, task in enumerate(table.tasks):
+            if task not in file.tasks:
+                raise problem(
+                    names.layers,
+                    ("roles", name, "tasks", index),
+                    expected=f"a task type: {', '.join(file.tasks)}",
+                    remedy=suggestion(task, file.tasks),
+                )
+    return tuple(
+        RoleOverride(
+            role=name,
+            task_types=tuple(table.tasks),
+            tier=table.tier,
+            prefer=names.resolve(table.prefer, ("roles", name, "prefer")),
+            stated=names.stated(("roles", name, "prefer")),
+            budget_tokens=table.budget_tokens,
+            priority=table.priority,
+        )
+        for name, table in file.roles.items()
+    )
+
+
+def _modes(
+    file: PreferencesFile, layers: Sequence[Layer]
+) -> tuple[str, tuple[Mode, ...], tuple[tuple[str, Weights], ...]]:
+    """The mode in force, all modes and their weights. Axes set one by one name the mode that has both, or make
+    one called `custom` with the weights of the mode that comes nearest."""
+    if file.mode not in file.modes:
+        raise problem(
+            layers,
+            ("mode",),
+            expected=f"one of {', '.join(file.modes)}",
+            remedy=suggestion(file.mode, file.modes),
+        )
+    modes = [Mode(name, table.budget, table.quality) for name, table in file.modes.items()]
+    weights = {name: _weights(table.weights) for name, table in file.modes.items()}
+    if file.budget_mode is None and file.quality is None:
+        return file.mode, tuple(modes), tuple(weights.items())
+    named = next(mode for mode in modes if mode.name == file.mode)
+    budget = named.budget if file.budget_mode is None else file.budget_mode
+    quality = named.quality if file.quality is None else file.quality
+    if (named.budget, named.quality) == (budget, quality):
+        return file.mode, tuple(modes), tuple(weights.items())
+    same = next((mode for mode in modes if (mode.budget, mode.quality) == (budget, quality)), None)
+    if same is not None:
+        return same.name, tuple(modes), tuple(weights.items())
+    weights[CUSTOM_MODE] = weights[_nearest(modes, budget, quality, file.mode)]
+    return CUSTOM_MODE, (*modes, Mode(CUSTOM_MODE, budget, quality)), tuple(weights.items())
+
+
+def _nearest(modes: Sequence[Mode], budget: BudgetMode, quality: QualityMode, otherwise: str) -> str:
+    if budget is not BudgetMode.NONE:
+        return next((mode.name for mode in modes if mode.budget is budget), otherwise)
+    return next((mode.name for mode in modes if mode.quality is quality), otherwise)
+
+
+def _weights(table: WeightsTable) -> Weights:
+    return Weights(**table.model_dump())
+
+
+def _thresholds(file: PreferencesFile) -> Thresholds:
+    table = file.thresholds
+    seconds = {"patience_s", "provider_check_s", "throttle_s", "medium_lane_s", "low_lane_s"}
+    return Thresholds(
+        **table.model_dump(exclude=seconds),
+        patience_ms=_ms(table.patience_s),
+        provider_check_ms=_ms(table.provider_check_s),
+        throttle_ms=_ms(table.throttle_s),
+        medium_lane_ms=_ms(table.medium_lane_s),
+        low_lane_ms=_ms(table.low_lane_s),
+        request_deadline_ms=_ms(file.timeouts.request_s),
+    )
+
+
+def _call_limits(file: PreferencesFile) -> CallLimits:
+    table = file.timeouts
+    return CallLimits(_ms(table.connect_s), _ms(table.first_token_s), _ms(table.stall_s), _ms(table.total_s))
+
+
+def _history(file: PreferencesFile) -> HistoryPolicy:
+    table = file.history
+    above = table.compress_above_usd_per_1m
+    return HistoryPolicy(
+        **table.model_dump(exclude={"compress_above_usd_per_1m"}),
+        compress_above_pico_per_token=None if above is None else pico_per_token(above),
+    )
+
+
+def _overrides(
+    environ: Mapping[str, str], names: Names, tasks: Sequence[str], roles: Sequence[str]
+) -> tuple[EnvironmentOverride, ...]:
+    """Routes forced by variables; the newer spelling goes before the older."""
+    targets = [*tasks, *(tier.value for tier in Tier), *roles]
+    by_variable = {f"{ROUTE_PREFIX}{target.upper().replace('-', '_')}": target for target in targets}
+    for variable in environ:
+        if variable.startswith(ROUTE_PREFIX) and variable not in by_variable:
+            raise ConfigError(
+                file=ENVIRONMENT,
+                key=variable,
+                value=None,
+                expected=f"a variable for a task type, tier or role: {', '.join(sorted(by_variable))}",
+                remedy=suggestion(variable, by_variable) or "Unset it.",
+            )
+    found: dict[str, EnvironmentOverride] = {}
+    for variable, target in [*by_variable.items(), *OLD_OVERRIDES.items()]:
+        text = environ.get(variable, "").strip()
+        if not text or target in found:
+            continue
+        selector = names.catalogue.select(text)
+        if selector is None:
+            raise _wrong_override(variable, text, names)
+        found[target] = EnvironmentOverride(target, str(selector), variable)
+    return tuple(found.values())
+
+
+def _wrong_override(variable: str, text: str, names: Names) -> ConfigError:
+    from trunkline.config.keys import looks_like_key
+    from trunkline.domain.text import redact
+
+    shown = None if looks_like_key(text) else redact(text)
+    return ConfigError(
+        file=ENVIRONMENT,
+        key=variable,
+        value=shown,
+        expected="a provider, account or model that exists, as provider/model",
+        remedy=names.remedy(text) if shown == text else "Correct the variable or unset it.",
+    )
