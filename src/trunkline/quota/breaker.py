@@ -21,7 +21,7 @@ DAY_MS = 24 * HOUR_MS
 FIRST_INTERVAL_MS = 1_000
 LONGEST_INTERVAL_MS = 60_000
 BILLING_RECHECK_MS = HOUR_MS
-TRIAL_LEASE_MS = 2 * MINUTE_MS
+TRIAL_LEASE_MS = 30_000
 
 # The longest stated wait that is believed. Minute limits and overload clear within the hour whatever is said.
 _LONGEST_HINT_MS = {

@@ -36,18 +36,18 @@ class RecentStats:
     """What the last attempts of one route or account were like. Bounded, whatever the traffic."""
 
     __slots__ = (
-        "_first_token_ms",
         "_first_token_p95_ms",
         "_outcomes",
-        "_total_ms",
         "first_token_ms",
+        "first_token_samples_ms",
         "tokens_per_s",
+        "total_samples_ms",
     )
 
     def __init__(self) -> None:
         self._outcomes: deque[bool] = deque(maxlen=RECENT_ATTEMPTS)
-        self._total_ms: deque[float] = deque(maxlen=RECENT_SAMPLES)
-        self._first_token_ms: deque[float] = deque(maxlen=RECENT_SAMPLES)
+        self.total_samples_ms: deque[float] = deque(maxlen=RECENT_SAMPLES)
+        self.first_token_samples_ms: deque[float] = deque(maxlen=RECENT_SAMPLES)
         self._first_token_p95_ms: float | None = None
         self.first_token_ms: float | None = None
         self.tokens_per_s: float | None = None
@@ -57,9 +57,9 @@ class RecentStats:
     ) -> None:
         """Count a success and its figures; `first_token_ms` and `tokens_per_s` are kept as moving averages."""
         self._outcomes.append(True)
-        self._total_ms.append(total_ms)
+        self.total_samples_ms.append(total_ms)
         if first_token_ms is not None:
-            self._first_token_ms.append(first_token_ms)
+            self.first_token_samples_ms.append(first_token_ms)
             self._first_token_p95_ms = None
             self.first_token_ms = _moved(self.first_token_ms, first_token_ms)
         if tokens_per_s is not None:
@@ -77,10 +77,10 @@ class RecentStats:
     def first_token_limit_ms(self, default_ms: int) -> int:
         """How long to wait for a first token: four times the 95th percentile, within 5 s (or the default, where that
         is less) and 120 s. The default until five have been measured."""
-        if len(self._first_token_ms) < LEARNED_LIMIT_SAMPLES:
+        if len(self.first_token_samples_ms) < LEARNED_LIMIT_SAMPLES:
             return default_ms
         if self._first_token_p95_ms is None:
-            self._first_token_p95_ms = quantile(sorted(self._first_token_ms), 0.95) or 0.0
+            self._first_token_p95_ms = quantile(sorted(self.first_token_samples_ms), 0.95) or 0.0
         floor_ms = min(LEARNED_LIMIT_FLOOR_MS, default_ms)
         learned_ms = round(LEARNED_LIMIT_FACTOR * self._first_token_p95_ms)
         return min(LEARNED_LIMIT_CEILING_MS, max(floor_ms, learned_ms))
@@ -91,8 +91,8 @@ def latency_of(stats: Iterable[RecentStats]) -> Latency:
     total_ms: list[float] = []
     first_token_ms: list[float] = []
     for recent in stats:
-        total_ms += recent._total_ms
-        first_token_ms += recent._first_token_ms
+        total_ms += recent.total_samples_ms
+        first_token_ms += recent.first_token_samples_ms
     total_ms.sort()
     first_token_ms.sort()
     return Latency(

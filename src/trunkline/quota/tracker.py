@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import Fault
@@ -43,6 +44,7 @@ class QuotaTracker:
         self._routes_of: dict[AccountKey, set[Route]] = {}
         self._providers: dict[str, Block] = {}
         self._dirty_routes: set[Route] = set()
+        self._views: dict[AccountKey, AccountView] = {}
         self._stale = True
         self.use_config(catalogue, thresholds)
 
@@ -53,6 +55,7 @@ class QuotaTracker:
         freed of what its old key was blocked for."""
         previous, self._catalogue, self._thresholds = self._catalogue, catalogue, thresholds
         self._book.use_config(catalogue)
+        self._views.clear()
         self._stale = True
         present = {(account.provider, account.id) for p in catalogue.providers for account in p.accounts}
         for key in [key for key in self._accounts if key not in present]:
@@ -111,7 +114,7 @@ class QuotaTracker:
     def try_half_open(self, route: Route, now_ms: int) -> bool:
         """Ask leave to call `route`, right before reserving. False when a block holds or another request is trying
         a half-open one: take the next route. True claims whatever is half-open for this request, until `responded`,
-        `succeeded`, `faulted` or `give_back`; a claim that nobody ends lapses after two minutes."""
+        `succeeded`, `faulted` or `give_back`; a claim that nobody ends lapses after 30 s."""
         for target in targets_above(route):
             self._expire(target, now_ms)
         allowed = self._breakers.try_half_open(route, now_ms)
@@ -237,9 +240,10 @@ class QuotaTracker:
     def account_view(
         self, provider: str, account: str, now_ms: int, counts: Counts | None = None
     ) -> AccountView:
-        """An account as panels show it. Raises KeyError for one that is not configured."""
+        """An account as panels show it: the same object as long as nothing about it changed. Raises KeyError for
+        one that is not configured."""
         self._catch_up(now_ms)
-        return self._account_facts(provider, account, now_ms).view(counts or Counts())
+        return self._view(provider, account, counts or Counts(), now_ms)
 
     def provider_view(
         self,
@@ -254,11 +258,11 @@ class QuotaTracker:
         if spec is None:
             raise KeyError(provider)
         counted = account_counts or {}
-        facts = [self._account_facts(provider, account.id, now_ms) for account in spec.accounts]
+        stats = (self._account_stats.get((provider, account.id)) for account in spec.accounts)
         return provider_view(
             spec,
-            [one.view(counted.get(one.spec.id, Counts())) for one in facts],
-            [one.stats for one in facts if one.stats is not None],
+            [self._view(provider, a.id, counted.get(a.id, Counts()), now_ms) for a in spec.accounts],
+            [one for one in stats if one is not None],
             self._providers.get(provider),
             counts or Counts(),
             now_ms,
@@ -282,6 +286,7 @@ class QuotaTracker:
             self._dirty_routes.clear()
 
     def _rebuild_account(self, key: AccountKey, now_ms: int) -> None:
+        self._views.pop(key, None)
         if self._catalogue.account(*key) is None:
             return
         limits = self._book.uses(key)
@@ -337,6 +342,9 @@ class QuotaTracker:
         provider, _, rest = target.partition("/")
         account, _, model = rest.partition("/")
         block = self._breakers.block(target)
+        if not account:
+            self._views.clear()
+        self._views.pop((provider, account), None)
         if model:
             route = Route(provider, account, model)
             self._dirty_routes.add(route)
@@ -350,6 +358,15 @@ class QuotaTracker:
         due_ms = self._breakers.next_change_ms(target)
         if due_ms is not None:
             heapq.heappush(self._breaker_due, (due_ms, target))
+
+    def _view(self, provider: str, account: str, counts: Counts, now_ms: int) -> AccountView:
+        view = self._views.get((provider, account))
+        if view is None:
+            view = self._account_facts(provider, account, now_ms).view(counts)
+        elif view.counts != counts:
+            view = replace(view, counts=counts)
+        self._views[provider, account] = view
+        return view
 
     def _account_facts(self, provider: str, account: str, now_ms: int) -> AccountFacts:
         key = (provider, account)
