@@ -1,0 +1,18 @@
+"""Who should answer: pure functions of ask, compiled policy and state."""
+
+from __future__ import annotations
+
+from trunkline.routing.ask import RoutingAsk
+from trunkline.routing.decision import decide
+from trunkline.routing.explain import reason_sentence, rejection_sentence, short_reason
+from trunkline.routing.policy import CompiledPolicy, compile_policy
+
+__all__ = [
+    "CompiledPolicy",
+    "RoutingAsk",
+    "compile_policy",
+    "decide",
+    "reason_sentence",
+    "rejection_sentence",
+    "short_reason",
+]

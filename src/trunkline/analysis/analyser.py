@@ -1,0 +1,122 @@
+"""From a request to a task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from trunkline.analysis.classify import Guess, classify, is_follow_up
+from trunkline.analysis.tokens import TokenCounter, estimate_tokens
+from trunkline.domain.messages import ChatRequest, ImagePart, ResponseFormat, Role, ToolCallPart
+from trunkline.domain.preferences import Thresholds
+from trunkline.domain.routes import Capability
+from trunkline.domain.tasks import Priority, Task, Tier
+
+_TOOL_OVERHEAD_TOKENS = 12
+_UNSURE = 0.5
+
+
+def analyse(
+    request: ChatRequest,
+    *,
+    thresholds: Thresholds,
+    task_priorities: Mapping[str, Priority],
+    previous_type: str | None = None,
+    counter: TokenCounter | None = None,
+) -> Task:
+    """What `request` is, judged by its last user message; hints win over every judgement.
+
+    `previous_type` is the task type of the conversation's last turn, which a follow-up ("do it") inherits.
+    `counter` remembers counts between calls; without one every message is counted. Work is bounded: of a long
+    text only its two ends are read.
+    """
+    hints = request.hints
+    text = _last_user_text(request)
+    guess = classify(text)
+    if previous_type is not None and is_follow_up(text):
+        guess = Guess(previous_type, max(guess.confidence, 0.7), max(guess.complexity, 0.3))
+    task_type = hints.task_type or guess.type
+    complexity = _complexity(request, guess, thresholds)
+    tier = hints.tier or _tier(complexity, thresholds)
+    input_tokens = _input_tokens(request, counter or TokenCounter(), thresholds.estimate_margin)
+    return Task(
+        type=task_type,
+        type_confidence=1.0 if hints.task_type else guess.confidence,
+        complexity=complexity,
+        tier=tier,
+        input_tokens=input_tokens,
+        output_tokens=_output_tokens(request, task_type, complexity),
+        priority=request.priority or task_priorities.get(task_type, Priority.MEDIUM),
+        interactive=request.origin.interactive,
+        critical=request.critical,
+        needs=_needs(request),
+        hinted=hints.task_type is not None,
+    )
+
+
+def _last_user_text(request: ChatRequest) -> str:
+    for message in reversed(request.messages):
+        if message.role is Role.USER and message.text:
+            return message.text
+    return ""
+
+
+def _complexity(request: ChatRequest, guess: Guess, thresholds: Thresholds) -> float:
+    """The asker's, else one inside the tier that the asker named, else the judged one; an unsure judgement
+    never makes a task a simple one."""
+    hints = request.hints
+    if hints.complexity is not None:
+        return min(1.0, max(0.0, hints.complexity))
+    low, high = thresholds.tier_simple_below, thresholds.tier_complex_above
+    if hints.tier is not None:
+        return {Tier.T1: low / 2, Tier.T2: (low + high) / 2, Tier.T3: (1 + high) / 2}[hints.tier]
+    if guess.confidence < _UNSURE and hints.task_type is None:
+        return max(guess.complexity, low)
+    return guess.complexity
+
+
+def _tier(complexity: float, thresholds: Thresholds) -> Tier:
+    if complexity < thresholds.tier_simple_below:
+        return Tier.T1
+    return Tier.T3 if complexity > thresholds.tier_complex_above else Tier.T2
+
+
+def _input_tokens(request: ChatRequest, counter: TokenCounter, margin: float) -> int:
+    tokens = sum(counter.message_tokens(message) for message in request.messages)
+    for tool in request.tools:
+        tokens += _TOOL_OVERHEAD_TOKENS + estimate_tokens(tool.name)
+        tokens += estimate_tokens(tool.description) + estimate_tokens(tool.schema)
+    return math.ceil(tokens * margin)
+
+
+_OUTPUT_TOKENS = {
+    "simple": 120,
+    "operations": 350,
+    "orchestration": 250,
+    "data_analysis": 600,
+    "reasoning": 700,
+    "coding": 800,
+    "creative": 900,
+    "documentation": 900,
+    "audit": 1_000,
+}
+
+
+def _output_tokens(request: ChatRequest, task_type: str, complexity: float) -> int:
+    """A typical answer of that type, from half to one and a half times as long with complexity."""
+    typical = round(_OUTPUT_TOKENS.get(task_type, 600) * (0.5 + complexity))
+    if request.max_output_tokens is not None:
+        return min(typical, request.max_output_tokens)
+    return typical
+
+
+def _needs(request: ChatRequest) -> tuple[Capability, ...]:
+    parts = [part for message in request.messages for part in message.parts]
+    needs = []
+    if request.tools or any(isinstance(part, ToolCallPart) for part in parts):
+        needs.append(Capability.TOOLS)
+    if any(isinstance(part, ImagePart) for part in parts):
+        needs.append(Capability.IMAGES)
+    if request.response_format is ResponseFormat.JSON:
+        needs.append(Capability.JSON)
+    return tuple(needs)

@@ -1,0 +1,188 @@
+"""Who answers: rank, pick the account, say why. A pure function of ask, policy and state."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+
+from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection, RejectionCode
+from trunkline.domain.routes import Selector
+from trunkline.domain.state import RoutingState
+from trunkline.domain.tasks import Tier
+from trunkline.routing.ask import RoutingAsk
+from trunkline.routing.candidates import CHEAP_SIMPLE, PAST_MARK, PREFER_FREE, STATED, Option, Scan
+from trunkline.routing.policy import CompiledPolicy, ModelRow
+from trunkline.routing.pools import pick_account
+from trunkline.routing.reasons import Choice, How, explain_choice
+from trunkline.routing.rejections import Facts
+from trunkline.routing.stay import cache_is_warm, own_options, reason_to_move
+
+LONGEST_RANKING = 12
+
+
+def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Decision | NoRoute:
+    """The route for one request, with at most 12 routes behind it, one for each provider and model, on its best
+    account; only the chosen one's account is the pool's pick. DESIGN §4.2–§4.4, precedence as in policy.md:
+    pin > environment override > stated preference > free_only > rule 3 > mode.
+
+    After a fault (`ask.after`) or a shortage call it again with what failed in `ask.failed`: another account of
+    the same model comes first, then the next of the ranking.
+    """
+    scan = Scan(ask, policy, state)
+    _hold_at_limit(scan)
+    ranking = rank(scan)
+    if not ranking:
+        return _no_route(scan)
+    choice = _choose(scan, ranking)
+    chosen = choice.option
+    others = [option for option in ranking if option.row is not chosen.row]
+    why = explain_choice(scan, choice, others)
+    shown = (chosen, *others[: LONGEST_RANKING - 1])
+    return Decision(
+        route=chosen.route,
+        reason=why.reason,
+        rule=why.rule,
+        confidence=why.confidence,
+        ranking=tuple(_ranked(scan, option) for option in shown),
+        rejected=_rejected(scan),
+        stayed=choice.how is How.STAY,
+        facts=why.facts,
+    )
+
+
+def rank(scan: Scan) -> list[Option]:
+    """The best option of each row, sorted; the best 12, or all where the ask is exhaustive."""
+    rows = [row for row in scan.policy.rows if scan.considered(row)]
+    stated = [row for row in rows if row.place in scan.profile.stated_rows]
+    led: list[Option] = []
+    if stated:
+        _evaluate(scan, stated, led)
+    if any(option.key.order == STATED for option in led):
+        rows = [row for row in rows if row.place not in scan.profile.stated_rows]
+    else:
+        scan.rule = _rule(scan)
+        led = []
+    _evaluate(scan, rows, led)
+    return led
+
+
+def _evaluate(scan: Scan, rows: Iterable[ModelRow], found: list[Option]) -> None:
+    """Add the rows' best options to `found`, in the order of what they could reach at best, until the twelfth is
+    better than anything that can still come."""
+    longest = None if scan.ask.exhaustive else LONGEST_RANKING
+    for bound, _, row in sorted((scan.bound(row), row.place, row) for row in rows):
+        if longest is not None and len(found) >= longest and found[longest - 1].key[:4] < bound[:4]:
+            return
+        option = scan.best(row)
+        if option is not None:
+            insort(found, option, key=lambda one: one.key)
+            if longest is not None:
+                del found[longest:]
+
+
+def _rule(scan: Scan) -> str | None:
+    """The cost rule that applies to the request: 1 for small simple tasks, else 3."""
+    task, profile = scan.task, scan.profile
+    small = task.input_tokens + task.output_tokens < scan.thresholds.rule1_below_tokens
+    if profile.cheap_simple and task.tier is Tier.T1 and small:
+        return CHEAP_SIMPLE
+    return PREFER_FREE if profile.prefer_free else None
+
+
+# -- choosing ---------------------------------------------------------------------------------------------------------
+
+
+def _choose(scan: Scan, ranking: list[Option]) -> Choice:
+    after, conversation = scan.ask.after, scan.state.conversation
+    if after is not None:
+        sibling = _sibling(scan)
+        if sibling is not None:
+            return Choice(sibling, How.SIBLING)
+    moved: str | None = None
+    if conversation is not None:
+        moved = reason_to_move(scan, conversation)
+        own = own_options(scan, conversation)
+        if own and moved is None:
+            return Choice(_account(scan, own), How.STAY)
+        moved = moved if own else "unavailable"
+    return Choice(_account(scan, scan.options(ranking[0].row)), How.RANKED, moved)
+
+
+def _account(scan: Scan, options: list[Option]) -> Option:
+    """The account for one row: the running conversation's own while its cache is warm, else the pool's pick
+    among those as good as the best in all but what is left and how well they are."""
+    conversation = scan.state.conversation
+    if conversation is not None and cache_is_warm(scan, conversation):
+        own = next((option for option in options if option.route == conversation.route), None)
+        if own is not None:
+            return own
+    strategy = scan.policy.pools[options[0].row.provider].strategy
+    return pick_account(strategy, _equals_of_best(options), scan.state)
+
+
+def _equals_of_best(options: list[Option]) -> list[Option]:
+    best = min(options, key=lambda option: option.key)
+    standing = (*best.key[:3], best.preference, best.cost_pico)
+    return [
+        option for option in options if (*option.key[:3], option.preference, option.cost_pico) == standing
+    ]
+
+
+def _sibling(scan: Scan) -> Option | None:
+    """Another account of the model that has just failed, if one under the route-away mark can serve."""
+    after = scan.ask.after
+    row = scan.policy.row_by_model.get((after.provider, after.model)) if after is not None else None
+    if after is None or row is None or not scan.considered(row):
+        return None
+    options = [
+        option for option in scan.options(row) if option.route != after and option.key.order != PAST_MARK
+    ]
+    if not options:
+        return None
+    position = next((i for i, route in enumerate(row.routes) if route == after), None)
+    return pick_account(
+        scan.policy.pools[row.provider].strategy, _equals_of_best(options), scan.state, after=position
+    )
+
+
+def _hold_at_limit(scan: Scan) -> None:
+    """With `switch_on_limit` off, what is out of allowance is waited for: only its own model may answer."""
+    conversation = scan.state.conversation
+    home = scan.ask.after or (conversation.route if conversation is not None else None)
+    if home is None or scan.preferences.rules.switch_on_limit or scan.only is not None:
+        return
+    row = scan.policy.row_by_model.get((home.provider, home.model))
+    if row is None or not scan.considered(row) or any(o.route == home for o in scan.options(row)):
+        return
+    if scan.rejections.is_limited(home):
+        scan.only = Selector(provider=home.provider, model=home.model)
+
+
+# -- results ----------------------------------------------------------------------------------------------------------
+
+
+def _ranked(scan: Scan, option: Option) -> Ranked:
+    cost_pico = option.cost_pico if option.price_known else None
+    return Ranked(option.route, option.score, scan.terms(option), cost_pico, option.key.order)
+
+
+def _rejected(scan: Scan) -> tuple[Rejection, ...]:
+    grouped = scan.rejections.grouped()
+    only = scan.only
+    if only is None:
+        return grouped
+    elsewhere = sum(
+        not only.matches(route.provider, route.account, route.model)
+        for row in scan.policy.rows
+        for route in row.routes
+    )
+    if not elsewhere:
+        return grouped
+    facts: Facts = (("only", str(only)), ("by", scan.only_by))
+    return (*grouped, Rejection("*", RejectionCode.PINNED_ELSEWHERE, facts, count=elsewhere))
+
+
+def _no_route(scan: Scan) -> NoRoute:
+    rejected = _rejected(scan)
+    resets = (one.until_ms for one in rejected if one.until_ms is not None)
+    return NoRoute(rejected, min((at_ms for at_ms in resets if at_ms > scan.state.now_ms), default=None))

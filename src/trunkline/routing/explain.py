@@ -1,0 +1,207 @@
+"""Sentences from a decision's figures, made only when somebody looks. No I/O; time is passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
+from trunkline.domain.faults import FaultKind
+from trunkline.domain.limits import Metric
+from trunkline.domain.money import usd
+from trunkline.domain.routes import Catalogue
+
+Fact = str | int | float | None
+Facts = Mapping[str, Fact]
+
+_AHEAD_IN = {
+    "preference": "preferred over",
+    "quota": "more of its allowance left than",
+    "context": "more room in its window than",
+    "cost": "cheaper than",
+    "quality": "better at this than",
+    "speed": "faster than",
+    "health": "healthier than",
+}
+_MOVED = {
+    "small": "the conversation is short",
+    "asked": "you asked",
+    "task_changed": "the task has changed",
+    "tier_changed": "the task has become another size",
+    "unavailable": "its route cannot answer now",
+    "fault": "its route failed",
+    "preserve_context_off": "conversations need not stay",
+}
+
+
+def short_reason(decision: Decision) -> str:
+    """For the receipt line: `cost: cheapest above the coding floor`."""
+    return f"{decision.reason.value}: {_SHORT[decision.reason](dict(decision.facts), decision)}"
+
+
+def reason_sentence(decision: Decision, catalogue: Catalogue) -> str:
+    """The short reason, with what it was weighed against, the pool's part and why a conversation moved."""
+    facts = dict(decision.facts)
+    parts = [short_reason(decision)]
+    runner_up = decision.runner_up
+    if runner_up is not None:
+        parts.append(f"next {runner_up.route.id}, margin {decision.confidence:.2f}")
+    provider = catalogue.provider(decision.route.provider)
+    if "pool" in facts and provider is not None:
+        parts.append(f"{decision.route.account} of {len(provider.accounts)} accounts by {facts['pool']}")
+    if "moved_from" in facts:
+        because = _MOVED.get(str(facts["moved_because"]), str(facts["moved_because"]))
+        parts.append(f"moved from {facts['moved_from']} as {because}")
+    return "; ".join(parts)
+
+
+def _preference(facts: Facts, _: Decision) -> str:
+    task = str(facts.get("task_type", "task"))
+    place = facts.get("stated_place")
+    if isinstance(place, int):
+        return f"{_ordinal(place)} on your list for {task}"
+    return _weighed(facts, _)
+
+
+def _limit(facts: Facts, decision: Decision) -> str:
+    if "after" in facts:
+        return f"{facts['after']} is out of its allowance"
+    if "routed_away_from" in facts:
+        return f"{facts['routed_away_from']} is almost used up"
+    return _weighed(facts, decision)
+
+
+def _cost(facts: Facts, decision: Decision) -> str:
+    if decision.rule == "prefer_free":
+        return "free and in good health"
+    if decision.rule == "cheap_simple":
+        floor = facts.get("floor")
+        return f"cheapest above the {facts.get('task_type')} floor" if floor else "cheapest for a simple task"
+    return _weighed(facts, decision)
+
+
+def _weighed(facts: Facts, _: Decision) -> str:
+    return (
+        f"{_AHEAD_IN.get(str(facts.get('term')), 'best on balance, before')} {facts.get('over', 'the rest')}"
+    )
+
+
+def _stay(facts: Facts, _: Decision) -> str:
+    return f"the conversation of {facts.get('conversation_tokens', 0):,} tokens keeps its route"
+
+
+_SHORT: Mapping[Reason, Callable[[Facts, Decision], str]] = {
+    Reason.PREFERENCE: _preference,
+    Reason.LIMIT: _limit,
+    Reason.COST: _cost,
+    Reason.CONTEXT: _weighed,
+    Reason.QUALITY: _weighed,
+    Reason.SPEED: _weighed,
+    Reason.BALANCE: _weighed,
+    Reason.PIN: lambda facts, _: f"you pinned {facts.get('pin')}",
+    Reason.STAY: _stay,
+    Reason.FAULT: lambda facts, _: f"{facts.get('after')} failed",
+    Reason.EXPLORE: lambda facts, _: "a trial, to learn how it does",
+    Reason.CRISIS: lambda facts, _: "most providers are down",
+    Reason.OVERRIDE: lambda facts, _: f"{facts.get('variable')} says {facts.get('override')}",
+    Reason.ONLY: lambda facts, _: "nobody else can answer",
+}
+
+
+def _ordinal(place: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(place, f"{place}th")
+
+
+# -- rejections -------------------------------------------------------------------------------------------------------
+
+
+def rejection_sentence(rejection: Rejection, now_ms: int) -> str:
+    """Why those routes may not answer, and in how long they may: `google/google-2/*: 0 of 20 requests left per
+    day, again in 4 h`."""
+    said = f"{rejection.route}: {_WHY[rejection.code](dict(rejection.facts))}"
+    if rejection.until_ms is None or rejection.until_ms <= now_ms:
+        return said
+    return f"{said}, again in {_span(rejection.until_ms - now_ms)}"
+
+
+def no_route_sentence(no_route: NoRoute, now_ms: int) -> str:
+    """That nobody can serve, and from when somebody should."""
+    if no_route.earliest_reset_at_ms is None:
+        return "nobody can answer this, and waiting will not help"
+    return f"nobody can answer this now; again in {_span(no_route.earliest_reset_at_ms - now_ms)}"
+
+
+def _limit_why(facts: Facts) -> str:
+    metric, left, amount = facts.get("metric"), facts.get("left"), facts.get("amount")
+    needed = facts.get("needed")
+    if metric == Metric.COST.value:
+        left, amount, needed = _dollars(left), _dollars(amount), _dollars(needed)
+    name = str(metric).replace("_", " ")
+    window = "in all" if facts.get("window") == "balance" else f"per {facts.get('window')}"
+    return f"{_figure(left)} of {_figure(amount)} {name} left {window}, {_figure(needed)} needed"
+
+
+def _breaker_why(facts: Facts) -> str:
+    kind, message = str(facts.get("kind", "")), str(facts.get("message", ""))
+    if kind in (FaultKind.RATE_MINUTE.value, FaultKind.QUOTA_WINDOW.value):
+        return "quota limit hit"
+    if kind == FaultKind.AUTH.value:
+        return "its key was rejected"
+    if kind == FaultKind.BILLING.value:
+        return "out of credit"
+    return f"failing: {message}" if message else f"failing ({kind.replace('_', ' ')})"
+
+
+def _budget_why(facts: Facts) -> str:
+    per = "today" if facts.get("per") == "day" else "for this request"
+    return f"would cost {_dollars(facts.get('cost_pico'))}, {_dollars(facts.get('budget_pico'))} may be spent {per}"
+
+
+def _no_key_why(facts: Facts) -> str:
+    return f"no key at {facts['key']}" if "key" in facts else "no account"
+
+
+_WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
+    RejectionCode.DISABLED: lambda facts: "switched off in the configuration",
+    RejectionCode.NO_KEY: _no_key_why,
+    RejectionCode.PINNED_ELSEWHERE: lambda facts: f"only {facts.get('only')} may answer ({facts.get('by')})",
+    RejectionCode.BREAKER_OPEN: _breaker_why,
+    RejectionCode.LIMIT: _limit_why,
+    RejectionCode.CONTEXT_WINDOW: lambda facts: (
+        f"its window of {_figure(facts.get('window_tokens'))} tokens is too small for "
+        f"{_figure(facts.get('needed_tokens'))}"
+    ),
+    RejectionCode.CAPABILITY: lambda facts: f"cannot take {facts.get('missing')}",
+    RejectionCode.NOT_FREE: lambda facts: (
+        f"not free ({_dollars(facts.get('cost_pico'))}) and only free may be used"
+    ),
+    RejectionCode.OVER_BUDGET: _budget_why,
+    RejectionCode.RETIRED: lambda facts: "its provider has retired it",
+    RejectionCode.EXCLUDED: lambda facts: f"excluded by {facts.get('rule')}",
+    RejectionCode.FAILED: lambda facts: "has failed for this request already",
+}
+
+
+def _figure(value: Fact) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _dollars(value: Fact) -> str:
+    amount = usd(value) if isinstance(value, int) else None
+    return (
+        "unknown"
+        if amount is None
+        else f"${amount:.2f}"
+        if amount >= 0.01 or amount == 0
+        else f"${amount:.4f}"
+    )
+
+
+def _span(span_ms: int) -> str:
+    seconds = max(1, round(span_ms / 1000))
+    if seconds < 90:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    return f"{hours} h" if hours < 48 else f"{round(hours / 24)} days"

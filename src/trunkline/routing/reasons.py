@@ -1,0 +1,144 @@
+"""The one word for why, the rule that fired, the confidence, and the figures from which a sentence is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from trunkline.domain.decisions import Reason
+from trunkline.routing.candidates import PAST_MARK, STATED, Option, Scan
+from trunkline.routing.rejections import Facts
+
+
+class How(Enum):
+    """How a route came to be chosen."""
+
+    RANKED = auto()
+    SIBLING = auto()
+    STAY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen option. `moved` says why a running conversation was not kept where it was."""
+
+    option: Option
+    how: How
+    moved: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The account of a choice."""
+
+    reason: Reason
+    rule: str | None
+    confidence: float
+    facts: Facts
+
+
+_TERMS: tuple[tuple[str, Reason], ...] = (
+    ("preference", Reason.PREFERENCE),
+    ("quota", Reason.LIMIT),
+    ("context", Reason.CONTEXT),
+    ("cost", Reason.COST),
+    ("quality", Reason.QUALITY),
+    ("speed", Reason.SPEED),
+    ("health", Reason.BALANCE),
+)
+
+
+def explain_choice(scan: Scan, choice: Choice, others: Sequence[Option]) -> Why:
+    """Why `choice` and not the first of `others`, the best option of every other provider and model."""
+    chosen = choice.option
+    runner_up = others[0] if others else None
+    rule = scan.rule if choice.how is How.RANKED and _favoured(scan, chosen) else None
+    reason, figures = _reason(scan, choice, runner_up, rule)
+    return Why(reason, rule, _confidence(chosen, runner_up), (*_common_facts(scan, choice), *figures))
+
+
+def _favoured(scan: Scan, option: Option) -> bool:
+    return scan.rule is not None and option.key.rule == 0 and option.key.order not in (STATED, PAST_MARK)
+
+
+def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | None) -> tuple[Reason, Facts]:
+    chosen = choice.option
+    if scan.pin is not None:
+        return Reason.PIN, (("pin", str(scan.pin)),)
+    if scan.override is not None:
+        selector, override = scan.override
+        return Reason.OVERRIDE, (("override", str(selector)), ("variable", override.variable))
+    if scan.ask.after is not None:
+        return _after_reason(scan), (("after", scan.ask.after.id),)
+    if choice.how is How.STAY:
+        conversation = scan.state.conversation
+        tokens = conversation.tokens if conversation is not None else 0
+        better = runner_up.route.id if runner_up is not None and runner_up.key < chosen.key else None
+        return Reason.STAY, (("conversation_tokens", tokens), ("otherwise", better))
+    if runner_up is None:
+        return Reason.ONLY, ()
+    if rule is not None:
+        return Reason.COST, (("floor", scan.profile.floor),)
+    if chosen.key.order == STATED:
+        return Reason.PREFERENCE, (("stated_place", chosen.key.lead + 1),)
+    if runner_up.key.order == PAST_MARK > chosen.key.order and runner_up.score > chosen.score:
+        mark = scan.thresholds.route_away_at
+        return Reason.LIMIT, (("routed_away_from", runner_up.route.id), ("route_away_at", mark))
+    return _dominant(scan, chosen, runner_up)
+
+
+def _after_reason(scan: Scan) -> Reason:
+    after = scan.ask.after
+    if after is None:
+        return Reason.FAULT
+    route = scan.state.routes.get(after)
+    account = scan.state.accounts.get((after.provider, after.account))
+    blocks = (
+        route.block if route else None,
+        account.block if account else None,
+        scan.state.providers.get(after.provider),
+    )
+    limited = any(block is not None and block.kind.is_limit for block in blocks)
+    return Reason.LIMIT if limited or scan.rejections.is_limited(after) else Reason.FAULT
+
+
+def _dominant(scan: Scan, chosen: Option, runner_up: Option) -> tuple[Reason, Facts]:
+    """The term in which the chosen one is furthest ahead, by weight; `balance` where it is ahead in none."""
+    ahead, behind, weights = scan.terms(chosen), scan.terms(runner_up), scan.profile.weights
+    advantages = [
+        (getattr(weights, name) * (getattr(ahead, name) - getattr(behind, name)), name, reason)
+        for name, reason in _TERMS
+    ]
+    advantage, name, reason = max(advantages, key=lambda one: one[0])
+    if advantage <= 0:
+        return Reason.BALANCE, (("over", runner_up.route.id),)
+    return reason, (
+        ("over", runner_up.route.id),
+        ("term", name),
+        ("ahead", round(getattr(ahead, name), 4)),
+        ("behind", round(getattr(behind, name), 4)),
+    )
+
+
+def _confidence(chosen: Option, runner_up: Option | None) -> float:
+    """The score's margin over the runner-up; 1 where there is none."""
+    if runner_up is None:
+        return 1.0
+    return min(1.0, max(0.0, chosen.score - runner_up.score))
+
+
+def _common_facts(scan: Scan, choice: Choice) -> Facts:
+    chosen = choice.option
+    facts: list[tuple[str, str | int | float | None]] = [
+        ("task_type", scan.task.type),
+        ("tier", scan.task.tier.value),
+        ("mode", scan.profile.mode.name),
+    ]
+    pool = scan.policy.pools[chosen.row.provider]
+    if len(pool.members) > 1:
+        facts.append(("pool", pool.strategy.value))
+    conversation = scan.state.conversation
+    if conversation is not None and choice.moved and conversation.route != chosen.route:
+        facts += [("moved_from", conversation.route.id), ("moved_because", choice.moved)]
+    return tuple(facts)

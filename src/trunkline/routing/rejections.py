@@ -1,0 +1,107 @@
+"""Collects why routes may not answer, and says it in as few entries as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from trunkline.domain.decisions import Rejection, RejectionCode
+from trunkline.domain.faults import FaultKind
+from trunkline.domain.routes import Route
+from trunkline.routing.policy import CompiledPolicy
+
+Facts = tuple[tuple[str, str | int | float | None], ...]
+
+# Who is exhausted, and until when, is said account by account.
+_SAID_BY_ACCOUNT = (RejectionCode.LIMIT, RejectionCode.BREAKER_OPEN, RejectionCode.FAILED)
+
+
+class Refused(NamedTuple):
+    """Routes that may not answer: `account` or `model` None stands for all of the provider's."""
+
+    provider: str
+    account: str | None
+    model: str | None
+    code: RejectionCode
+    facts: Facts = ()
+    until_ms: int | None = None
+
+
+class Rejections:
+    """The rejections of one decision; `add` is cheap, `grouped` is called once."""
+
+    def __init__(self, policy: CompiledPolicy) -> None:
+        self._policy = policy
+        self._found: dict[tuple[str, str | None, str | None], Refused] = {}
+
+    def add(self, refused: Refused) -> None:
+        """Take note; the first reason given for a route is the one that counts."""
+        self._found.setdefault(refused[:3], refused)
+
+    def is_limited(self, route: Route) -> bool:
+        """Whether `route` was noted as out of allowance, by its limits or by a refusal."""
+        provider, account, model = route.provider, route.account, route.model
+        keys = ((provider, account, model), (provider, account, None), (provider, None, None))
+        refused = next((self._found[key] for key in keys if key in self._found), None)
+        if refused is None:
+            return False
+        kind = dict(refused.facts).get("kind")
+        limit_kinds = [kind.value for kind in FaultKind if kind.is_limit]
+        return refused.code is RejectionCode.LIMIT or kind in limit_kinds
+
+    def grouped(self) -> tuple[Rejection, ...]:
+        """All of them and the static ones, sorted by route. What every model of an account shares is said as
+        `provider/account/*`, what all of a provider shares as `provider/*`."""
+        routes = [refused for refused in self._found.values() if refused.account and refused.model]
+        models = [refused for refused in self._found.values() if not refused.account]
+        accounts = [refused for refused in self._found.values() if not refused.model and refused.account]
+        pools = self._policy.pools
+        routes, widened = _join(routes, lambda r: (r.provider, r.account), lambda r: pools[r.provider].models)
+        accounts += widened
+        models, whole = _join(models, lambda r: (r.provider, None), lambda r: pools[r.provider].models)
+        plain = [refused for refused in accounts if refused.code not in _SAID_BY_ACCOUNT]
+        said = [refused for refused in accounts if refused.code in _SAID_BY_ACCOUNT]
+        plain, widest = _join(
+            plain, lambda r: (r.provider, None), lambda r: max(2, len(pools[r.provider].members))
+        )
+        found = (*routes, *models, *whole, *plain, *said, *widest)
+        rejections = (*self._policy.rejected, *map(self._rejection, found))
+        return tuple(sorted(rejections, key=lambda rejection: (rejection.route, rejection.code)))
+
+    def _rejection(self, refused: Refused) -> Rejection:
+        pool = self._policy.pools[refused.provider]
+        accounts, models = len(pool.members), pool.models
+        account = refused.account
+        if account is None and accounts == 1:
+            account = pool.members[0].id
+        if refused.model is None:
+            route = f"{refused.provider}/*" if refused.account is None else f"{refused.provider}/{account}/*"
+            if refused.account is not None and models == 1:
+                only = next(row.model for row in self._policy.rows if row.provider == refused.provider)
+                route = f"{refused.provider}/{account}/{only}"
+        else:
+            route = f"{refused.provider}/{account or '*'}/{refused.model}"
+        count = (1 if refused.account is not None else accounts) * (
+            1 if refused.model is not None else models
+        )
+        return Rejection(route, refused.code, refused.facts, refused.until_ms, count)
+
+
+def _join(
+    found: Sequence[Refused],
+    scope_of: Callable[[Refused], tuple[str, str | None]],
+    whole_size: Callable[[Refused], int],
+) -> tuple[list[Refused], list[Refused]]:
+    """Those that stay as they are, and those that stand for a whole scope in which all share a code."""
+    groups: dict[tuple[tuple[str, str | None], RejectionCode], list[Refused]] = {}
+    for refused in found:
+        groups.setdefault((scope_of(refused), refused.code), []).append(refused)
+    kept: list[Refused] = []
+    joined: list[Refused] = []
+    for ((provider, account), code), members in groups.items():
+        if len(members) < whole_size(members[0]):
+            kept.extend(members)
+            continue
+        until_ms = min((r.until_ms for r in members if r.until_ms is not None), default=None)
+        joined.append(Refused(provider, account, None, code, members[0].facts, until_ms))
+    return kept, joined

@@ -1,0 +1,48 @@
+"""Stay with the route of a running conversation, or choose anew (DESIGN §4.4, without the economics)."""
+
+from __future__ import annotations
+
+from trunkline.domain.state import ConversationState
+from trunkline.domain.tasks import Task, Tier
+from trunkline.routing.candidates import Option, Scan
+
+# Below this confidence another task type is taken for a guess, not for a change.
+_SURE = 0.6
+_TIERS = tuple(Tier)
+
+
+def reason_to_move(scan: Scan, conversation: ConversationState) -> str | None:
+    """Why the conversation may be served by another route; None: it stays where it is, if it can."""
+    if not scan.preferences.rules.preserve_context:
+        return "preserve_context_off"
+    if scan.only is not None or scan.ask.prefer:
+        return "asked"
+    if scan.ask.after is not None:
+        return "fault"
+    if conversation.tokens < scan.thresholds.switch_below_tokens:
+        return "small"
+    return _changed(scan.task, conversation)
+
+
+def _changed(task: Task, conversation: ConversationState) -> str | None:
+    if task.type != conversation.task_type and (task.hinted or task.type_confidence >= _SURE):
+        return "task_changed"
+    before = next((tier for tier in _TIERS if tier.value == conversation.tier), task.tier)
+    if abs(_TIERS.index(task.tier) - _TIERS.index(before)) > 1:
+        return "tier_changed"
+    return None
+
+
+def own_options(scan: Scan, conversation: ConversationState) -> list[Option]:
+    """Options of the conversation's model, if its very route may answer; else none."""
+    route = conversation.route
+    row = scan.policy.row_by_model.get((route.provider, route.model))
+    if row is None or not scan.considered(row):
+        return []
+    options = scan.options(row)
+    return options if any(option.route == route for option in options) else []
+
+
+def cache_is_warm(scan: Scan, conversation: ConversationState) -> bool:
+    """Whether the account's prompt cache is taken to hold the conversation still."""
+    return scan.state.now_ms < conversation.cache_warm_until_ms

@@ -1,0 +1,286 @@
+"""Small configurations and states for routing, written as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trunkline.domain.decisions import Pin, PinScope
+from trunkline.domain.faults import FaultKind, FaultScope
+from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window, limit_key
+from trunkline.domain.money import Price, pico_from_usd, pico_per_token
+from trunkline.domain.preferences import (
+    BudgetMode,
+    Config,
+    EnvironmentOverride,
+    Mode,
+    Preferences,
+    QualityMode,
+    RoleOverride,
+    Rules,
+    TaskPolicy,
+    Thresholds,
+    TierPolicy,
+    Weights,
+)
+from trunkline.domain.routes import (
+    AccountSpec,
+    Billing,
+    Capability,
+    Catalogue,
+    KeyRef,
+    KeySource,
+    ModelSpec,
+    PoolStrategy,
+    ProviderSpec,
+    Route,
+    Selector,
+)
+from trunkline.domain.state import AccountState, Block, ConversationState, RouteState, RoutingState
+from trunkline.domain.tasks import Priority, Task, Tier
+from trunkline.routing import RoutingAsk
+from tests.support.clock import START_MS
+
+Data = Mapping[str, Any]
+
+MODES = (
+    Mode("balanced"),
+    Mode("free_only", BudgetMode.FREE_ONLY),
+    Mode("cost_first", BudgetMode.COST_FIRST),
+    Mode("quality_first", BudgetMode.QUALITY_FIRST, QualityMode.MAX_QUALITY),
+    Mode("max_speed", quality=QualityMode.MAX_SPEED),
+    Mode("max_context", quality=QualityMode.MAX_CONTEXT),
+    Mode("health_first"),
+)
+WEIGHTS = (
+    ("balanced", Weights(preference=0.40, quota=0.30, context=0.15, cost=0.10, quality=0.05)),
+    ("health_first", Weights(health=0.5, cost=0.3, speed=0.2)),
+)
+
+
+def build_config(data: Data) -> Config:
+    """`providers` by id, `preferences`; a price is `[input, output]` in USD per million tokens."""
+    catalogue = Catalogue(tuple(_provider(name, given) for name, given in data["providers"].items()))
+    return Config("test", catalogue, _preferences(data.get("preferences", {})))
+
+
+def _provider(name: str, given: Data) -> ProviderSpec:
+    billing = Billing(given.get("billing", "credits"))
+    return ProviderSpec(
+        id=name,
+        protocol="openai",
+        base_url="http://127.0.0.1",
+        pool=PoolStrategy(given.get("pool", "round_robin")),
+        billing=billing,
+        accounts=tuple(_account(name, account, billing) for account in given.get("accounts", ["main"])),
+        models=tuple(_model(name, model, spec) for model, spec in given["models"].items()),
+    )
+
+
+def _account(provider: str, given: str | Data, billing: Billing) -> AccountSpec:
+    spec: Data = {"id": given} if isinstance(given, str) else given
+    return AccountSpec(
+        provider=provider,
+        id=spec["id"],
+        key=KeyRef(KeySource.ENV, f"{provider.upper()}_KEY"),
+        billing=Billing(spec.get("billing", billing)),
+        has_key=spec.get("has_key", True),
+        enabled=spec.get("enabled", True),
+    )
+
+
+def _model(provider: str, model: str, given: Data) -> ModelSpec:
+    price = given.get("price")
+    return ModelSpec(
+        provider=provider,
+        id=model,
+        context_tokens=given.get("context", 128_000),
+        max_output_tokens=given.get("max_output"),
+        price=Price() if price is None else Price(*(pico_per_token(part) for part in price)),
+        quality_share=given.get("quality"),
+        preference=given.get("preference"),
+        capabilities=tuple(Capability(name) for name in given.get("can", [])),
+        retired_on=given.get("retired_on"),
+        first_token_ms=given.get("first_token_ms"),
+        tokens_per_s=given.get("tokens_per_s"),
+    )
+
+
+def _preferences(given: Data) -> Preferences:
+    weights = {**dict(WEIGHTS), **{name: Weights(**parts) for name, parts in given.get("weights", {}).items()}}
+    budget_usd = given.get("budget_day_usd")
+    return Preferences(
+        modes=MODES,
+        default_prefer=tuple(given.get("default", ())),
+        default_stated=given.get("default_stated", False),
+        tasks=tuple(
+            TaskPolicy(
+                name, tuple(task.get("prefer", ())), task.get("stated", False), quality_floor=task.get("floor", 0.0)
+            )
+            for name, task in given.get("tasks", {}).items()
+        ),
+        tiers=tuple(
+            TierPolicy(Tier(name), tuple(tier.get("prefer", ())), tier.get("stated", False), None, tier.get("floor"))
+            for name, tier in given.get("tiers", {}).items()
+        ),
+        roles=tuple(
+            RoleOverride(
+                name, tuple(role["tasks"]), Tier(role["tier"]), tuple(role["prefer"]), role.get("stated", False)
+            )
+            for name, role in given.get("roles", {}).items()
+        ),
+        overrides=tuple(
+            EnvironmentOverride(target, selector, f"TRUNKLINE_ROUTE_{target.upper()}")
+            for target, selector in given.get("overrides", {}).items()
+        ),
+        budget_lists=tuple((BudgetMode(k), tuple(v)) for k, v in given.get("budget_lists", {}).items()),
+        quality_lists=tuple((QualityMode(k), tuple(v)) for k, v in given.get("quality_lists", {}).items()),
+        weights=tuple(weights.items()),
+        budget_day_pico=None if budget_usd is None else pico_from_usd(budget_usd),
+        quality_floor=given.get("floor", 0.0),
+        thresholds=Thresholds(**given.get("thresholds", {})),
+        rules=Rules(**given.get("rules", {"cheap_simple": False, "prefer_free": False})),
+    )
+
+
+def parse_selector(config: Config, text: str) -> Selector:
+    """A selector that must name something known."""
+    selector = config.catalogue.select(text)
+    assert selector is not None, text
+    return selector
+
+
+def parse_route(config: Config, text: str) -> Route:
+    """A full route id."""
+    selector = parse_selector(config, text)
+    assert selector.provider and selector.account and selector.model, text
+    return Route(selector.provider, selector.account, selector.model)
+
+
+def build_ask(config: Config, data: Data) -> RoutingAsk:
+    """`type`, `tier`, `input`, `output`, `needs`; `pin`, `prefer`, `avoid`, `failed`, `after`, `budget_usd`."""
+    complexity = data.get("complexity", {"t1": 0.1, "t2": 0.5, "t3": 0.9}[data.get("tier", "t2")])
+    task = Task(
+        type=data.get("type", "coding"),
+        type_confidence=data.get("confidence", 0.9),
+        complexity=complexity,
+        tier=Tier(data.get("tier", "t2")),
+        input_tokens=data.get("input", 1_000),
+        output_tokens=data.get("output", 500),
+        priority=Priority.MEDIUM,
+        needs=tuple(Capability(name) for name in data.get("needs", [])),
+    )
+    budget_usd = data.get("budget_usd")
+    return RoutingAsk(
+        task,
+        selector=parse_selector(config, data["pin"]) if "pin" in data else None,
+        prefer=tuple(parse_selector(config, text) for text in data.get("prefer", [])),
+        avoid=tuple(parse_selector(config, text) for text in data.get("avoid", [])),
+        failed=frozenset(parse_route(config, text) for text in data.get("failed", [])),
+        after=parse_route(config, data["after"]) if "after" in data else None,
+        budget_pico=None if budget_usd is None else pico_from_usd(budget_usd),
+        exhaustive=data.get("exhaustive", False),
+    )
+
+
+def build_state(config: Config, data: Data) -> RoutingState:
+    """Times are seconds from now: `block_s`, `resets_in_s`, `until_s`. `limits` are `[metric, window, amount,
+    used]` with an optional model and reset."""
+    now_ms = START_MS
+    accounts = {}
+    for text, given in data.get("accounts", {}).items():
+        provider, account = text.split("/")
+        accounts[provider, account] = AccountState(
+            provider,
+            account,
+            limits=tuple(_use(provider, account, limit, now_ms) for limit in given.get("limits", [])),
+            block=_block(text, FaultScope.ACCOUNT, given.get("block"), now_ms),
+            health=given.get("health", 100),
+            in_flight=given.get("in_flight", 0),
+            last_used_ms=given.get("last_used_ms", 0),
+        )
+    routes = {
+        parse_route(config, text): RouteState(
+            block=_block(text, FaultScope.MODEL, given.get("block"), now_ms),
+            health=given.get("health", 100),
+            first_token_ms=given.get("first_token_ms"),
+            tokens_per_s=given.get("tokens_per_s"),
+        )
+        for text, given in data.get("routes", {}).items()
+    }
+    blocks = {
+        name: block
+        for name, given in data.get("blocks", {}).items()
+        if (block := _block(name, FaultScope.PROVIDER, given, now_ms)) is not None
+    }
+    return RoutingState(
+        now_ms,
+        accounts=accounts,
+        routes=routes,
+        providers=blocks,
+        cursors=data.get("cursors", {}),
+        mode=data.get("mode", "balanced"),
+        pin=_pin(config, data.get("pin"), now_ms),
+        conversation=_conversation(config, data.get("conversation"), now_ms),
+        spent_day_pico=pico_from_usd(data.get("spent_usd", 0)),
+        draw=data.get("draw", 0.0),
+    )
+
+
+def _use(provider: str, account: str, given: Sequence[Any] | Data, now_ms: int) -> LimitUse:
+    limit: Data = (
+        given
+        if isinstance(given, Mapping)
+        else dict(zip(("metric", "window", "amount", "used"), given, strict=True))
+    )
+    metric, window, model = Metric(limit["metric"]), Window.parse(limit["window"]), limit.get("model")
+    resets_in_s = limit.get("resets_in_s")
+    return LimitUse(
+        key=limit_key(provider=provider, owner=account, model=model, metric=metric, window=window),
+        metric=metric,
+        window=window,
+        scope=LimitScope.MODEL if model else LimitScope.ACCOUNT,
+        model=model,
+        amount=limit["amount"],
+        used=limit["used"],
+        resets_at_ms=None if resets_in_s is None else now_ms + round(resets_in_s * 1000),
+        source=FigureSource.CONFIGURED,
+        as_of_ms=now_ms,
+    )
+
+
+def _block(target: str, scope: FaultScope, given: Data | None, now_ms: int) -> Block | None:
+    if given is None:
+        return None
+    until_s = given.get("until_s")
+    return Block(
+        target,
+        scope,
+        FaultKind(given.get("kind", "overloaded")),
+        code=given.get("code", "503"),
+        message=given.get("message", ""),
+        since_ms=now_ms - 1_000,
+        until_ms=None if until_s is None else now_ms + round(until_s * 1000),
+        half_open=given.get("half_open", False),
+    )
+
+
+def _pin(config: Config, given: Data | None, now_ms: int) -> Pin | None:
+    if given is None:
+        return None
+    until_s = given.get("until_s")
+    until_ms = None if until_s is None else now_ms + round(until_s * 1000)
+    return Pin(parse_selector(config, given["selector"]), PinScope.EVERYTHING, until_ms)
+
+
+def _conversation(config: Config, given: Data | None, now_ms: int) -> ConversationState | None:
+    if given is None:
+        return None
+    return ConversationState(
+        "c",
+        parse_route(config, given["route"]),
+        tokens=given.get("tokens", 10_000),
+        task_type=given.get("type", "coding"),
+        tier=given.get("tier", "t2"),
+        cache_warm_until_ms=now_ms + round(given.get("warm_s", 0) * 1000),
+    )
