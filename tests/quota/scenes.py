@@ -134,4 +134,6 @@ def fault(
 
 
 def tracker(*accounts: AccountSpec, ledger: SetLedger | None = None) -> QuotaTracker:
-    return QuotaTracker(catalogue(*accounts), ledger or SetLedger(), Thresholds())
+    quota = QuotaTracker(catalogue(*accounts), ledger or SetLedger(), Thresholds())
+    quota.refresh_all(NOW_MS)
+    return quota
