@@ -1,0 +1,45 @@
+"""What happens to a request on its way, as one line each inside its answer. Pure."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from trunkline.domain.events import Body, Parked, RerouteCause, Rerouted, Restarted, Seam, Waiting
+from trunkline.tui import format as fmt
+from trunkline.tui.cells import Cell, Tone
+from trunkline.tui.log_rows import short_route
+from trunkline.tui.receipt_line import nobody_sentence
+
+_CAUSES = {
+    RerouteCause.REFUSED: "refused",
+    RerouteCause.FAULT: "failed",
+    RerouteCause.SHORT: "has too little left",
+    RerouteCause.CUT: "broke off",
+}
+
+
+def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
+    """The line for an event, None for events that need none."""
+    if isinstance(body, Rerouted):
+        why = f" ({fmt.one_line(body.fault.message)})" if body.fault is not None else ""
+        return Cell(
+            f"↪ {short_route(body.from_route.id)} {_CAUSES[body.cause]}{why}"
+            f" → {short_route(body.to_route.id)} · {fmt.one_line(body.to_route.model)},"
+            f" {fmt.duration(body.after_ms)} later",
+            Tone.WARN,
+        )
+    if isinstance(body, Waiting):
+        return Cell(
+            f"⧗ {short_route(body.route.id)} asks to wait until {fmt.time_of_day(body.until_ms, zone, seconds=True)}"
+            f" ({fmt.countdown(body.until_ms - now_ms)})",
+            Tone.WARN,
+        )
+    if isinstance(body, Parked):
+        return Cell(f"⧗ parked: {nobody_sentence(body.no_route, now_ms, zone)}", Tone.WARN)
+    if isinstance(body, Seam):
+        return Cell(
+            f"┄ from character {body.at_char:,} on {short_route(body.route.id)} is writing", Tone.WARN
+        )
+    if isinstance(body, Restarted):
+        return Cell(f"↻ begun anew by {short_route(body.route.id)}", Tone.WARN)
+    return None

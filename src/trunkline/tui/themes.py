@@ -1,0 +1,56 @@
+"""Colour themes from TOML files. A file that cannot be used is named, never fatal."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+from textual.theme import Theme
+
+from trunkline.domain.errors import ConfigError
+
+_FIELDS = {field.name: field for field in fields(Theme)}
+
+
+def shipped_themes_folder() -> Path:
+    """The folder of the themes that come with Trunkline: inside the wheel, or of the checkout."""
+    package = Path(__file__).resolve().parent.parent
+    in_wheel = package / "shipped" / "themes"
+    return in_wheel if in_wheel.is_dir() else package.parent.parent / "themes"
+
+
+def read_theme(path: Path) -> Theme:
+    """The theme of a file; its name is the file's. Raises ConfigError when it cannot be used."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            file=path, key="", value=None, expected=f"a readable TOML file ({error})"
+        ) from error
+    for key, value in values.items():
+        if key not in _FIELDS or key == "name":
+            known = ", ".join(name for name in _FIELDS if name != "name")
+            raise ConfigError(file=path, key=key, value=value, expected=f"one of the keys {known}")
+    if not isinstance(values.get("primary"), str):
+        raise ConfigError(file=path, key="primary", value=values.get("primary"), expected="a colour")
+    try:
+        theme = Theme(name=path.stem, **values)
+        theme.to_color_system().generate()
+    except Exception as error:
+        raise ConfigError(file=path, key="", value=None, expected=f"usable colours ({error})") from error
+    return theme
+
+
+def read_themes(*folders: Path) -> tuple[tuple[Theme, ...], tuple[str, ...]]:
+    """All themes of these folders, later ones of the same name instead of earlier ones, and what could not be
+    used, in sentences."""
+    themes: dict[str, Theme] = {}
+    errors: list[str] = []
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+            try:
+                themes[path.stem] = read_theme(path)
+            except ConfigError as error:
+                errors.append(str(error))
+    return tuple(themes.values()), tuple(errors)

@@ -1,0 +1,64 @@
+"""Panel 1: providers, accounts and what is left of them."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from trunkline.domain.snapshot import Snapshot
+from trunkline.tui.account_rows import COLUMNS, account_detail, account_rows
+from trunkline.tui.messages import RowHighlighted, RowOpened
+from trunkline.tui.widgets.row_list import RowList
+
+EMPTY = "No accounts yet.\nSet a key such as OPENAI_API_KEY and start again,\nor try `trunkline demo`."
+
+
+class AccountsPanel(Vertical):
+    """A list of accounts, and below it the account under the cursor in full."""
+
+    def __init__(self, zone: tzinfo | None) -> None:
+        super().__init__(id="accounts-panel", classes="panel")
+        self.border_title = "1 Providers"
+        self._zone = zone
+        self._snapshot: Snapshot | None = None
+        self._now_ms = 0
+        self._folded: set[str] = set()
+        self._detail_text = ""
+
+    def compose(self) -> ComposeResult:
+        yield RowList(COLUMNS, empty="Engine starting …", id="accounts")
+        yield Static("", markup=False, id="account-detail")
+
+    @property
+    def listing(self) -> RowList:
+        """The accounts."""
+        return self.query_one("#accounts", RowList)
+
+    def show(self, snapshot: Snapshot, now_ms: int) -> None:
+        """Show a snapshot as it reads at `now_ms`."""
+        self._snapshot, self._now_ms = snapshot, now_ms
+        self.listing.set_empty(EMPTY)
+        self.listing.show_rows(account_rows(snapshot, now_ms, zone=self._zone, folded=self._folded))
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        if self._snapshot is None:
+            return
+        lines = account_detail(self._snapshot, self.listing.cursor_key, self._now_ms, zone=self._zone)
+        text = "\n".join(lines[:3])
+        if text != self._detail_text:
+            self._detail_text = text
+            self.query_one("#account-detail", Static).update(text, layout=False)
+
+    def on_row_highlighted(self, message: RowHighlighted) -> None:
+        message.stop()
+        self._show_detail()
+
+    def on_row_opened(self, message: RowOpened) -> None:
+        message.stop()
+        if self._snapshot is not None and any(p.id == message.key for p in self._snapshot.providers):
+            self._folded ^= {message.key}
+            self.show(self._snapshot, self._now_ms)

@@ -1,0 +1,315 @@
+"""Panel 4: the conversation, and the editor below it."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.timer import Timer
+from textual.widgets import Static
+
+from trunkline.domain.clock import Clock
+from trunkline.domain.decisions import NoRoute
+from trunkline.domain.events import (
+    Answered,
+    AttemptStarted,
+    Cancelled,
+    Decided,
+    Event,
+    Failed,
+    Rerouted,
+    Restarted,
+    TextDelta,
+    ThinkingDelta,
+    Waiting,
+)
+from trunkline.domain.ids import IdSource
+from trunkline.domain.receipts import Receipt
+from trunkline.domain.text import strip_controls
+from trunkline.engine.api import Preview
+from trunkline.tui.cells import Cell, Tone
+from trunkline.tui.conversation import Conversation, Turn
+from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.log_book import LogBook
+from trunkline.tui.log_rows import LiveLine
+from trunkline.tui.messages import (
+    LogTouched,
+    PreviewArrived,
+    PromptChanged,
+    PromptSubmitted,
+    StreamEnded,
+    TurnEvents,
+)
+from trunkline.tui.notices import notice
+from trunkline.tui.receipt_line import preview_line
+from trunkline.tui.widgets.answer import AnswerBlock
+from trunkline.tui.widgets.prompt import Prompt
+
+EMPTY = "Nothing said yet. Write below and press enter:\nthe route that would take it is shown as you type."
+MOST_TURNS_SHOWN = 40
+PREVIEW_AFTER_S = 0.4
+
+
+class ChatPanel(Vertical):
+    """One conversation; one answer at a time."""
+
+    def __init__(
+        self,
+        link: EngineLink,
+        book: LogBook,
+        clock: Clock,
+        ids: IdSource,
+        zone: tzinfo | None,
+        flush_s: float,
+    ) -> None:
+        super().__init__(id="chat-panel", classes="panel")
+        self._link = link
+        self._book = book
+        self._clock = clock
+        self._ids = ids
+        self._zone = zone
+        self._flush_s = flush_s
+        self._conversation = Conversation.begin(ids)
+        self._turn: Turn | None = None
+        self._request_id: str | None = None
+        self._armed = False
+        self._ready = False
+        self._preview_serial = 0
+        self._preview_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield VerticalScroll(Static(EMPTY, markup=False, id="chat-empty"), id="transcript")
+        yield Prompt()
+        yield Static("", markup=False, id="estimate")
+
+    def on_mount(self) -> None:
+        self.border_title = "4 Chat"
+        self.transcript.anchor()
+
+    @property
+    def transcript(self) -> VerticalScroll:
+        """The turns."""
+        return self.query_one("#transcript", VerticalScroll)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The editor."""
+        return self.query_one(Prompt)
+
+    @property
+    def conversation(self) -> Conversation:
+        """What was said."""
+        return self._conversation
+
+    @property
+    def is_streaming(self) -> bool:
+        """An answer is on its way."""
+        return self._turn is not None
+
+    def _status(self, cell: Cell | None) -> None:
+        """The line under the editor."""
+        line = self.query_one("#estimate", Static)
+        text = "" if cell is None else cell.text
+        if line.content != text:
+            line.update(text, layout=False)
+        line.set_class(cell is not None and cell.tone in (Tone.WARN, Tone.BAD), "-warn")
+
+    # -- sending --------------------------------------------------------------------------------------------
+
+    async def on_prompt_submitted(self, message: PromptSubmitted) -> None:
+        message.stop()
+        if self._turn is not None:
+            self._status(Cell("an answer is on its way; esc esc stops it, then send again", Tone.WARN))
+            return
+        self.prompt.taken(message.text)
+        self._cancel_preview()
+        turn = self._conversation.say(message.text, self._ids)
+        self._turn = turn
+        self._armed = False
+        for empty in self.query("#chat-empty"):
+            await empty.remove()
+        block = AnswerBlock(turn.id, turn.asked, self._flush_s)
+        await self.transcript.mount(block)
+        self.transcript.anchor()
+        await self._prune()
+        self._retitle()
+        if self._ready:
+            self._submit(turn)
+        else:
+            block.say("waiting for the engine to start")
+
+    def _submit(self, turn: Turn) -> None:
+        engine = self._link.engine
+        if engine is None:
+            return
+        turn_id = turn.id
+
+        def deliver(events: tuple[Event, ...]) -> None:
+            self.post_message(TurnEvents(turn_id, events))
+
+        self._request_id = engine.submit(self._conversation.request(turn), deliver)
+        self._status(Cell("esc esc stops the answer", Tone.DIM))
+
+    async def _prune(self) -> None:
+        blocks = list(self.transcript.query(AnswerBlock))
+        for block in blocks[: max(0, len(blocks) - MOST_TURNS_SHOWN)]:
+            await block.remove()
+
+    def _retitle(self) -> None:
+        turns = len(self._conversation.turns)
+        self.border_title = "4 Chat" + (f" · {turns} turn{'s' if turns > 1 else ''}" if turns else "")
+
+    def engine_ready(self) -> None:
+        """Requests are taken from now on; a message that waited for it is sent."""
+        self._ready = True
+        if self._turn is not None and self._request_id is None:
+            self._submit(self._turn)
+
+    async def engine_died(self, text: str) -> None:
+        """No answer will come any more."""
+        self._ready = False
+        turn = self._turn
+        if turn is not None:
+            await self._block(turn).fail(text)
+            self._over(turn, whole=False)
+        self._status(Cell(f"no engine: {text}", Tone.BAD))
+
+    # -- stopping -------------------------------------------------------------------------------------------
+
+    def arm_or_stop(self) -> bool:
+        """The first call arms, the second stops the answer; False when there is none."""
+        if self._turn is None:
+            return False
+        if not self._armed:
+            self._armed = True
+            self._status(Cell("esc again stops the answer", Tone.WARN))
+            return True
+        engine = self._link.engine
+        if engine is not None and self._request_id is not None:
+            engine.cancel(self._request_id)
+            self._status(Cell("stopping …", Tone.WARN))
+        return True
+
+    async def new_conversation(self) -> None:
+        """Begin anew with nothing said; a running answer is stopped."""
+        engine = self._link.engine
+        if self._turn is not None and engine is not None and self._request_id is not None:
+            engine.cancel(self._request_id)
+        self._turn = None
+        self._request_id = None
+        self._conversation = Conversation.begin(self._ids)
+        await self.transcript.remove_children()
+        await self.transcript.mount(Static(EMPTY, markup=False, id="chat-empty"))
+        self._retitle()
+        self._status(None)
+        self.prompt.focus()
+
+    # -- what comes back ------------------------------------------------------------------------------------
+
+    def _block(self, turn: Turn) -> AnswerBlock:
+        return self.transcript.query_one(f"#turn-{turn.id}", AnswerBlock)
+
+    async def on_turn_events(self, message: TurnEvents) -> None:
+        message.stop()
+        turn = self._turn
+        if turn is None or turn.id != message.turn_id:
+            return
+        block = self._block(turn)
+        for event in message.events:
+            await self._take(turn, block, event)
+
+    async def _take(self, turn: Turn, block: AnswerBlock, event: Event) -> None:
+        body = event.body
+        match body:
+            case TextDelta(text):
+                turn.answer += strip_controls(text)
+                await block.append(text)
+            case ThinkingDelta():
+                if not turn.answer:
+                    block.think()
+            case AttemptStarted(_, route):
+                block.name_answerer(route)
+            case Answered(receipt) | Failed(receipt) | Cancelled(receipt):
+                await self._end(turn, block, receipt)
+                return
+            case Restarted():
+                turn.answer = ""
+                await block.restart()
+        happened = notice(body, self._clock.wall_ms(), self._zone)
+        if happened is not None:
+            await block.add_notice(happened)
+        if isinstance(body, AttemptStarted | Rerouted | Waiting | Decided):
+            self._note_live(event)
+
+    def _note_live(self, event: Event) -> None:
+        body = event.body
+        routes: tuple[str, ...] = ()
+        reason = ""
+        match body:
+            case Rerouted(from_route, to_route, cause):
+                routes, reason = (from_route.id, to_route.id), cause.value
+            case AttemptStarted(_, route):
+                routes = (route.id,)
+            case Decided(_, decision) if not isinstance(decision, NoRoute):
+                routes, reason = (decision.route.id,), decision.reason.value
+            case Waiting(_, route):
+                routes, reason = (route.id,), "waiting"
+        self._book.take_live(LiveLine(event.request_id, event.at_ms, "chat", routes, reason))
+        self.post_message(LogTouched())
+
+    async def _end(self, turn: Turn, block: AnswerBlock, receipt: Receipt) -> None:
+        await block.finish(receipt)
+        self._book.take_ending(receipt)
+        self._over(turn, whole=receipt.complete)
+        self.post_message(LogTouched())
+
+    def _over(self, turn: Turn, *, whole: bool) -> None:
+        turn.whole = whole
+        self._turn = None
+        self._request_id = None
+        self._armed = False
+        self._status(None)
+        self.post_message(StreamEnded())
+        self._plan_preview(self.prompt.text)
+
+    # -- the estimate ---------------------------------------------------------------------------------------
+
+    def on_prompt_changed(self, message: PromptChanged) -> None:
+        message.stop()
+        if self._turn is None:
+            self._plan_preview(message.text)
+
+    def _cancel_preview(self) -> None:
+        self._preview_serial += 1
+        if self._preview_timer is not None:
+            self._preview_timer.stop()
+            self._preview_timer = None
+
+    def _plan_preview(self, text: str) -> None:
+        self._cancel_preview()
+        if text.strip():
+            self._preview_timer = self.set_timer(PREVIEW_AFTER_S, self.ask_preview)
+        else:
+            self._status(None)
+
+    def ask_preview(self) -> None:
+        """Ask now what would become of the text in the editor."""
+        engine = self._link.engine
+        text = self.prompt.text
+        if engine is None or not self._ready or not text.strip():
+            return
+        serial = self._preview_serial
+
+        def deliver(preview: Preview) -> None:
+            self.post_message(PreviewArrived(serial, preview))
+
+        engine.preview(
+            self._conversation.draft(text),
+            deliver,
+        )
+
+    def on_preview_arrived(self, message: PreviewArrived) -> None:
+        message.stop()
+        if message.serial == self._preview_serial and self._turn is None:
+            self._status(preview_line(message.preview, self._clock.wall_ms(), self._zone))

@@ -1,0 +1,104 @@
+"""The first line: mode, pin, money, what went through, what waits, what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
+
+from trunkline.domain.snapshot import Snapshot, Status
+from trunkline.tui import format as fmt
+from trunkline.tui.account_rows import shape
+from trunkline.tui.cells import Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the line; where room is short, those with the highest `drop` go first."""
+
+    text: str
+    drop: int = 0
+    tone: Tone = Tone.PLAIN
+
+
+def summary_parts(snapshot: Snapshot) -> tuple[Part, ...]:
+    """The line's pieces for a snapshot, in order."""
+    totals = snapshot.totals
+    pin = f"pinned {fmt.one_line(snapshot.pin)}" if snapshot.pin else "auto"
+    parts = [Part(f"{snapshot.mode} · {pin}", 0, Tone.ACCENT)]
+    if snapshot.paused:
+        parts.append(Part("paused", 0, Tone.WARN))
+    if snapshot.crisis:
+        parts.append(Part("CRISIS", 0, Tone.BAD))
+    budget = "" if totals.budget_day_pico is None else f" of {fmt.money(totals.budget_day_pico)}"
+    parts.append(Part(f"{fmt.money_sum(totals.cost)}{budget} today", 3))
+    parts.append(Part(f"{totals.answered:,} answered", 4))
+    parts.append(Part(f"{totals.failed:,} failed", 1, Tone.BAD if totals.failed else Tone.PLAIN))
+    parts.append(Part(f"{totals.rerouted:,} rerouted", 6))
+    if totals.waiting:
+        parts.append(Part(f"{totals.waiting:,} waiting", 2, Tone.WARN))
+    parts += _health_parts(snapshot)
+    if snapshot.config_error:
+        parts.append(Part("⚠ configuration", 1, Tone.BAD))
+    return tuple(parts)
+
+
+def _health_parts(snapshot: Snapshot) -> list[Part]:
+    counts = Counter(
+        account.status for provider in snapshot.providers for account in provider.accounts if account.enabled
+    )
+    if not counts:
+        return []
+    signs = " ".join(f"{shape(status)[0]}{counts[status]}" for status in Status if counts[status])
+    bad = counts[Status.DOWN] + counts[Status.EXHAUSTED] + counts[Status.CRITICAL]
+    tone = Tone.BAD if bad else Tone.WARN if counts[Status.WARNING] else Tone.GOOD
+    parts = [Part(signs, 2, tone)]
+    dark = [provider.id for provider in snapshot.providers if provider.status is Status.DOWN]
+    if dark:
+        parts.append(Part("⚠ " + fmt.one_line(", ".join(dark)), 5, Tone.BAD))
+    return parts
+
+
+def fit_parts(parts: tuple[Part, ...], width: int) -> tuple[Part, ...]:
+    """The parts that fit in `width` cells with two blanks between them."""
+    shown = list(parts)
+    while sum(cell_len(part.text) + 2 for part in shown) > width:
+        victim = max(shown, key=lambda part: part.drop, default=None)
+        if victim is None or victim.drop == 0:
+            break
+        shown.remove(victim)
+    return tuple(shown)
+
+
+class Summary(Widget):
+    """One line that is redrawn when its text changes."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, text: str) -> None:
+        super().__init__(id="summary")
+        self._parts: tuple[Part, ...] = (Part(text, 0, Tone.DIM),)
+
+    def show(self, *parts: Part) -> None:
+        """Show other parts."""
+        if parts != self._parts:
+            self._parts = parts
+            self.refresh()
+
+    def render(self) -> Content:
+        shown = fit_parts(self._parts, self.size.width - 1)
+        styles = {
+            Tone.PLAIN: "",
+            Tone.DIM: "$text-muted",
+            Tone.GOOD: "$text-success",
+            Tone.WARN: "$text-warning",
+            Tone.BAD: "bold $text-error",
+            Tone.ACCENT: "bold $text-accent",
+        }
+        pieces: list[Content | str] = [" "]
+        for part in shown:
+            pieces += [Content.styled(part.text, styles[part.tone]), "  "]
+        return Content.assemble(*pieces)
