@@ -1,0 +1,133 @@
+"""One exchange: what was asked, and how the reply will be played. Faults edit the play before it is sent."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from trunkline.simulator.allowance import Allowances
+from trunkline.simulator.description import Account, Model, Provider
+from trunkline.simulator.styles import Complaint, Wrong
+
+
+class End(Enum):
+    """How the connection ends: as it should, with a FIN in the middle, with a RST, or not at all."""
+
+    WHOLE = "whole"
+    DROP = "drop"
+    RESET = "reset"
+    HANG = "hang"
+
+
+@dataclass(slots=True)
+class Play:
+    """A reply as it will go over the wire.
+
+    A stream is head, chunks of text, tail (finish reason, usage) and terminator, each a whole event; `first_ms`
+    passes after the head, `interval_ms` between chunks. A whole reply is one chunk. `silent` with `end` other than
+    WHOLE: not even a status line is sent. `declared_bytes` is the Content-Length where it is not the true one.
+    """
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    stream: bool = False
+    head: Sequence[bytes] = ()
+    chunks: Sequence[bytes] = ()
+    tail: Sequence[bytes] = ()
+    terminator: bytes = b""
+    first_ms: float = 0.0
+    interval_ms: float = 0.0
+    end: End = End.WHOLE
+    silent: bool = False
+    declared_bytes: int | None = None
+    refused: bool = False
+    output_tokens: int = 0
+
+    @property
+    def breaks(self) -> bool:
+        """The connection is broken on purpose."""
+        return self.end in (End.DROP, End.RESET)
+
+    def refuse(self, status: int, body: bytes, content_type: str = "application/json") -> None:
+        """Make it a whole reply with that status and body instead of an answer."""
+        self.status, self.content_type, self.stream, self.refused = status, content_type, False, True
+        self.head, self.chunks, self.tail, self.terminator = (), (body,), (), b""
+        self.first_ms = self.interval_ms = 0.0
+        self.output_tokens = 0
+
+    def stop_after(self, chunks: int) -> None:
+        """End after that many chunks, without a finish reason, usage or terminator; half of a whole reply."""
+        if self.stream:
+            share = min(1.0, chunks / len(self.chunks)) if self.chunks else 1.0
+            self.chunks, self.tail, self.terminator = self.chunks[:chunks], (), b""
+        else:
+            body = b"".join(self.chunks)
+            share, self.declared_bytes = 0.5, len(body)
+            self.chunks = (body[: len(body) // 2],)
+        self.output_tokens = round(self.output_tokens * share)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as a protocol module read it. `begun` is the assistant text to carry on, `anchor` what to repeat."""
+
+    model: str
+    stream: bool
+    prompt: str
+    input_tokens: int
+    begun: str | None = None
+    anchor: str | None = None
+    max_output_tokens: int | None = None
+    json_answer: bool = False
+    include_usage: bool = False
+
+
+class ProtocolModule(Protocol):
+    """What a wire language must offer; it never sees a socket."""
+
+    def read(self, body: Mapping[str, Any]) -> Asked | None:
+        """What is asked, None if it cannot be read."""
+        ...
+
+    def play(self, exchange: Exchange, text: str, finish: str) -> Play:
+        """The whole, faultless reply that says `text`; `finish` is `stop` or `length`."""
+        ...
+
+    def fixed(self, exchange: Exchange) -> Play:
+        """The same for a model of `fixed_chunks`, from encoded chunks that are kept."""
+        ...
+
+    def error_event(self, exchange: Exchange, body: Mapping[str, Any]) -> bytes:
+        """An error as it comes inside a stream."""
+        ...
+
+    def listing(self, provider: Provider) -> Mapping[str, Any]:
+        """The reply to a question for the models."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request with everything that decides its reply. `rng` depends on the seed, the model and the prompt and
+    how often it was asked, so that the order of arrival changes nothing. `reused`: the connection has served before."""
+
+    provider: Provider
+    account: Account
+    model: Model
+    asked: Asked
+    protocol: ProtocolModule
+    allowances: Allowances
+    rng: random.Random
+    number: int
+    wall_ms: int
+    speed: float = 1.0
+    reused: bool = False
+
+    def complaint(self, wrong: Wrong, **facts: Any) -> Complaint:
+        """A complaint about this request."""
+        organisation = f"org-{self.account.organisation or self.account.id}"
+        return Complaint(wrong, model=self.model.id, organisation=organisation, now_ms=self.wall_ms, **facts)

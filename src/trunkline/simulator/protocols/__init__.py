@@ -1,0 +1,10 @@
+"""The wire languages that simulated providers speak, by name: one module each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trunkline.simulator.play import ProtocolModule
+from trunkline.simulator.protocols.openai import OpenAIProtocol
+
+PROTOCOLS: Mapping[str, ProtocolModule] = {"openai": OpenAIProtocol()}

@@ -1,0 +1,199 @@
+"""The HTTP server: finds out who asks what of whom, and has the reply planned and played."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from trunkline.domain.clock import Clock, SystemClock
+from trunkline.simulator.allowance import Allowances
+from trunkline.simulator.answers import prompt_key
+from trunkline.simulator.control import Control
+from trunkline.simulator.description import Account, Description, Model, Provider
+from trunkline.simulator.faults import FaultBook
+from trunkline.simulator.planning import plan
+from trunkline.simulator.play import Asked, Exchange
+from trunkline.simulator.player import perform
+from trunkline.simulator.protocols import PROTOCOLS
+from trunkline.simulator.record import Received, Record
+from trunkline.simulator.styles import STYLES, Complaint, Wrong
+
+HOST = "127.0.0.1"
+CONTROL = "_control"
+_CHAT = "v1/chat/completions"
+_MODELS = "v1/models"
+
+
+class Simulator:
+    """Plays a description on a port of the loopback interface, on the running loop.
+
+    `speed` divides latencies and the times of faults; limits and their windows stay in real time. The story's clock
+    starts with `start` and again with a reset.
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        *,
+        seed: int | None = None,
+        speed: float = 1.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.description = description
+        self.seed = description.seed if seed is None else seed
+        self.speed = speed
+        self.clock = clock or SystemClock()
+        self.faults = FaultBook(description.faults, self.seed)
+        self.record = Record()
+        self.port = 0
+        self.control = Control(self)
+        self._runner: web.ServerRunner | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Counters, use of limits and the story begin anew; faults stay as they were switched."""
+        self.record.reset()
+        self.faults.reset()
+        self._allowances = {name: Allowances(self.clock) for name in self.description.providers}
+        self._asked_before: Counter[int] = Counter()
+        self._served_peers: set[object] = set()
+        self._story_start_ms = self.clock.mono_ms()
+
+    async def start(self, port: int = 0) -> int:
+        """Listen; gives the port."""
+        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(server, handle_signals=False)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, HOST, port, backlog=1024, shutdown_timeout=0.1).start()
+        self.port = int(self._runner.addresses[0][1])
+        return self.port
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def base_url(self, provider: str) -> str:
+        """Where that provider is served."""
+        return f"http://{HOST}:{self.port}/{provider}/v1"
+
+    def story(self) -> tuple[float, int]:
+        """Seconds into the story, and which round of it (from 0)."""
+        elapsed_s = (self.clock.mono_ms() - self._story_start_ms) / 1000 * self.speed
+        length_s = self.description.story_s
+        if length_s is None or not self.description.loop:
+            return elapsed_s, 0
+        return elapsed_s % length_s, int(elapsed_s // length_s)
+
+    # -- one request ------------------------------------------------------------------------------------------------
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        name, _, rest = request.path.lstrip("/").partition("/")
+        if name == CONTROL:
+            status, reply = self.control.answer(request.method, rest, request.query, await request.read())
+            return web.json_response(reply, status=status)
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        reused = peer in self._served_peers
+        self._served_peers.add(peer)
+        received = self.record.begin(tuple(request.headers), name, reused)
+        try:
+            provider = self.description.providers.get(name)
+            if provider is None:
+                return self._refuse(received, Complaint(Wrong.NOT_FOUND), "openai")
+            return await self._serve(request, received, provider, rest)
+        except ConnectionError:
+            return web.Response()
+        finally:
+            self.record.end(received)
+
+    async def _serve(
+        self, request: web.BaseRequest, received: Received, provider: Provider, rest: str
+    ) -> web.StreamResponse:
+        body = await request.read()
+        account = provider.account_of(
+            request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        )
+        if account is None:
+            return self._refuse(received, Complaint(Wrong.AUTH), provider.style)
+        received.account = account.id
+        protocol = PROTOCOLS[provider.protocol]
+        if request.method == "GET" and rest == _MODELS:
+            received.status, received.outcome = 200, "answered"
+            return _json_reply(200, protocol.listing(provider))
+        if request.method != "POST" or rest != _CHAT:
+            return self._refuse(received, Complaint(Wrong.NOT_FOUND), provider.style)
+        asked = protocol.read(_table(body))
+        if asked is None:
+            return self._refuse(received, Complaint(Wrong.BAD_REQUEST), provider.style)
+        received.model, received.stream, received.input_tokens = asked.model, asked.stream, asked.input_tokens
+        model = provider.models.get(asked.model)
+        if model is None:
+            return self._refuse(received, Complaint(Wrong.NOT_FOUND, model=asked.model), provider.style)
+        return await self._reply(request, received, self._exchange(provider, account, model, asked, received))
+
+    async def _reply(
+        self, request: web.BaseRequest, received: Received, exchange: Exchange
+    ) -> web.StreamResponse:
+        route = (exchange.provider.id, exchange.account.id, exchange.model.id)
+        struck = self.faults.strike(route, *self.story()) if self.faults else []
+        play, booking = plan(exchange, struck)
+        received.fault = struck[-1].name if struck else None
+        if play.stream:
+            self.record.open_streams += 1
+        try:
+            response = await perform(request, play, received)
+        except ConnectionError:
+            received.outcome = "faulted" if play.breaks else None
+            raise
+        else:
+            received.outcome = "refused" if play.refused else "faulted" if struck else "answered"
+            received.output_tokens = play.output_tokens
+            return response
+        finally:
+            if play.stream:
+                self.record.open_streams -= 1
+            if booking is not None:
+                booking.close(play.output_tokens)
+
+    def _exchange(
+        self, provider: Provider, account: Account, model: Model, asked: Asked, received: Received
+    ) -> Exchange:
+        key = prompt_key(f"{self.seed}\0{provider.id}\0{model.id}\0{asked.prompt}")
+        again = self._asked_before[key]
+        self._asked_before[key] += 1
+        return Exchange(
+            provider=provider,
+            account=account,
+            model=model,
+            asked=asked,
+            protocol=PROTOCOLS[provider.protocol],
+            allowances=self._allowances[provider.id],
+            rng=random.Random(key + again),
+            number=received.number,
+            wall_ms=self.clock.wall_ms(),
+            speed=self.speed,
+            reused=received.reused,
+        )
+
+    def _refuse(self, received: Received, complaint: Complaint, style: str) -> web.Response:
+        refusal = STYLES[style](complaint)
+        received.status, received.outcome = refusal.status, "refused"
+        return _json_reply(refusal.status, refusal.body)
+
+
+def _json_reply(status: int, body: Mapping[str, Any]) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
+
+
+def _table(body: bytes) -> Mapping[str, Any]:
+    try:
+        values = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return values if isinstance(values, Mapping) else {}
