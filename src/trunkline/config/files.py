@@ -148,21 +148,22 @@ def line_of(layer: Layer, path: KeyPath) -> int | None:
     for number, line in enumerate(layer.text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("["):
-            header = _names(stripped.partition("]")[0].lstrip("[").strip())
+            header = parse_dotted(stripped.partition("]")[0].lstrip("[").strip())
             if stripped.startswith("[["):
                 counts[header] = counts.get(header, -1) + 1
                 header = (*header, counts[header])
             here = table = header
         elif "=" in stripped and not stripped.startswith("#"):
-            here = (*table, *_names(stripped.partition("=")[0].strip()))
+            here = (*table, *parse_dotted(stripped.partition("=")[0].strip()))
         else:
             continue
-        if here and here == path[: len(here)] and len(here) > best[0]:
-            best = (len(here), number)
+        shared = min(len(here), len(path))
+        if shared > best[0] and here[:shared] == path[:shared]:
+            best = (shared, number)
     return best[1] or None
 
 
-def _names(text: str) -> KeyPath:
+def parse_dotted(text: str) -> KeyPath:
     """A dotted key as its parts; nothing when the text is no key."""
     try:
         data: Any = tomllib.loads(f"{text} = 0")

@@ -35,7 +35,6 @@ OLD_OVERRIDES = {
     "MODEL_OVERRIDE_IMPLEMENTATION": "implementation",
     "MODEL_OVERRIDE_REASONING": "reasoning",
 }
-CUSTOM_MODE = "custom"
 PAUSE = "pause"
 
 
@@ -57,12 +56,13 @@ class Names:
         successor. An unknown name is an error in the user's list and a note in a shipped one."""
         resolved: list[str] = []
         for index, text in enumerate(texts):
-            for selector in self._one(text, (*path, index)):
+            for selector in self.resolve_one(text, (*path, index)):
                 if str(selector) not in resolved:
                     resolved.append(str(selector))
         return tuple(resolved)
 
-    def _one(self, text: str, path: KeyPath) -> list[Selector]:
+    def resolve_one(self, text: str, path: KeyPath) -> list[Selector]:
+        """What the text at `path` names, with the successor after it where there is one."""
         selector = self.catalogue.select(text)
         if selector is None:
             self._unknown(text, path)
@@ -88,11 +88,10 @@ class Names:
                 self.notes.append(f"{dotted(path)} names {text!r}, which the catalogue does not have")
             return
         head, _, rest = text.partition("/")
-        if self.catalogue.provider(head) is not None and (
-            rest == "main" or rest.partition("/")[0].startswith(f"{head}-")
-        ):
+        account = rest.partition("/")[0]
+        if self.catalogue.provider(head) is not None and (account == "main" or _numbered(account, head)):
             self.notes.append(
-                f"{dotted(path)} names {text!r}, an account that has no key now; it is passed over"
+                f"{dotted(path)} names {text!r}, whose account has no key now; it is passed over"
             )
             return
         raise problem(
@@ -105,11 +104,19 @@ class Names:
         known += [f"{m.provider}/{m.id}" for p in self.catalogue.providers for m in p.models]
         known += [m.id for p in self.catalogue.providers for m in p.models]
         head, slash, rest = text.partition("/")
-        if near := suggestion(text, known):
-            return near
+        near = suggestion(text, known)
         if slash and self.catalogue.provider(head) is not None:
-            return f'A model that {head} serves is added to providers.toml as [providers.{head}.models."{rest}"].'
+            add = (
+                f'A model that {head} serves is added to providers.toml as [providers.{head}.models."{rest}"]'
+            )
+            return f"{near} {add}".strip()
+        if near:
+            return near
         return f"Providers: {', '.join(p.id for p in self.catalogue.providers)}."
+
+
+def _numbered(account: str, provider: str) -> bool:
+    return account.startswith(f"{provider}-") and account[len(provider) + 1 :].isdigit()
 
 
 def compile_preferences(
@@ -188,18 +195,16 @@ def _tasks(file: PreferencesFile, names: Names) -> tuple[TaskPolicy, ...]:
 def _tier(tier: Tier, table: TierTable, names: Names) -> TierPolicy:
     path: KeyPath = ("tiers", tier.value, "prefer")
     ceiling = table.ceiling_usd_per_1k
-    emergency = (
-        ()
-        if table.emergency == PAUSE
-        else names.resolve([table.emergency], ("tiers", tier.value, "emergency"))
-    )
+    emergency: list[Selector] = []
+    if table.emergency != PAUSE:
+        emergency = names.resolve_one(table.emergency, ("tiers", tier.value, "emergency"))
     return TierPolicy(
         tier=tier,
         prefer=names.resolve(table.prefer, path),
         stated=names.stated(path),
         ceiling_pico_per_token=None if ceiling is None else round(pico_from_usd(ceiling) / 1000),
         quality_floor=table.quality_floor,
-        emergency=emergency[0] if emergency else None,
+        emergency=str(emergency[0]) if emergency else None,
     )
 
 
@@ -231,7 +236,7 @@ def _modes(
     file: PreferencesFile, layers: Sequence[Layer]
 ) -> tuple[str, tuple[Mode, ...], tuple[tuple[str, Weights], ...]]:
     """The mode in force, all modes and their weights. Axes set one by one name the mode that has both, or make
-    one called `custom` with the weights of the mode that comes nearest."""
+    one called `<budget>+<quality>` with the weights of the mode that comes nearest."""
     if file.mode not in file.modes:
         raise problem(
             layers,
@@ -251,8 +256,9 @@ def _modes(
     same = next((mode for mode in modes if (mode.budget, mode.quality) == (budget, quality)), None)
     if same is not None:
         return same.name, tuple(modes), tuple(weights.items())
-    weights[CUSTOM_MODE] = weights[_nearest(modes, budget, quality, file.mode)]
-    return CUSTOM_MODE, (*modes, Mode(CUSTOM_MODE, budget, quality)), tuple(weights.items())
+    own = f"{budget.value}+{quality.value}"
+    weights[own] = weights[_nearest(modes, budget, quality, file.mode)]
+    return own, (*modes, Mode(own, budget, quality)), tuple(weights.items())
 
 
 def _nearest(modes: Sequence[Mode], budget: BudgetMode, quality: QualityMode, otherwise: str) -> str:

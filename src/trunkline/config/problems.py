@@ -151,7 +151,7 @@ def model_at(root: type[BaseModel], path: KeyPath) -> Any:
     """The type that the schema has at `path`: a model, a plain type, or None where there is nothing."""
     here: Any = root
     for part in path:
-        here = _without_none(here)
+        here = plain_type(here)
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(str(part))
             if field is None:
@@ -165,7 +165,7 @@ def model_at(root: type[BaseModel], path: KeyPath) -> Any:
                 here = arguments[0]
             else:
                 return None
-    return _without_none(here)
+    return plain_type(here)
 
 
 def known_names(root: type[BaseModel], path: KeyPath) -> list[str]:
@@ -182,7 +182,8 @@ def description_at(root: type[BaseModel], path: KeyPath) -> str:
     return ""
 
 
-def _without_none(annotation: Any) -> Any:
+def plain_type(annotation: Any) -> Any:
+    """`annotation` without what pydantic or optionality adds."""
     while True:
         if typing.get_origin(annotation) is typing.Annotated:
             annotation = typing.get_args(annotation)[0]
