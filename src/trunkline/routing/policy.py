@@ -109,7 +109,7 @@ def compile_policy(config: Config) -> CompiledPolicy:
         pool = _pool(provider)
         pools[provider.id] = pool
         rejected.extend(_static_rejections(provider))
-        rows.extend(_row(len(rows) + offset, model, pool) for offset, model in enumerate(provider.models))
+        rows += [_row(len(rows) + offset, model, pool) for offset, model in enumerate(provider.models)]
     return CompiledPolicy(
         config=config,
         rows=tuple(rows),
