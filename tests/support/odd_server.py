@@ -97,8 +97,9 @@ Script = Callable[[Peer, Received], Awaitable[None]]
 class OddServer:
     """Runs `script` for every request of every connection; the connection is kept unless the script closes it."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, host: str = "127.0.0.1") -> None:
         self._script = script
+        self._host = host
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.requests: list[Received] = []
@@ -113,10 +114,10 @@ class OddServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     async def __aenter__(self) -> OddServer:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=256)
+        self._server = await asyncio.start_server(self._serve, self._host, 0, backlog=256)
         return self
 
     async def __aexit__(
@@ -130,6 +131,10 @@ class OddServer:
         if kind is None:
             assert not self.failures, self.failures
 
+    async def read(self, peer: Peer) -> Received | None:
+        """The next request of a connection; None ends it. A test may read otherwise."""
+        return await peer.request()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -138,7 +143,7 @@ class OddServer:
         self.open_connections += 1
         peer = Peer(reader, writer, self.connections)
         try:
-            while not writer.is_closing() and (request := await peer.request()) is not None:
+            while not writer.is_closing() and (request := await self.read(peer)) is not None:
                 self.requests.append(request)
                 peer.received.append(request)
                 await self._script(peer, request)

@@ -235,7 +235,10 @@ class Reply:
         return events
 
     def _redirected(self) -> Fault:
-        target = urlsplit(self._headers.get("location", "")).hostname or self._host
+        try:
+            target = urlsplit(self._headers.get("location", "")).hostname or self._host
+        except ValueError:
+            target = "nowhere"
         message = f"{self._host} redirects to {target}; the key was not sent there"
         return faults.network(
             FaultCode.REDIRECT,

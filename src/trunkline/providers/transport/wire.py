@@ -219,14 +219,16 @@ class Exchange:
         _exchange.set(self)
         try:
             await client.send(request, stream=True)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if self.response is not None and 300 <= (self.response.status or 0) < 400:
+                return  # httpx cannot read where the redirect leads, which it was told not to follow
             if not self._stale(error):
                 raise
             self.fresh_only = True
             self.response = None
             await client.send(request, stream=True)
 
-    def _stale(self, error: httpx.HTTPError) -> bool:
+    def _stale(self, error: Exception) -> bool:
         cause = error.__cause__
         if self.sent_ms is None or not self._reused or isinstance(cause, aiohttp.ClientConnectorError):
             return False
