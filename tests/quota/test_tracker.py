@@ -134,9 +134,10 @@ def test_calls_under_way_and_pool_cursors() -> None:
 
 
 def test_the_figures_of_a_route_are_measured() -> None:
-    quota = tracker(account("a", limit(scope=LimitScope.MODEL)))
+    ledger = SetLedger()
+    quota = tracker(account("a", limit(scope=LimitScope.MODEL)), ledger=ledger)
     (key,) = claim_keys(quota, route())
-    quota.note_uses([KeyUse(key, 25, None)], NOW_MS)
+    ledger.set(key, 25)
     quota.succeeded(route(), NOW_MS, total_ms=900.0, first_token_ms=300.0, tokens_per_s=80.0)
     quota.faulted(route(), fault(K.NETWORK, S.REQUEST), NOW_MS, 1.0)
     quota.faulted(route(), fault(K.CONTENT, S.REQUEST), NOW_MS, 1.0)
@@ -145,6 +146,32 @@ def test_the_figures_of_a_route_are_measured() -> None:
     assert found.health == 38
     quota.note_uses([KeyUse(key, 50, None)], NOW_MS)
     assert quota.routing_state(NOW_MS).routes[route()].health == 25
+    assert quota.routing_state(NOW_MS).accounts[OWN].health == 50
+
+
+def test_a_model_that_is_used_up_leaves_the_account_well_for_the_others() -> None:
+    quota = tracker(account("a", limit(scope=LimitScope.MODEL)))
+    (key,) = claim_keys(quota, route())
+    quota.note_uses([KeyUse(key, 100, None)], NOW_MS)
+    state = quota.routing_state(NOW_MS)
+    assert (state.accounts[OWN].health, state.routes[route()].health) == (100, 0)
+    assert route(model="large") not in state.routes
+
+
+def test_a_settlement_is_seen() -> None:
+    ledger = SetLedger()
+    quota = tracker(account("a", limit()), ledger=ledger)
+    (key,) = claim_keys(quota, route())
+    seen = []
+    for used, tell in (
+        (10, lambda: quota.succeeded(route(), NOW_MS, total_ms=1.0)),
+        (20, lambda: quota.faulted(route(), fault(K.NETWORK, S.REQUEST), NOW_MS, 1.0)),
+        (30, lambda: quota.settled(route(), NOW_MS)),
+    ):
+        ledger.set(key, used)
+        tell()
+        seen.append(uses_of(quota, route())[0].used)
+    assert seen == [10, 20, 30]
 
 
 def test_the_wait_for_a_first_token_is_learned_per_route() -> None:
@@ -207,7 +234,13 @@ def test_a_trial_that_nobody_ends_lapses_by_itself() -> None:
     quota = tracker(account("a"))
     quota.faulted(route(), fault(in_ms=1_000), NOW_MS, 1.0)
     assert quota.try_half_open(route(), NOW_MS + 1_000)
-    assert held(quota.routing_state(NOW_MS + 2_000), route(), NOW_MS + 2_000)
+    for now_ms in range(NOW_MS + 1_000, NOW_MS + 31_000, 700):
+        state = quota.routing_state(now_ms)
+        shown = state.accounts[OWN].block
+        assert held(state, route(), now_ms)
+        assert shown is not None
+        assert shown.until_ms is not None
+        assert shown.until_ms <= now_ms + 1_000
     assert not held(quota.routing_state(NOW_MS + 31_000), route(), NOW_MS + 31_000)
 
 
@@ -451,7 +484,11 @@ def test_step_by_step_is_the_same_as_built_at_once(story: list[tuple[Step, int]]
         assert found.block == whole.accounts[key].block
     assert state.providers == whole.providers
     blocks = {at: found.block for at, found in state.routes.items() if found.block is not None}
-    assert blocks == {at: found.block for at, found in whole.routes.items()}
+    assert blocks == {at: found.block for at, found in whole.routes.items() if found.block is not None}
+    measured = {at for at, found in state.routes.items() if found.success_share is not None}
+    assert set(state.routes) == set(whole.routes) | measured
+    for at in set(whole.routes) - measured:
+        assert state.routes[at].health == whole.routes[at].health
 
 
 def test_a_large_catalogue_is_kept_up_request_by_request(capsys: pytest.CaptureFixture[str]) -> None:
@@ -477,6 +514,6 @@ def test_a_large_catalogue_is_kept_up_request_by_request(capsys: pytest.CaptureF
     after = quota.routing_state(NOW_MS + 1).accounts
     changed_us = (time.perf_counter() - started) * 1_000_000
     assert {key[1] for key in after if after[key] is not before[key]} == {"n3", "n5"}
-    assert ledger.reads == 6_000
+    assert ledger.reads == 6_000 + 2 * 3
     with capsys.disabled():
         print(f"\nrouting_state: {idle_us:.1f} µs unchanged, {changed_us:.0f} µs with two accounts changed")

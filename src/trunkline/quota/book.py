@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trunkline.domain.limits import (
     LimitReading,
@@ -57,11 +57,13 @@ class _AccountLimits:
 
 
 class LimitBook:
-    """Limits and uses of all accounts. `changed` collects accounts whose figures are others than before, until the
-    tracker has taken them."""
+    """Limits and uses of all accounts. What got other figures is collected until the tracker has taken it: accounts in
+    `changed`, those of them where a limit of every model did in `changed_wide`, and routes where a model's own did."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.changed: set[AccountKey] = set()
+        self.changed_wide: set[AccountKey] = set()
+        self.changed_routes: set[Route] = set()
         self._ledger = ledger
         self._catalogue = Catalogue()
         self._accounts: dict[AccountKey, _AccountLimits] = {}
@@ -69,6 +71,7 @@ class LimitBook:
         self._windows: dict[str, Window] = {}
         self._learned: dict[tuple[str, str], dict[str, LearnedLimit]] = {}
         self._reported_resets: dict[str, int] = {}
+        self._taken_in: set[LearnedLimit] = set()
         self._due: list[tuple[int, str]] = []
         self._due_at: dict[str, int] = {}
 
@@ -91,6 +94,13 @@ class LimitBook:
         """Read every figure anew: after a change of configuration, or when another process wrote to the ledger."""
         for key in self._windows:
             self._refresh(key, now_ms)
+
+    def refresh(self, route: Route, now_ms: int) -> None:
+        """Read the figures anew that concern a route: after a settlement or a release."""
+        account = self._accounts.get((route.provider, route.account))
+        if account is not None:
+            for key in self._keys(account, route.model):
+                self._refresh(key, now_ms)
 
     def note(self, uses: Iterable[KeyUse], now_ms: int) -> None:
         """Take in figures that the ledger has just handed out."""
@@ -159,10 +169,14 @@ class LimitBook:
     def restore(self, kept: Iterable[LearnedLimit]) -> None:
         """Take in limits learned earlier or by another process; the later reading of a limit stays. Figures follow
         with `refresh_all`."""
-        for learned in kept:
-            account = self._catalogue.account(learned.provider, learned.account)
-            if account is None or learned.reading.amount is None:
+        for one in kept:
+            if one in self._taken_in:
                 continue
+            account = self._catalogue.account(one.provider, one.account)
+            if account is None or one.reading.amount is None:
+                continue
+            self._taken_in.add(one)
+            learned = one if one.reading.scope is LimitScope.MODEL else replace(one, model=None)
             bound = bind(account, learned.spec, learned.model or "")
             if bound is None:
                 continue
@@ -269,6 +283,10 @@ class LimitBook:
                 limits.uses[use.key] = _limit_use(bound, use, resets_at_ms, now_ms)
                 limits.frozen = None
                 self.changed.add(holder)
+                if bound.model is None:
+                    self.changed_wide.add(holder)
+                elif use.used or known.used:
+                    self.changed_routes.add(Route(*holder, bound.model))
         due_ms = min(
             (at_ms for at_ms in (use.resets_at_ms, reported_ms) if at_ms and at_ms > now_ms),
             default=None if use.resets_at_ms is None else now_ms + 1,

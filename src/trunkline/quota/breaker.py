@@ -8,7 +8,7 @@ closes it, a failure opens it again for longer.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.routes import Catalogue, Route
@@ -22,6 +22,7 @@ FIRST_INTERVAL_MS = 1_000
 LONGEST_INTERVAL_MS = 60_000
 BILLING_RECHECK_MS = HOUR_MS
 TRIAL_LEASE_MS = 30_000
+TRIAL_RECHECK_MS = 1_000
 
 # The longest stated wait that is believed. Minute limits and overload clear within the hour whatever is said.
 _LONGEST_HINT_MS = {
@@ -132,21 +133,32 @@ def later(one: Block, other: Block) -> Block:
     return other
 
 
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One request is trying a target. Others are told to look again at `shown_until_ms`, which moves on as long as
+    the trial lasts, for nobody knows when it ends; at `lease_until_ms` it is taken for lost."""
+
+    shown_until_ms: int
+    lease_until_ms: int
+
+
 class Breakers:
     """The blocks of all targets. No clock of its own; every step says what it changed."""
 
     def __init__(self) -> None:
         self._blocks: dict[str, Block] = {}
         self._failures: dict[str, int] = {}
-        self._trials: dict[str, int] = {}
+        self._trials: dict[str, _Trial] = {}
+        self._closed: dict[str, int] = {}
+        self._kept: dict[str, int] = {}
 
     def block(self, target: str) -> Block | None:
         """The block of a target. While one request tries it, it holds for all others."""
         block = self._blocks.get(target)
-        lease_until_ms = self._trials.get(target)
-        if block is None or lease_until_ms is None:
+        trial = self._trials.get(target)
+        if block is None or trial is None:
             return block
-        return replace(block, half_open=False, until_ms=lease_until_ms)
+        return replace(block, half_open=False, until_ms=trial.shown_until_ms)
 
     def blocks(self) -> tuple[Block, ...]:
         """Every block, for keeping. A trial is this process's own and not kept."""
@@ -187,8 +199,7 @@ class Breakers:
             if block is not None and block.holds_at(now_ms):
                 continue
             if block is not None:
-                del self._blocks[target]
-                self._trials.pop(target, None)
+                self._close(block)
                 self._failures[target] = block.failures
                 freed.append(target)
             halved = self._failures.pop(target, 0) // 2
@@ -204,12 +215,13 @@ class Breakers:
             block = self._blocks.get(target)
             if block is None:
                 continue
-            if block.holds_at(now_ms) or self._trials.get(target, now_ms) > now_ms:
+            trial = self._trials.get(target)
+            if block.holds_at(now_ms) or (trial is not None and trial.lease_until_ms > now_ms):
                 return False
             half_open.append(target)
         for target in half_open:
             self._blocks[target] = replace(self._blocks[target], half_open=True)
-            self._trials[target] = now_ms + TRIAL_LEASE_MS
+            self._trials[target] = _Trial(now_ms + TRIAL_RECHECK_MS, now_ms + TRIAL_LEASE_MS)
         return True
 
     def give_back(self, route: Route) -> None:
@@ -218,53 +230,69 @@ class Breakers:
             self._trials.pop(target, None)
 
     def expire(self, target: str, now_ms: int) -> bool:
-        """Make a block half-open whose time has come, and end a trial whose lease has run out; whether it changed."""
+        """Do what is due: make a block half-open whose time has come, show a trial for longer, end one whose lease
+        has run out. Whether anything changed."""
         block = self._blocks.get(target)
-        lease_ended = target in self._trials and self._trials[target] <= now_ms
-        if lease_ended:
-            del self._trials[target]
+        trial = self._trials.get(target)
+        if trial is not None:
+            if trial.lease_until_ms <= now_ms:
+                del self._trials[target]
+            elif trial.shown_until_ms <= now_ms:
+                shown_until_ms = min(now_ms + TRIAL_RECHECK_MS, trial.lease_until_ms)
+                self._trials[target] = replace(trial, shown_until_ms=shown_until_ms)
+            return self._trials.get(target) is not trial
         if block is None or block.half_open or block.until_ms is None or block.until_ms > now_ms:
-            return lease_ended
+            return False
         self._blocks[target] = replace(block, half_open=True)
         return True
 
     def next_change_ms(self, target: str) -> int | None:
         """When `expire` will have something to do for the target."""
-        if target in self._trials:
-            return self._trials[target]
-        block = self._blocks.get(target)
+        block = self.block(target)
         return None if block is None or block.half_open else block.until_ms
 
     def clear(self, target: str | None) -> tuple[str, ...]:
         """Close a target and everything under it, or everything (None), and forget the failures; what was closed."""
-        closed = tuple(known for known in self._blocks if _under(known, target))
-        for known in closed:
-            del self._blocks[known]
-        for kept in (self._failures, self._trials):
-            for known in [known for known in kept if _under(known, target)]:
-                del kept[known]
-        return closed
+        closed = tuple(block for block in self._blocks.values() if _under(block.target, target))
+        for block in closed:
+            self._close(block)
+        for known in [known for known in self._failures if _under(known, target)]:
+            del self._failures[known]
+        return tuple(block.target for block in closed)
 
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """Close what the account's old key was to blame for; what was closed."""
         own = account_target(provider, account)
-        blamed = [b.target for b in self._blocks.values() if _under(b.target, own) and b.kind in _OF_THE_KEY]
-        for target in blamed:
-            del self._blocks[target]
-            self._failures.pop(target, None)
-            self._trials.pop(target, None)
-        return tuple(blamed)
+        blamed = [b for b in self._blocks.values() if _under(b.target, own) and b.kind in _OF_THE_KEY]
+        for block in blamed:
+            self._close(block)
+            self._failures.pop(block.target, None)
+        return tuple(block.target for block in blamed)
 
     def restore(self, blocks: Iterable[Block]) -> tuple[str, ...]:
-        """Take in blocks that were kept or that another process opened; the later deadline wins. What changed."""
+        """Take in everything that is kept now, by this process and others; the targets that changed. The later
+        deadline wins. What was kept the last time and is no longer was closed by another process; what was closed
+        here does not come back because the others have not heard of it yet."""
+        kept = {block.target: block for block in blocks}
         changed = []
-        for block in blocks:
-            known = self._blocks.get(block.target)
+        for target, since_ms in self._kept.items():
+            known = self._blocks.get(target)
+            if target not in kept and known is not None and known.since_ms == since_ms:
+                self._close(known)
+                changed.append(target)
+        for target, block in kept.items():
+            known = self._blocks.get(target)
             chosen = block if known is None else later(known, block)
-            if chosen != known:
-                self._blocks[block.target] = chosen
-                changed.append(block.target)
+            if chosen is not known and block.since_ms > self._closed.get(target, -1):
+                self._blocks[target] = chosen
+                changed.append(target)
+        self._kept = {target: block.since_ms for target, block in kept.items()}
         return tuple(changed)
+
+    def _close(self, block: Block) -> None:
+        del self._blocks[block.target]
+        self._trials.pop(block.target, None)
+        self._closed[block.target] = block.since_ms
 
 
 def _under(target: str, above: str | None) -> bool:

@@ -56,6 +56,7 @@ class QuotaTracker:
         previous, self._catalogue, self._thresholds = self._catalogue, catalogue, thresholds
         self._book.use_config(catalogue)
         self._views.clear()
+        self._dirty_routes |= set(self._routes)
         self._stale = True
         present = {(account.provider, account.id) for p in catalogue.providers for account in p.accounts}
         for key in [key for key in self._accounts if key not in present]:
@@ -67,8 +68,9 @@ class QuotaTracker:
                 self.key_changed(provider, account)
 
     def restore(self, blocks: Iterable[Block], learned: Iterable[LearnedLimit]) -> tuple[Block, ...]:
-        """Take in what was kept, or what another process found out: the later deadline of a block wins, the later
-        reading of a limit. The blocks that are new or changed here."""
+        """Take in all that is kept, at the start and whenever another process changed it: the later deadline of a
+        block wins, the later reading of a limit; a block that another process closed is closed. The blocks that are
+        new or changed here."""
         self._book.restore(learned)
         changed = self._breakers.restore(blocks)
         for target in changed:
@@ -153,6 +155,11 @@ class QuotaTracker:
         self._book.refresh_all(now_ms)
         self._stale = False
 
+    def settled(self, route: Route, now_ms: int) -> None:
+        """A booking on `route` was settled or released: read its figures anew. `succeeded` and `faulted` do so
+        themselves; this is for a call that ended otherwise."""
+        self._book.refresh(route, now_ms)
+
     def responded(self, route: Route, now_ms: int) -> tuple[str, ...]:
         """The reply of a call has begun: that is enough to close what was half-open; the targets that are free
         again. Without this a long answer would keep everybody else away until its end."""
@@ -170,18 +177,20 @@ class QuotaTracker:
         first_token_ms: float | None = None,
         tokens_per_s: float | None = None,
     ) -> tuple[str, ...]:
-        """A call was answered whole; the targets that are free again."""
+        """A call was answered whole and is settled; the targets that are free again."""
+        self.settled(route, now_ms)
         for stats in self._stats(route):
             stats.succeeded(total_ms=total_ms, first_token_ms=first_token_ms, tokens_per_s=tokens_per_s)
         return self.responded(route, now_ms)
 
     def faulted(self, route: Route, fault: Fault, now_ms: int, draw: float) -> tuple[Block, ...]:
-        """A call failed; the blocks that are new or changed. `draw` is a random number 0..1. What the refusal says
-        of limits is learned; call `learn` first to know what of it was new. A 5xx is to be told of once its quick
-        retry has failed too."""
+        """A call failed and is settled; the blocks that are new or changed. `draw` is a random number 0..1. What the
+        refusal says of limits is learned; call `learn` first to know what of it was new. A 5xx is to be told of
+        once its quick retry has failed too."""
         if not is_of_the_request(fault):
             for stats in self._stats(route):
                 stats.failed()
+        self.settled(route, now_ms)
         self.learn(route, fault.readings, now_ms)
         for target in targets_above(route):
             self._expire(target, now_ms)
@@ -276,10 +285,15 @@ class QuotaTracker:
         self._book.advance(now_ms)
         while self._breaker_due and self._breaker_due[0][0] <= now_ms:
             self._expire(heapq.heappop(self._breaker_due)[1], now_ms)
-        if self._book.changed:
-            for key in self._book.changed:
+        book = self._book
+        if book.changed:
+            for key in book.changed:
                 self._rebuild_account(key, now_ms)
-            self._book.changed.clear()
+            for key in book.changed_wide:
+                self._dirty_routes |= self._routes_of.get(key, set())
+            self._dirty_routes |= book.changed_routes
+            for changed in (book.changed, book.changed_wide, book.changed_routes):
+                changed.clear()
         if self._dirty_routes:
             for route in self._dirty_routes:
                 self._rebuild_route(route, now_ms)
@@ -290,9 +304,7 @@ class QuotaTracker:
         if self._catalogue.account(*key) is None:
             return
         limits = self._book.uses(key)
-        before = self._accounts.get(key)
-        if before is None or before.limits is not limits:
-            self._dirty_routes |= self._routes_of.get(key, set())
+        wide = [limit for limit in limits if limit.model is None]
         stats = self._account_stats.get(key)
         block = self._breakers.block(account_target(*key))
         self._accounts[key] = AccountState(
@@ -300,7 +312,7 @@ class QuotaTracker:
             account=key[1],
             limits=limits,
             block=block,
-            health=health_of(limits, stats.success_share if stats else None, block, now_ms),
+            health=health_of(wide, stats.success_share if stats else None, block, now_ms),
             in_flight=self._in_flight.get(key, 0),
             last_used_ms=self._last_used_ms.get(key, 0),
         )
@@ -308,13 +320,15 @@ class QuotaTracker:
     def _rebuild_route(self, route: Route, now_ms: int) -> None:
         stats = self._route_stats.get(route)
         block = self._breakers.block(route.id)
-        if stats is None and block is None:
+        limits = self._book.uses_of_route(route)
+        if stats is None and block is None and not any(limit.model and limit.used for limit in limits):
             self._routes.pop(route, None)
             return
+        self._routes_of.setdefault((route.provider, route.account), set()).add(route)
         share = stats.success_share if stats else None
         self._routes[route] = RouteState(
             block=block,
-            health=health_of(self._book.uses_of_route(route), share, block, now_ms),
+            health=health_of(limits, share, block, now_ms),
             success_share=share,
             first_token_ms=stats.first_token_ms if stats else None,
             tokens_per_s=stats.tokens_per_s if stats else None,
@@ -326,7 +340,6 @@ class QuotaTracker:
         of_route = self._route_stats.setdefault(route, RecentStats())
         self._book.changed.add(key)
         self._dirty_routes.add(route)
-        self._routes_of.setdefault(key, set()).add(route)
         return of_account, of_route
 
     def _expire(self, target: str, now_ms: int) -> None:
@@ -346,9 +359,7 @@ class QuotaTracker:
             self._views.clear()
         self._views.pop((provider, account), None)
         if model:
-            route = Route(provider, account, model)
-            self._dirty_routes.add(route)
-            self._routes_of.setdefault((provider, account), set()).add(route)
+            self._dirty_routes.add(Route(provider, account, model))
         elif account:
             self._book.changed.add((provider, account))
         elif block is None:

@@ -11,7 +11,7 @@ from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import AccountSpec, ProviderSpec
 from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, Status
 from trunkline.domain.state import AccountState, Block
-from trunkline.quota.health import RecentStats, best, latency_of, status_of, worst
+from trunkline.quota.health import RecentStats, best, health_of, latency_of, status_of, worst
 
 _OUT = (Status.EXHAUSTED, Status.DOWN)
 
@@ -40,7 +40,7 @@ class AccountFacts:
             provider=self.spec.provider,
             id=self.spec.id,
             status=self.status() if usable else Status.DOWN,
-            health=self.state.health if usable and not held else 0,
+            health=self._health() if usable and not held else 0,
             billing=self.spec.billing,
             enabled=self.spec.enabled,
             has_key=self.spec.has_key,
@@ -78,6 +78,10 @@ class AccountFacts:
         if all(status in _OUT for status in of_models):
             return worst((whole, best(of_models)))
         return worst([whole, *(Status.CRITICAL if status in _OUT else status for status in of_models)])
+
+    def _health(self) -> int:
+        share = self.stats.success_share if self.stats else None
+        return health_of(self.state.limits, share, None, self.now_ms)
 
     def shown_limits(self) -> tuple[LimitUse, ...]:
         """See `QuotaTracker.limit_uses`."""
