@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trunkline.domain.events import WireEvent
 from trunkline.domain.faults import Fault
@@ -70,6 +70,18 @@ class StreamDecoder(Protocol):
     def close(self) -> Sequence[WireEvent]:
         """The last events at the end of the reply: exactly one `Finished` or `Fault` is emitted by `feed` and
         `close` together. A reply without a finish reason ends in a Fault of kind network (`stream_cut`)."""
+        ...
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A stream decoder that holds content back until it is whole, as tool calls are, also says how much it has
+    seen: a long tool call is not a stalled provider. Decoders that emit everything at once need not have this."""
+
+    @property
+    def pieces_seen(self) -> int:
+        """How many pieces of content were seen, those held back included; grows with every fragment of a tool
+        call's arguments, never with a comment, a ping or an empty delta."""
         ...
 
 
