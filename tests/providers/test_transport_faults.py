@@ -11,7 +11,7 @@ from tests.support.line_protocol import LineDecoder, LineProtocol
 from tests.support.odd_server import OddServer, Peer, Received, free_port
 
 from trunkline.domain.clock import SystemClock
-from trunkline.domain.events import Finished, Started, TextDelta
+from trunkline.domain.events import Finished, Started, TextDelta, WireEvent
 from trunkline.domain.faults import FaultCode, FaultKind, FaultScope
 from trunkline.domain.preferences import CallLimits
 from trunkline.providers.call import Sent
@@ -176,6 +176,42 @@ async def test_a_stall_after_the_first_token(transport: HttpTransport, comment: 
     fault = fault_of(events)
     assert (fault.code, fault.scope) == (FaultCode.STALL, FaultScope.MODEL)
     assert fault.message == "127.0.0.1 sent nothing new for 50 ms"
+
+
+class HoldingBack(LineDecoder):
+    """Tells of a tool call only when it is whole, as real decoders do."""
+
+    pieces_seen = 0
+
+    def _line(self, line: str) -> list[WireEvent]:
+        if line == "fragment":
+            self.pieces_seen += 1
+        return super()._line(line)
+
+
+class HoldingBackProtocol(LineProtocol):
+    def stream_decoder(self, context: CallContext) -> HoldingBack:
+        return HoldingBack()
+
+
+async def test_a_long_tool_call_is_no_silence_and_no_stall(transport: HttpTransport) -> None:
+    fragments = 15
+
+    async def script(peer: Peer, request: Received) -> None:
+        await peer.begin()
+        for _ in range(fragments):
+            await peer.chunk("fragment\n")
+            await asyncio.sleep(0.01)
+        if "then-hang" in request.path:
+            await peer.until_closed()
+        await peer.chunk("tool t\nfinish\ndone\n")
+        await peer.chunk("")
+
+    async with OddServer(script) as server:
+        whole = await outcome(transport, upstream(server.url, HoldingBackProtocol(), limits=SHORT))
+        assert isinstance(whole[-1], Finished)
+        hung = upstream(server.url, HoldingBackProtocol(), limits=SHORT, path="/then-hang")
+        assert fault_of(await outcome(transport, hung)).code == FaultCode.STALL
 
 
 async def test_progress_within_every_limit_still_ends_at_the_total(transport: HttpTransport) -> None:

@@ -18,7 +18,7 @@ from trunkline.domain.events import (
 from trunkline.domain.faults import Fault, FaultCode, FaultScope
 from trunkline.domain.text import provider_sentence
 from trunkline.providers.call import UpstreamCall
-from trunkline.providers.protocol import StreamDecoder, WireReply
+from trunkline.providers.protocol import Gathering, StreamDecoder, WireReply
 from trunkline.providers.transport import faults
 from trunkline.providers.transport.watch import Limit, Watch
 from trunkline.providers.transport.wire import Exchange
@@ -54,6 +54,8 @@ class Reply:
         self._headers: Mapping[str, str] = {}
         self._streamed = False
         self._decoder: StreamDecoder | None = None
+        self._gathering: Gathering | None = None
+        self._pieces = 0
         self._received = 0
         self._parts: list[bytes] = []
         self._progressed = False
@@ -108,10 +110,7 @@ class Reply:
         return ()
 
     async def _read_stream(self) -> Sequence[WireEvent]:
-        if self._progressed and not self._finishing:
-            self._progressed = False
-            self._watch.start(Limit.STALL, self._call.limits.stall_ms)
-        while data := await self._exchange.read():
+        while data := await self._next_of_stream():
             if not self._fits(data, self._bounds.reply_bytes):
                 return ()
             decoder = self._decoder
@@ -132,6 +131,12 @@ class Reply:
                 return events
         return self._end_stream()
 
+    async def _next_of_stream(self) -> bytes:
+        if self._progressed and not self._finishing:
+            self._progressed = False
+            self._watch.start(Limit.STALL, self._call.limits.stall_ms)
+        return await self._exchange.read()
+
     def _begin_stream(self) -> StreamDecoder | None:
         """A decoder once the first visible byte says that it is a stream; a whole answer, an error object or a web
         page may come under any content type."""
@@ -142,6 +147,7 @@ class Reply:
             self.final = self._portal()
         elif first:
             self._decoder = self._call.protocol.stream_decoder(self._call.context)
+            self._gathering = self._decoder if isinstance(self._decoder, Gathering) else None
         return self._decoder
 
     def _end_stream(self) -> Sequence[WireEvent]:
@@ -212,6 +218,9 @@ class Reply:
                 self.final = faults.without_key(event, self._key) if isinstance(event, Fault) else event
                 events = events[:at]
                 break
+        if self._gathering is not None and self._gathering.pieces_seen != self._pieces:
+            self._pieces = self._gathering.pieces_seen
+            self._progressed = True
         if self._progressed and not self._finishing:
             self._watch.pause()
         return events
