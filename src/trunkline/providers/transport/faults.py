@@ -106,7 +106,12 @@ def _not_connected(cause: BaseException, host: str, key: str) -> Fault:
         code, message = FaultCode.TLS, f"no secure connection to {host}"
     elif isinstance(cause, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
         message = f"no connection to {host} through the proxy that the environment names"
-    said = str(cause.os_error) if isinstance(cause, aiohttp.ClientConnectorError) else str(cause)
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        said = str(cause.os_error)
+    elif isinstance(cause, aiohttp.ClientResponseError):
+        said = f"{cause.status} {cause.message}"  # its own text holds the proxy's address, password included
+    else:
+        said = str(cause)
     return network(
         code,
         FaultScope.PROVIDER,

@@ -248,7 +248,8 @@ class Reply:
             target = urlsplit(self._headers.get("location", "")).hostname or self._host
         except ValueError:
             target = "nowhere"
-        message = f"{self._host} redirects to {target}; the key was not sent there"
+        where = "another address of its own" if target == self._host else target
+        message = f"{self._host} redirects to {where}; the key was not sent there"
         return faults.network(
             FaultCode.REDIRECT,
             FaultScope.PROVIDER,
