@@ -33,6 +33,7 @@ class SetLedger:
     def __init__(self) -> None:
         self.figures: dict[str, KeyUse] = {}
         self.reads = 0
+        self.raises = 0
 
     def set(self, key: str, used: int, resets_at_ms: int | None = None) -> KeyUse:
         self.figures[key] = KeyUse(key, used, resets_at_ms)
@@ -43,6 +44,7 @@ class SetLedger:
         return self.figures.get(key, KeyUse(key, 0, None))
 
     def raise_use(self, key: str, window: Window, at_least: int) -> None:
+        self.raises += 1
         known = self.use(key, window)
         self.figures[key] = KeyUse(key, max(known.used, at_least), known.resets_at_ms)
 

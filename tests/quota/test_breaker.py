@@ -183,6 +183,17 @@ def test_a_trial_ended_by_the_requests_own_fault_is_undecided() -> None:
     assert breakers.try_half_open(at, NOW_MS + 1_500)
 
 
+def test_a_refusal_of_the_organisation_ends_the_trials_of_its_other_accounts() -> None:
+    breakers = Breakers()
+    fail(breakers, NOW_MS, route("b"), in_ms=1_000)
+    assert breakers.try_half_open(route("b"), NOW_MS + 1_000)
+    whole = fault(K.QUOTA_WINDOW, S.ORGANISATION, in_ms=60_000)
+    breakers.faulted(whole, route("a"), WHERE, now_ms=NOW_MS + 1_500, draw=1.0)
+    assert {block.until_ms for block in map(breakers.block, ("acme/a", "acme/b")) if block} == {
+        NOW_MS + 60_000
+    }
+
+
 def test_one_request_tries_provider_account_and_route_together() -> None:
     breakers, at = Breakers(), route("a")
     for scope in (S.PROVIDER, S.ACCOUNT, S.MODEL):

@@ -13,6 +13,7 @@ from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.state import AccountState, RoutingState
+from trunkline.quota.book import LearnedLimit
 from trunkline.quota.ledger import KeyUse
 from trunkline.quota.tracker import QuotaTracker
 
@@ -54,6 +55,27 @@ def test_a_noted_use_reaches_every_account_that_shares_the_key() -> None:
     quota.note_uses([KeyUse(key, 6, NOW_MS + 5)], NOW_MS)
     state = quota.routing_state(NOW_MS)
     assert [state.accounts["acme", name].health for name in "abc"] == [40, 40, 100]
+
+
+def test_a_limit_of_every_model_moves_the_health_of_every_route_of_the_account() -> None:
+    quota = tracker(account("a", limit()))
+    for model in ("small", "large"):
+        quota.succeeded(route(model=model), NOW_MS, total_ms=1.0)
+    quota.routing_state(NOW_MS)
+    (key,) = claim_keys(quota, route())
+    quota.note_uses([KeyUse(key, 60, None)], NOW_MS)
+    assert [found.health for found in quota.routing_state(NOW_MS).routes.values()] == [40, 40]
+
+
+def test_a_configuration_without_the_limit_gives_a_route_its_health_back() -> None:
+    ledger = SetLedger()
+    quota = tracker(account("a", limit()), ledger=ledger)
+    (key,) = claim_keys(quota, route())
+    ledger.set(key, 60)
+    quota.succeeded(route(), NOW_MS, total_ms=1.0)
+    assert quota.routing_state(NOW_MS).routes[route()].health == 40
+    quota.use_config(catalogue(account("a")), Thresholds())
+    assert quota.routing_state(NOW_MS).routes[route()].health == 100
 
 
 def test_only_what_changed_is_built_anew() -> None:
@@ -285,6 +307,21 @@ def test_blocks_and_learned_limits_survive_a_restart() -> None:
     assert not held(second.routing_state(NOW_MS + 5_000), route(), NOW_MS + 5_000)
 
 
+def test_of_two_kept_readings_the_later_is_believed() -> None:
+    early, late = (LearnedLimit("acme", "a", "small", reading(n), NOW_MS + n) for n in (40, 60))
+    for order in ([early, late], [late, early], [late, early, late]):
+        quota = tracker(account("a"))
+        for one in order:
+            quota.restore((), [one])
+        assert [use.amount for use in uses_of(quota, route())] == [60]
+
+
+def test_a_kept_reading_of_the_account_binds_every_model_whatever_route_it_came_by() -> None:
+    quota = tracker(account("a"))
+    quota.restore((), [LearnedLimit("acme", "a", "small", reading(scope=LimitScope.ACCOUNT), NOW_MS)])
+    assert claim_keys(quota, route(model="large")) == claim_keys(quota, route()) != []
+
+
 # -- learning ------------------------------------------------------------------------------------------------------
 
 
@@ -353,6 +390,7 @@ def test_what_remains_lifts_the_counted_use_and_never_lowers_it() -> None:
         quota.learn(route(), [said], NOW_MS)
         used.append(uses_of(quota, route())[0].used)
     assert used == [4, 7, 7, 19]
+    assert ledger.raises == 2
 
 
 def test_what_remains_of_an_unknown_amount_teaches_nothing() -> None:

@@ -31,11 +31,13 @@ class Desk:
         self.ledger = MemoryLedger(self.clock)
         self.tracker = QuotaTracker(WHERE, self.ledger, Thresholds())
         self.open: list[Reservation] = []
+        self.booked = 0
         self.shortages = 0
 
     async def book(self, at: Route, tokens: int) -> None:
         claims = self.tracker.claims(at, input_tokens=tokens, output_tokens=tokens, cost_pico=None)
-        ask = ReserveAsk(f"r{len(self.open)}-{self.clock.wall_ms()}", "q", 1, at, claims)
+        self.booked += 1
+        ask = ReserveAsk(f"r{self.booked}", "q", 1, at, claims)
         booked = await self.ledger.reserve(ask)
         self.tracker.note_uses(booked.uses, self.clock.wall_ms())
         if isinstance(booked, Shortage):

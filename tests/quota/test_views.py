@@ -80,6 +80,15 @@ def test_an_account_whose_every_model_is_blocked_shows_the_block_that_ends_first
     assert (shown.status, shown.block.until_ms) == (Status.EXHAUSTED, NOW_MS + 5_000)
 
 
+def test_a_provider_that_is_down_goes_before_an_account_that_may_be_tried_again() -> None:
+    quota = tracker(account("a"))
+    quota.faulted(route(), fault(K.RATE_MINUTE, in_ms=1_000), NOW_MS, 1.0)
+    quota.faulted(route(), fault(K.NETWORK, S.PROVIDER, in_ms=9_000), NOW_MS, 1.0)
+    shown = view(quota, now_ms=NOW_MS + 2_000)
+    assert shown.block is not None
+    assert (shown.status, shown.health, shown.block.target) == (Status.DOWN, 0, "acme")
+
+
 @pytest.mark.parametrize("kind", [K.AUTH, K.NETWORK, K.OVERLOADED])
 def test_an_account_that_cannot_be_reached_or_entered_is_down(kind: FaultKind) -> None:
     quota = tracker(account("a"))
@@ -161,7 +170,9 @@ def test_a_provider_is_as_well_as_its_best_account() -> None:
 
 
 def test_nothing_is_shown_of_what_is_not_configured() -> None:
-    quota = tracker(account("a"))
+    quota = tracker(account("a"), account("gone"))
+    assert view(quota, "gone").id == "gone"
+    quota.use_config(catalogue(account("a")), Thresholds())
     with pytest.raises(KeyError):
         quota.account_view("acme", "gone", NOW_MS)
     with pytest.raises(KeyError):
