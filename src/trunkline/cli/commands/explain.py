@@ -1,0 +1,80 @@
+"""`trunkline explain`: who would answer and why, without a call."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from trunkline.cli.opening import idle_engine
+from trunkline.cli.output import dollars, print_json, print_table
+from trunkline.cli.request import prompt_text, request_from
+from trunkline.cli.shapes import preview_json
+from trunkline.domain.decisions import Decision
+from trunkline.engine.api import Preview
+from trunkline.routing import rejection_sentence, short_reason
+
+
+@click.command("explain")
+@click.argument("prompt")
+@click.option("--task", "task_type", help="Task type, instead of the analyser's guess.")
+@click.option("--priority", type=click.Choice(["high", "medium", "low"]), help="How urgent it is.")
+@click.option("--route", help="Pin to a provider, account, model or route.")
+@click.option("--model", help="Pin to a model, whoever serves it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def explain_command(
+    ctx: click.Context,
+    prompt: str,
+    task_type: str | None,
+    priority: str | None,
+    route: str | None,
+    model: str | None,
+    as_json: bool,
+) -> None:
+    """Who would answer PROMPT (- reads stdin) and why; no call is made."""
+    with idle_engine("explain") as engine:
+        request = request_from(
+            engine.generation.config.catalogue,
+            prompt_text(prompt),
+            task_type=task_type,
+            priority=priority,
+            route=route,
+            model=model,
+        )
+        preview = engine.preview_now(request)
+    now_ms = time.time_ns() // 1_000_000
+    if as_json:
+        print_json(preview_json(preview, now_ms))
+    else:
+        _print(preview, now_ms)
+    ctx.exit(0 if isinstance(preview.decision, Decision) else 1)
+
+
+def _print(preview: Preview, now_ms: int) -> None:
+    task, decision = preview.task, preview.decision
+    click.echo(
+        f"task      {task.type} ({task.type_confidence:.0%} sure), complexity {task.complexity:.2f} "
+        f"({task.tier.value}), about {task.input_tokens:,} tokens in and {task.output_tokens:,} out"
+    )
+    if isinstance(decision, Decision):
+        click.echo(f"answers   {decision.route.id}")
+        click.echo(f"why       {short_reason(decision)}")
+        click.echo("")
+        rows = [
+            [
+                f"{place}",
+                ranked.route.id,
+                f"{ranked.score:.3f}",
+                dollars(ranked.cost_pico),
+                " ".join(f"{name} {getattr(ranked.terms, name):.2f}" for name in ranked.terms.__slots__),
+            ]
+            for place, ranked in enumerate(decision.ranking, 1)
+        ]
+        print_table(("", "route", "score", "cost", "terms"), rows)
+    else:
+        click.echo("answers   nobody")
+    if decision.rejected:
+        click.echo("")
+        for rejection in decision.rejected:
+            click.echo(f"not  {rejection_sentence(rejection, now_ms)}")

@@ -1,0 +1,63 @@
+"""`trunkline log`: the routing log."""
+
+from __future__ import annotations
+
+import click
+
+from trunkline.cli.opening import idle_engine
+from trunkline.cli.output import dollars, local_time, print_json, print_table, say, span
+from trunkline.cli.shapes import log_entry_json, receipt_json
+from trunkline.domain.snapshot import LogEntry
+
+
+@click.command("log")
+@click.argument("request_id", required=False)
+@click.option(
+    "--limit", "-n", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many lines."
+)
+@click.option("--origin", help="Only requests of this origin (chat, ask, agent-7 …).")
+@click.option("--account", help="Only requests that called this provider/account.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def log_command(
+    ctx: click.Context,
+    request_id: str | None,
+    limit: int,
+    origin: str | None,
+    account: str | None,
+    as_json: bool,
+) -> None:
+    """The routing log, newest first; with REQUEST_ID (or its beginning) that request's whole receipt."""
+    with idle_engine("log") as engine:
+        if request_id is not None:
+            receipt = engine.receipt_now(request_id)
+            if receipt is None:
+                say(f"no request begins with {request_id!r}")
+                ctx.exit(1)
+            else:
+                print_json(receipt_json(receipt))
+            return
+        entries = engine.log_now(limit, origin=origin, account=account)
+    if as_json:
+        print_json([log_entry_json(entry) for entry in entries])
+    elif not entries:
+        say('nothing was asked yet; `trunkline ask "…"` asks something')
+    else:
+        print_table(
+            ("time", "origin", "task", "route", "outcome", "took", "cost", "why"),
+            [_row(entry) for entry in entries],
+        )
+
+
+def _row(entry: LogEntry) -> list[str]:
+    outcome = entry.outcome.value if entry.complete or entry.outcome.value != "answered" else "cut"
+    return [
+        local_time(entry.at_ms),
+        entry.origin,
+        entry.task_type,
+        " → ".join(entry.routes) or "–",
+        outcome,
+        span(entry.total_ms),
+        dollars(entry.cost_pico),
+        ", ".join((entry.reason, *entry.faults)),
+    ]

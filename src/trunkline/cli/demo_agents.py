@@ -1,0 +1,52 @@
+"""The demo's agents: their schedule run through the engine, as a gateway would."""
+
+from __future__ import annotations
+
+import asyncio
+
+from trunkline.domain.messages import ChatRequest, Hints, Message, Role
+from trunkline.domain.receipts import Receipt
+from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.engine.engine import Engine
+from trunkline.simulator.agents import AgentPrompt, agent_schedule
+
+_STORY_SECONDS = 60.0
+
+
+async def run_agents(engine: Engine, *, seed: int, seconds: float, speed: float) -> list[Receipt]:
+    """Run the whole schedule in `seconds`, wait for every answer, and give the receipts in order of asking."""
+    handles = []
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    for prompt in agent_schedule(seed, seconds, speed):
+        await asyncio.sleep(max(0.0, began_s + prompt.at_s - loop.time()))
+        handles.append(engine.submit(_request(prompt)))
+    answers = await asyncio.gather(*(handle.answer() for handle in handles))
+    return [answer.receipt for answer in answers]
+
+
+def start_agents(engine: Engine, *, seed: int) -> None:
+    """Keep the agents at work until the engine closes. Call it on the engine's loop."""
+    task = asyncio.get_running_loop().create_task(_work_for_ever(engine, seed))
+    engine.on_close(task.cancel)
+
+
+async def _work_for_ever(engine: Engine, seed: int) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        began_s = loop.time()
+        for prompt in agent_schedule(seed, _STORY_SECONDS, 1.0):
+            await asyncio.sleep(max(0.0, began_s + prompt.at_s - loop.time()))
+            engine.submit(_request(prompt))
+        await asyncio.sleep(max(0.0, began_s + _STORY_SECONDS - loop.time()))
+        seed += 1
+
+
+def _request(prompt: AgentPrompt) -> ChatRequest:
+    return ChatRequest(
+        messages=(Message.of(Role.USER, prompt.prompt),),
+        origin=Origin(OriginKind.GATEWAY, prompt.agent_name),
+        hints=Hints(task_type=prompt.task_hint),
+        priority=prompt.priority,
+        stream=prompt.stream,
+    )

@@ -1,0 +1,98 @@
+"""The demo's surroundings: simulated providers in a child process, and a configuration that knows only them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trunkline.config.load import substitute_port
+from trunkline.config.places import Places
+from trunkline.domain.errors import TrunklineError
+from trunkline.engine.engine import EngineSettings
+
+DEMO_SECONDS = 60.0
+_STOP_LIMIT_S = 2.0
+
+
+class DemoError(TrunklineError):
+    """The simulated providers did not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoWorld:
+    """A running simulator; `settings` waits until it listens."""
+
+    home: Path
+    simulator: subprocess.Popen[str]
+
+    @classmethod
+    def start(cls, home: Path, *, seed: int, speed: float) -> DemoWorld:
+        """Start the simulator and return at once. `speed` is how many seconds of the story pass in one."""
+        command = [sys.executable, "-m", "trunkline.simulator", "--config", str(_asset("demo.toml"))]
+        command += ["--seed", str(seed), "--speed", str(speed)]
+        # Its own process group: a Ctrl-C in the terminal is the deck's to handle, and the simulator ends with it.
+        simulator = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return cls(home, simulator)
+
+    def settings(self) -> EngineSettings:
+        """Engine settings for this world; blocks until the simulator listens. Raises DemoError."""
+        port = self._port()
+        catalogue = substitute_port(_asset("demo_providers.toml").read_text(encoding="utf-8"), port)
+        places = Places(self.home, self.home, self.home)
+        return EngineSettings(places, _simulated_keys(catalogue), "demo", base_providers_text=catalogue)
+
+    def _port(self) -> int:
+        line = self.simulator.stdout.readline() if self.simulator.stdout is not None else ""
+        try:
+            return int(json.loads(line)["port"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DemoError("the simulated providers did not start; what they said is above") from error
+
+    def stop(self) -> None:
+        """End the simulator: it goes when its stdin closes, or is made to."""
+        if self.simulator.stdin is not None:
+            self.simulator.stdin.close()
+        try:
+            self.simulator.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.simulator.kill()
+            self.simulator.wait()
+        if self.simulator.stdout is not None:
+            self.simulator.stdout.close()
+
+
+def _asset(name: str) -> Path:
+    from trunkline import simulator
+
+    return Path(simulator.__file__).parent / name
+
+
+def _simulated_keys(catalogue_text: str) -> dict[str, str]:
+    """The variables that the demo's catalogue names, filled with the keys that the simulator takes. The user's own
+    environment is left out but for what finds a way to the network, so that no real key can be used."""
+    described = tomllib.loads(_asset("demo.toml").read_text(encoding="utf-8"))
+    taken = {
+        (provider_id, account["id"]): account["key"]
+        for provider_id, provider in described["providers"].items()
+        for account in provider.get("accounts", ())
+    }
+    environ = {name: os.environ[name] for name in ("HOME", "TZ") if name in os.environ}
+    catalogue: dict[str, Any] = tomllib.loads(catalogue_text)
+    for provider_id, provider in catalogue["providers"].items():
+        for account in provider.get("accounts", ()):
+            source, _, variable = str(account.get("key", "none")).partition(":")
+            if source == "env" and (provider_id, account["id"]) in taken:
+                environ[variable] = taken[provider_id, account["id"]]
+    return environ

@@ -1,0 +1,25 @@
+"""How commands come by an engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from trunkline.config.places import find_places
+from trunkline.engine.engine import Engine, EngineSettings
+
+
+def settings_of(process_name: str) -> EngineSettings:
+    """The engine settings of this user's own configuration."""
+    return EngineSettings(find_places(os.environ), os.environ, process_name)
+
+
+@contextmanager
+def idle_engine(process_name: str) -> Iterator[Engine]:
+    """An engine for a command that makes no call. Raises ConfigError and StoreError."""
+    engine = Engine.open(settings_of(process_name))
+    try:
+        yield engine
+    finally:
+        engine.close_now()

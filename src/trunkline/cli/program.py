@@ -1,0 +1,91 @@
+"""The `trunkline` program: its commands by name, and what every way out of it means."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from trunkline import __version__
+from trunkline.domain.errors import ConfigError, StoreError, TrunklineError
+
+# Command -> module under cli.commands and a line for `--help`; the module is imported when the command is called.
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "The control centre on simulated providers and agents; nothing to configure."),
+    "ask": ("ask", "One answer on stdout, its receipt on stderr."),
+    "explain": ("explain", "Who would answer and why; no call is made."),
+    "status": ("status", "Every provider and account: state, quota, money, latency."),
+    "list": ("status", "Providers, accounts and models that can be asked, and what is missing."),
+    "quota": ("status", "What is left of every limit, and when it renews."),
+    "log": ("log", "The routing log, newest first."),
+    "switch": ("control", "Send everything down one route, account, provider or model."),
+    "reset": ("control", "Back to automatic: no pin, no pause, every breaker closed."),
+    "pause": ("control", "Start no request that is not critical."),
+    "resume": ("control", "Start requests again."),
+    "mode": ("control", "Show the modes, or use another."),
+    "config": ("config", "Read and write settings."),
+    "doctor": ("doctor", "What was found, what is missing, what each would add."),
+}
+
+OK, NOT_SERVED, BAD_USAGE = 0, 1, 2
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"trunkline.cli.commands.{_COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="trunkline")
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """One place for all your LLM accounts: each message goes to the account that should answer it.
+
+    Without a command the control centre opens.
+    """
+    if ctx.invoked_subcommand is None:
+        from trunkline.cli.commands.deck import open_deck
+
+        ctx.exit(open_deck())
+
+
+def run() -> None:
+    """Run the program and leave with its exit code: 0 ok, 1 could not be served, 2 bad usage or configuration."""
+    try:
+        code = program.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(BAD_USAGE)
+    except (ConfigError, StoreError) as error:
+        click.echo(f"trunkline: {error}", err=True)
+        sys.exit(BAD_USAGE)
+    except TrunklineError as error:
+        click.echo(f"trunkline: {error}", err=True)
+        sys.exit(NOT_SERVED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
+    sys.exit(code if isinstance(code, int) else OK)

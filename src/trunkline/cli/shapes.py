@@ -1,0 +1,248 @@
+"""The JSON that scripts rely on (DESIGN §6.2), built from domain values. Keys may be added, none renamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trunkline.cli.output import iso
+from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection
+from trunkline.domain.limits import LimitUse, Metric
+from trunkline.domain.money import MoneySum, usd
+from trunkline.domain.receipts import Receipt
+from trunkline.domain.snapshot import AccountView, Counts, Latency, LogEntry, ProviderView, Snapshot
+from trunkline.domain.tasks import Task
+from trunkline.engine.api import Answer, Preview
+from trunkline.routing import rejection_sentence, short_reason
+
+Json = dict[str, Any]
+
+
+def money(total: MoneySum) -> float | None:
+    """A sum in USD; null when nothing in it is known."""
+    return None if total.unknown and not total.pico else usd(total.pico)
+
+
+def task_json(task: Task) -> Json:
+    """`task` of `explain --json`."""
+    return {
+        "type": task.type,
+        "confidence": round(task.type_confidence, 4),
+        "complexity": round(task.complexity, 4),
+        "tier": task.tier,
+        "input_tokens": task.input_tokens,
+        "output_tokens": task.output_tokens,
+        "priority": task.priority,
+        "count_source": task.count_source,
+    }
+
+
+def decision_json(decision: Decision) -> Json:
+    """`decision` of `explain --json`."""
+    return {
+        "route": decision.route.id,
+        "provider": decision.route.provider,
+        "model": decision.route.model,
+        "account": decision.route.account,
+        "reason": decision.reason,
+        "confidence": round(decision.confidence, 4),
+        "rule": decision.rule,
+        "why": short_reason(decision),
+        "stayed": decision.stayed,
+    }
+
+
+def ranked_json(ranked: Ranked) -> Json:
+    """One line of a ranking."""
+    terms = ranked.terms
+    return {
+        "route": ranked.route.id,
+        "score": round(ranked.score, 6),
+        "terms": {name: round(getattr(terms, name), 6) for name in terms.__slots__},
+        "cost_usd": usd(ranked.cost_pico),
+    }
+
+
+def rejection_json(rejection: Rejection, now_ms: int) -> Json:
+    """One line of what was rejected."""
+    return {
+        "route": rejection.route,
+        "code": rejection.code,
+        "why": rejection_sentence(rejection, now_ms),
+        "until": iso(rejection.until_ms),
+    }
+
+
+def preview_json(preview: Preview, now_ms: int) -> Json:
+    """The whole of `explain --json`; `decision` is null when nobody can serve."""
+    decision = preview.decision
+    ranking = decision.ranking if isinstance(decision, Decision) else ()
+    shape: Json = {
+        "task": task_json(preview.task),
+        "decision": decision_json(decision) if isinstance(decision, Decision) else None,
+        "ranking": [ranked_json(ranked) for ranked in ranking],
+        "rejected": [rejection_json(rejection, now_ms) for rejection in decision.rejected],
+    }
+    if isinstance(decision, NoRoute):
+        shape["earliest_reset"] = iso(decision.earliest_reset_at_ms)
+    return shape
+
+
+def receipt_json(receipt: Receipt) -> Json:
+    """`receipt` of `ask --json`."""
+    usage = receipt.usage
+    return {
+        "request_id": receipt.request_id,
+        "route": receipt.route.id if receipt.route else None,
+        "reason": receipt.decision.reason if receipt.decision else None,
+        "why": short_reason(receipt.decision) if receipt.decision else None,
+        "outcome": receipt.outcome,
+        "finish": receipt.finish,
+        "attempts": [
+            {
+                "route": attempt.route.id,
+                "outcome": attempt.outcome,
+                "ms": round(attempt.ended_ms - attempt.started_ms, 2),
+                "fault": attempt.fault.kind if attempt.fault else None,
+                "code": attempt.fault.code if attempt.fault else None,
+                "message": attempt.fault.message if attempt.fault else None,
+                "failover_ms": None if attempt.failover_ms is None else round(attempt.failover_ms, 2),
+                "cost_usd": usd(attempt.cost_pico),
+            }
+            for attempt in receipt.attempts
+        ],
+        "tokens": {
+            "input": usage.input_tokens,
+            "output": usage.output_tokens,
+            "cached": usage.cached_tokens,
+            "reasoning": usage.reasoning_tokens,
+            "estimated": usage.estimated,
+        },
+        "cost_usd": usd(receipt.cost_pico),
+        "waste_usd": usd(receipt.waste_pico),
+        "ms": round(receipt.total_ms, 2),
+        "first_token_ms": None if receipt.first_token_ms is None else round(receipt.first_token_ms, 2),
+        "seams": list(receipt.seams),
+        "restarts": receipt.restarts,
+        "task": task_json(receipt.task),
+        "fault": None
+        if receipt.fault is None
+        else {
+            "kind": receipt.fault.kind,
+            "code": receipt.fault.code,
+            "message": receipt.fault.message,
+            "provider_text": receipt.fault.provider_text,
+            "usable_at": iso(receipt.fault.usable_at_ms),
+        },
+    }
+
+
+def answer_json(answer: Answer) -> Json:
+    """The whole of `ask --json`."""
+    return {
+        "text": answer.text,
+        "complete": answer.receipt.complete,
+        "receipt": receipt_json(answer.receipt),
+    }
+
+
+def limit_json(limit: LimitUse) -> Json:
+    """One limit of `status --json`; money in USD."""
+    in_money = limit.metric is Metric.COST
+    return {
+        "metric": limit.metric,
+        "window": str(limit.window),
+        "scope": limit.scope,
+        "model": limit.model,
+        "used": usd(limit.used) if in_money else limit.used,
+        "amount": usd(limit.amount) if in_money else limit.amount,
+        "resets_at": iso(limit.resets_at_ms),
+        "source": limit.source,
+        "as_of": iso(limit.as_of_ms),
+    }
+
+
+def _traffic_json(counts: Counts, latency: Latency, budget_pico: int | None) -> Json:
+    return {
+        "requests": {"total": counts.total, "success": counts.success, "failed": counts.failed},
+        "tokens": {"input": counts.input_tokens, "output": counts.output_tokens},
+        "cost_usd": {"spent": money(counts.cost), "budget": usd(budget_pico)},
+        "latency_ms": {
+            "avg": latency.avg_ms,
+            "p50": latency.p50_ms,
+            "p95": latency.p95_ms,
+            "p99": latency.p99_ms,
+        },
+        "errors": dict(counts.errors),
+    }
+
+
+def account_json(account: AccountView) -> Json:
+    """One account of `status --json`."""
+    block = account.block
+    return {
+        "id": account.id,
+        "status": account.status,
+        "health": account.health,
+        "billing": account.billing,
+        "enabled": account.enabled,
+        "key": account.key_ref,
+        "has_key": account.has_key,
+        "limits": [limit_json(limit) for limit in account.limits],
+        "block": None
+        if block is None
+        else {"kind": block.kind, "code": block.code, "message": block.message, "until": iso(block.until_ms)},
+        **_traffic_json(account.counts, account.latency, None),
+    }
+
+
+def provider_json(provider: ProviderView) -> Json:
+    """One provider of `status --json`."""
+    return {
+        "id": provider.id,
+        "status": provider.status,
+        "health": provider.health,
+        "billing": provider.billing,
+        "accounts": [account_json(account) for account in provider.accounts],
+        **_traffic_json(provider.counts, provider.latency, None),
+    }
+
+
+def snapshot_json(snapshot: Snapshot) -> Json:
+    """The whole of `status --json`."""
+    totals = snapshot.totals
+    return {
+        "mode": snapshot.mode,
+        "current_route": snapshot.current_route,
+        "crisis": snapshot.crisis,
+        "pin": snapshot.pin,
+        "paused": snapshot.paused,
+        "since": iso(snapshot.since_ms),
+        "config_error": snapshot.config_error,
+        "totals": {
+            "answered": totals.answered,
+            "failed": totals.failed,
+            "rerouted": totals.rerouted,
+            "cost_usd": {"spent": money(totals.cost), "budget": usd(totals.budget_day_pico)},
+        },
+        "providers": [provider_json(provider) for provider in snapshot.providers],
+    }
+
+
+def log_entry_json(entry: LogEntry) -> Json:
+    """One line of `log --json`."""
+    return {
+        "request_id": entry.request_id,
+        "at": iso(entry.at_ms),
+        "origin": entry.origin,
+        "task": entry.task_type,
+        "routes": list(entry.routes),
+        "outcome": entry.outcome,
+        "complete": entry.complete,
+        "reason": entry.reason,
+        "ms": round(entry.total_ms, 2),
+        "first_token_ms": entry.first_token_ms,
+        "tokens": {"input": entry.input_tokens, "output": entry.output_tokens},
+        "cost_usd": usd(entry.cost_pico),
+        "faults": list(entry.faults),
+        "failover_ms": entry.failover_ms,
+    }

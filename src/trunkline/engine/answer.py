@@ -1,0 +1,59 @@
+"""The answer as it grows over the calls of one request: its text, its seams, its restarts."""
+
+from __future__ import annotations
+
+from trunkline.domain.events import RequestBody, Restarted, Seam, TextDelta, ToolCallDelta
+from trunkline.domain.routes import ModelSpec, Route
+from trunkline.engine.continuation import Continuation
+from trunkline.engine.eventlog import EventLog
+
+# A text cut before this many characters is begun anew: there is too little to recognise it by.
+_MIN_CONTINUED_CHARS = 16
+
+
+class AnswerSoFar:
+    """Writes a request's events and remembers what the asker has been shown."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._pieces: list[str] = []
+        self._cannot_continue: set[Route] = set()
+        self.text_chars = 0
+        self.tool_calls = 0
+        self.seams: list[int] = []
+        self.restarts = 0
+
+    def emit(self, body: RequestBody) -> None:
+        """Write one event."""
+        kind = type(body)
+        if kind is TextDelta and isinstance(body, TextDelta):
+            self._pieces.append(body.text)
+            self.text_chars += len(body.text)
+        elif isinstance(body, Seam):
+            self.seams.append(body.at_char)
+        elif isinstance(body, ToolCallDelta):
+            self.tool_calls += 1
+        self._log.append(body)
+
+    @property
+    def text(self) -> str:
+        """What has been shown and still counts."""
+        return "".join(self._pieces)
+
+    def bar_continuation(self, route: Route) -> None:
+        """That route was asked to carry the text on and did not; it may only begin anew."""
+        self._cannot_continue.add(route)
+
+    def carry_on(self, model: ModelSpec, route: Route) -> Continuation | None:
+        """How a call down `route` carries on; None when it begins anew. What was shown is then taken back, with a
+        `Restarted` event if it was text (thinking alone is begun anew without a word)."""
+        if not self.text_chars:
+            return None
+        if route not in self._cannot_continue and self.text_chars >= _MIN_CONTINUED_CHARS:
+            return Continuation.for_model(model.prefill, self.text)
+        self._pieces.clear()
+        self.seams.clear()
+        self.text_chars = 0
+        self.restarts += 1
+        self.emit(Restarted(route))
+        return None

@@ -1,0 +1,167 @@
+"""One upstream call as the engine follows it: what came, when, and how it ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from trunkline.domain.clock import Clock
+from trunkline.domain.events import (
+    Finished,
+    RequestBody,
+    Seam,
+    SeamKind,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    UsageSeen,
+)
+from trunkline.domain.faults import Fault
+from trunkline.domain.limits import LimitReading
+from trunkline.domain.money import Usage
+from trunkline.domain.receipts import AttemptOutcome, FinishReason
+from trunkline.domain.routes import Route
+from trunkline.engine.continuation import AnchorMatcher, Continuation
+from trunkline.providers.call import CallEvent, ReplyEnded, Sent
+
+# What an answer's tokens are estimated at when its provider never said: the usual four characters each.
+_CHARS_PER_TOKEN = 4
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """Filled while a call is under way, so that a cancelled call still says what it used. Times are monotonic
+    milliseconds."""
+
+    number: int
+    route: Route
+    began_mono_ms: float
+    sent_mono_ms: float | None = None
+    first_token_mono_ms: float | None = None
+    reply_ended_mono_ms: float | None = None
+    ended_mono_ms: float | None = None
+    failover_ms: float | None = None
+    output_chars: int = 0
+    text_chars: int = 0
+    served_model: str | None = None
+    readings: tuple[LimitReading, ...] = ()
+    reported_usage: Usage | None = None
+    finish: FinishReason | None = None
+    fault: Fault | None = None
+    anchor_missed: bool = False
+    cancelled: bool = False
+
+    @property
+    def outcome(self) -> AttemptOutcome:
+        """How it ended."""
+        if self.cancelled:
+            return AttemptOutcome.CANCELLED
+        if self.finish is not None:
+            return AttemptOutcome.OK
+        if self.output_chars:
+            return AttemptOutcome.CUT
+        refused = self.fault is not None and self.fault.http_status is not None
+        return AttemptOutcome.REFUSED if refused else AttemptOutcome.FAILED
+
+    def usage(self, input_tokens: int) -> Usage:
+        """The provider's count, or an estimate: nothing for a refusal, else the input and the output seen."""
+        if self.reported_usage is not None and self.reported_usage.output_tokens is not None:
+            return self.reported_usage
+        if self.sent_mono_ms is None or self.outcome is AttemptOutcome.REFUSED:
+            return Usage(input_tokens=0, output_tokens=0)
+        output_tokens = math.ceil(self.output_chars / _CHARS_PER_TOKEN)
+        return Usage(input_tokens=input_tokens, output_tokens=output_tokens, estimated=True)
+
+
+class CallFollower:
+    """Passes a call's events on and keeps its record."""
+
+    def __init__(
+        self,
+        record: CallRecord,
+        clock: Clock,
+        emit: Callable[[RequestBody], None],
+        on_reply: Callable[[], None],
+        continuation: Continuation | None,
+    ) -> None:
+        self._record = record
+        self._clock = clock
+        self._emit = emit
+        self._on_reply = on_reply
+        self._continuation = continuation
+        self._matcher = (
+            AnchorMatcher(continuation)
+            if continuation is not None and continuation.kind is SeamKind.ANCHOR
+            else None
+        )
+
+    async def follow(self, events: AsyncGenerator[CallEvent, None]) -> None:
+        """Run the call to its end; closes `events` however it ends."""
+        record = self._record
+        try:
+            async for item in events:
+                if isinstance(item, TextDelta):
+                    self._note_output(len(item.text))
+                    if not self._pass_text(item):
+                        record.anchor_missed = True
+                        return
+                elif isinstance(item, Sent):
+                    record.sent_mono_ms = item.mono_ms
+                elif isinstance(item, ReplyEnded):
+                    record.reply_ended_mono_ms = item.mono_ms
+                elif isinstance(item, ThinkingDelta | ToolCallDelta):
+                    self._note_output(len(item.text if isinstance(item, ThinkingDelta) else item.arguments))
+                    self._emit(item)
+                elif isinstance(item, Started):
+                    record.served_model = item.served_model or record.served_model
+                    record.readings += item.readings
+                    self._emit(item)
+                elif isinstance(item, UsageSeen):
+                    record.reported_usage = item.usage
+                    self._emit(item)
+                elif isinstance(item, Finished):
+                    if self._matcher is not None and not self._matcher.has_joined():
+                        record.anchor_missed = True
+                        return
+                    record.finish = item.reason
+                    self._emit(item)
+                else:
+                    record.fault = item
+                    self._emit(item)
+        finally:
+            await events.aclose()
+            record.ended_mono_ms = self._clock.mono_ms()
+
+    def _note_output(self, chars: int) -> None:
+        record = self._record
+        if record.first_token_mono_ms is None:
+            record.first_token_mono_ms = self._clock.mono_ms()
+            self._on_reply()
+        record.output_chars += chars
+
+    def _pass_text(self, delta: TextDelta) -> bool:
+        if self._continuation is None:
+            self._record.text_chars += len(delta.text)
+            self._emit(delta)
+            return True
+        if self._matcher is not None and not self._matcher.has_joined():
+            kept = self._matcher.feed(delta.text)
+            if kept is None:
+                return False
+            if not self._matcher.has_joined():
+                return True
+            self._emit_seam()
+            delta = TextDelta(kept)
+        elif self._matcher is None and self._record.text_chars == 0:
+            self._emit_seam()
+        self._record.text_chars += len(delta.text)
+        if delta.text:
+            self._emit(delta)
+        return True
+
+    def _emit_seam(self) -> None:
+        if self._continuation is not None:
+            at_char = len(self._continuation.text_so_far)
+            self._emit(Seam(self._continuation.kind, at_char, self._record.route))

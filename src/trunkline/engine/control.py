@@ -1,0 +1,82 @@
+"""What a person has told the engine for now: mode, pin, pause. Kept in the store, so that every process obeys."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from trunkline.domain.decisions import Pin, PinScope
+from trunkline.domain.errors import ConfigError
+from trunkline.domain.routes import Catalogue
+from trunkline.domain.tasks import Task
+from trunkline.store import ControlState
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The orders in force."""
+
+    mode: str
+    pin: Pin | None
+    pin_text: str | None
+    paused: bool
+
+
+class Control:
+    """Reads and changes the orders in force."""
+
+    def __init__(self, state: ControlState) -> None:
+        self._state = state
+        self._running = asyncio.Event()
+        self.apply(state)
+
+    def apply(self, state: ControlState) -> None:
+        """Take over orders as another process left them in the store."""
+        self._state = state
+        if state.paused:
+            self._running.clear()
+        else:
+            self._running.set()
+
+    @property
+    def state(self) -> ControlState:
+        """The orders as the store keeps them."""
+        return self._state
+
+    def standing(self, catalogue: Catalogue, default_mode: str, now_ms: int) -> Standing:
+        """The orders in force now; a pin that has expired or names nothing any more is left out."""
+        state = self._state
+        pin = None
+        expired = state.pin_expires_at_ms is not None and now_ms >= state.pin_expires_at_ms
+        if state.pin is not None and not expired:
+            selector = catalogue.select(state.pin)
+            if selector is not None:
+                pin = Pin(selector, PinScope.EVERYTHING, state.pin_expires_at_ms)
+        return Standing(state.mode or default_mode, pin, state.pin if pin else None, state.paused)
+
+    async def wait_until_running(self, task: Task) -> None:
+        """Wait while paused, unless the task is critical."""
+        if not task.critical:
+            await self._running.wait()
+
+    def switched(self, route: str | None, catalogue: Catalogue) -> ControlState:
+        """The orders with everything pinned to `route`. Raises ConfigError when it names nothing known."""
+        if route is not None and catalogue.select(route) is None:
+            raise ConfigError(
+                file="switch",
+                key="route",
+                value=route,
+                expected="a provider, an account, a model or provider/account/model",
+                remedy="`trunkline status` lists them",
+            )
+        return replace(self._state, pin=route, pin_expires_at_ms=None)
+
+    def with_mode(self, mode: str, known: tuple[str, ...]) -> ControlState:
+        """The orders with another mode. Raises ConfigError when there is none of that name."""
+        if mode not in known:
+            raise ConfigError(file="mode", key="mode", value=mode, expected=f"one of {', '.join(known)}")
+        return replace(self._state, mode=mode)
+
+    def with_pause(self, paused: bool) -> ControlState:
+        """The orders with work that is not critical held back, or let go."""
+        return replace(self._state, paused=paused)

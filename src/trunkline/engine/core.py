@@ -1,0 +1,262 @@
+"""What all requests of one engine share: the configuration in force, quota, the books, the wire, the news."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from trunkline.analysis import TokenCounter, analyse
+from trunkline.domain.clock import Clock
+from trunkline.domain.decisions import Decision
+from trunkline.domain.events import (
+    Alert,
+    AlertLevel,
+    Answered,
+    BreakerChanged,
+    Ending,
+    LimitLearned,
+    SnapshotChanged,
+)
+from trunkline.domain.faults import Fault, FaultKind
+from trunkline.domain.ids import IdSource
+from trunkline.domain.limits import LimitReading
+from trunkline.domain.messages import ChatRequest, Role
+from trunkline.domain.money import Price
+from trunkline.domain.receipts import Attempt
+from trunkline.domain.routes import Route
+from trunkline.domain.state import Block, RoutingState
+from trunkline.domain.tasks import Task
+from trunkline.engine.bus import Bus
+from trunkline.engine.control import Control, Standing
+from trunkline.engine.conversations import Conversations
+from trunkline.engine.eventlog import EventLog
+from trunkline.engine.generation import Generation
+from trunkline.providers.call import Transport
+from trunkline.providers.protocol import WireProtocol
+from trunkline.quota.ledger import Ledger
+from trunkline.quota.tracker import QuotaTracker
+from trunkline.store import Store
+
+_log = logging.getLogger(__name__)
+
+_WARM_AGAIN_AFTER_MS = 20_000.0
+
+
+class EngineCore:
+    """Shared by every `RequestRun` of an engine; belongs to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ids: IdSource,
+        draw: Callable[[], float],
+        store: Store,
+        generation: Generation,
+        make_transport: Callable[[], Transport],
+    ) -> None:
+        self.clock = clock
+        self.ids = ids
+        self.draw = draw
+        self.store = store
+        self.ledger: Ledger = store.ledger
+        self.generation = generation
+        thresholds = generation.config.preferences.thresholds
+        self.tracker = QuotaTracker(generation.config.catalogue, store.ledger, thresholds)
+        self.control = Control(store.control())
+        self.conversations = Conversations()
+        self.bus = Bus(clock)
+        self.waiting = 0
+        self.changed = True
+        self.spent_day_pico = 0
+        self._token_counter = TokenCounter()
+        self._make_transport = make_transport
+        self._transport: Transport | None = None
+        self._warmed_mono_ms: dict[str, float] = {}
+        self._warming: set[asyncio.Task[None]] = set()
+
+    # -- the wire -----------------------------------------------------------------------------------------------
+
+    @property
+    def transport(self) -> Transport:
+        """Built with the first call: commands that make none never import an HTTP library."""
+        if self._transport is None:
+            self._transport = self._make_transport()
+        return self._transport
+
+    def protocol(self, name: str) -> WireProtocol:
+        """The wire language of that name. Raises ValueError when there is none."""
+        from trunkline.providers.registry import protocol_named
+
+        return protocol_named(name)
+
+    def keep_warm(self, decision: Decision, generation: Generation) -> None:
+        """Have a connection to the runner-up's host ready while the chosen account nears a limit or is on trial."""
+        runner_up = decision.runner_up
+        if runner_up is None or not self._may_refuse(decision.route, generation):
+            return
+        account = generation.account(runner_up.route)
+        base_url = account.base_url or generation.provider(runner_up.route).base_url
+        now_ms = self.clock.mono_ms()
+        if now_ms - self._warmed_mono_ms.get(base_url, -_WARM_AGAIN_AFTER_MS) < _WARM_AGAIN_AFTER_MS:
+            return
+        self._warmed_mono_ms[base_url] = now_ms
+        warming = asyncio.get_running_loop().create_task(self.transport.warm(base_url))
+        self._warming.add(warming)
+        warming.add_done_callback(self._warming.discard)
+
+    def _may_refuse(self, route: Route, generation: Generation) -> bool:
+        state = self.tracker.routing_state(self.clock.wall_ms())
+        account = state.accounts.get((route.provider, route.account))
+        if account is None:
+            return False
+        if account.block is not None or (
+            (known := state.routes.get(route)) is not None and known.block is not None
+        ):
+            return True
+        spent_share = generation.config.preferences.thresholds.warn_at
+        return any(
+            1.0 - use.share_left > spent_share for use in account.limits if use.model in (None, route.model)
+        )
+
+    # -- inputs of a decision -----------------------------------------------------------------------------------
+
+    def analyse(self, request: ChatRequest, generation: Generation) -> Task:
+        """What is asked."""
+        conversation = self.conversations.state(request.conversation_id)
+        return analyse(
+            request,
+            thresholds=generation.config.preferences.thresholds,
+            task_priorities=generation.task_priorities,
+            previous_type=conversation.task_type if conversation is not None else None,
+            counter=self._token_counter,
+        )
+
+    def standing(self, generation: Generation) -> Standing:
+        """The orders in force."""
+        return self.control.standing(
+            generation.config.catalogue, generation.config.preferences.mode, self.clock.wall_ms()
+        )
+
+    def routing_state(self, request: ChatRequest, generation: Generation) -> RoutingState:
+        """The state as it is now; good until the next await."""
+        standing = self.standing(generation)
+        return self.tracker.routing_state(
+            self.clock.wall_ms(),
+            mode=standing.mode,
+            pin=standing.pin,
+            conversation=self.conversations.state(request.conversation_id),
+            spent_day_pico=self.spent_day_pico,
+            draw=self.draw(),
+        )
+
+    @staticmethod
+    def default_price(generation: Generation) -> Price:
+        """The price of the user's default model, the reference of every claim of a saving."""
+        input_pico, output_pico = generation.policy.reference_price
+        return Price(input=input_pico, output=output_pico)
+
+    # -- what calls teach ---------------------------------------------------------------------------------------
+
+    def replied(self, route: Route) -> None:
+        """A reply has begun: whatever was on trial there has passed it."""
+        for target in self.tracker.responded(route, self.clock.wall_ms()):
+            self._unblocked(target)
+
+    def call_succeeded(self, attempt: Attempt) -> None:
+        """A call gave a whole answer."""
+        duration_ms = attempt.ended_ms - attempt.started_ms
+        first_token_ms = (
+            None if attempt.first_token_ms is None else attempt.first_token_ms - attempt.started_ms
+        )
+        freed = self.tracker.succeeded(
+            attempt.route,
+            self.clock.wall_ms(),
+            total_ms=duration_ms,
+            first_token_ms=first_token_ms,
+            tokens_per_s=_tokens_per_s(attempt, duration_ms, first_token_ms),
+        )
+        for target in freed:
+            self._unblocked(target)
+
+    def limits_read(self, route: Route, readings: tuple[LimitReading, ...]) -> None:
+        """A reply said something of limits."""
+        if not readings:
+            return
+        now_ms = self.clock.wall_ms()
+        for reading in self.tracker.learn(route, readings, now_ms):
+            self.store.save_reading(route.provider, route.account, route.model, reading, now_ms)
+            self.bus.publish(LimitLearned(route.provider, route.account, reading))
+
+    def fault_seen(self, route: Route, fault: Fault) -> None:
+        """A call failed for good: block what it concerns, keep that, and say it once."""
+        self.limits_read(route, fault.readings)
+        for block in self.tracker.faulted(route, fault, self.clock.wall_ms(), self.draw()):
+            self.store.save_block(block)
+            self.bus.publish(BreakerChanged(block.target, block))
+            if block.failures == 1 or block.until_ms is None:
+                self.bus.publish(_alert_of(block, fault))
+        self.changed = True
+
+    def _unblocked(self, target: str) -> None:
+        self.store.clear_block(target)
+        self.bus.publish(BreakerChanged(target, None))
+        self.changed = True
+
+    # -- the end of a request -----------------------------------------------------------------------------------
+
+    def request_over(self, request: ChatRequest, ending: Ending, log: EventLog) -> None:
+        """Record a finished request and tell everybody."""
+        receipt = ending.receipt
+        now_ms = self.clock.wall_ms()
+        self.store.record(receipt)
+        self.conversations.note(receipt, now_ms)
+        self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
+        if request.conversation_id is not None:
+            self._keep_messages(request, ending, log.text())
+        self.changed = True
+        self.bus.forward(log.append(ending))
+        self.bus.publish(SnapshotChanged())
+
+    def _keep_messages(self, request: ChatRequest, ending: Ending, answer: str) -> None:
+        now_ms = self.clock.wall_ms()
+        conversation_id = request.conversation_id or ""
+        asked = next((m for m in reversed(request.messages) if m.role is Role.USER), None)
+        if asked is not None:
+            turn_id = request.turn_id or self.ids.new()
+            self.store.save_message(
+                conversation_id, turn_id, Role.USER, asked.text, ending.receipt.request_id, True, now_ms
+            )
+        if answer:
+            complete = isinstance(ending, Answered) and ending.receipt.complete
+            self.store.save_message(
+                conversation_id,
+                self.ids.new(),
+                Role.ASSISTANT,
+                answer,
+                ending.receipt.request_id,
+                complete,
+                now_ms,
+            )
+
+    async def aclose(self) -> None:
+        """Close connections and end every subscription."""
+        for warming in tuple(self._warming):
+            warming.cancel()
+        if self._transport is not None:
+            await self._transport.aclose()
+        self.bus.close()
+
+
+def _tokens_per_s(attempt: Attempt, duration_ms: float, first_token_ms: float | None) -> float | None:
+    output_tokens = attempt.usage.output_tokens if attempt.usage is not None else None
+    if not output_tokens or first_token_ms is None or duration_ms <= first_token_ms:
+        return None
+    return output_tokens / (duration_ms - first_token_ms) * 1000
+
+
+def _alert_of(block: Block, fault: Fault) -> Alert:
+    needs_person = fault.kind in (FaultKind.AUTH, FaultKind.BILLING, FaultKind.ENTITLEMENT)
+    level = AlertLevel.WARNING if needs_person else AlertLevel.NOTICE
+    return Alert(level, f"block:{block.target}:{block.code}", f"{block.target}: {block.message}")

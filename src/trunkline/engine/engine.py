@@ -1,0 +1,365 @@
+"""The engine: its public face, and the housekeeping behind it. Plain asyncio, on its caller's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+
+from trunkline.config.load import Loaded, load
+from trunkline.config.places import Places
+from trunkline.config.watch import ConfigWatcher
+from trunkline.domain.clock import Clock, SystemClock
+from trunkline.domain.errors import ConfigError, EngineClosedError
+from trunkline.domain.events import ConfigChanged, Event, SnapshotChanged
+from trunkline.domain.ids import IdSource
+from trunkline.domain.messages import ChatRequest
+from trunkline.domain.receipts import Receipt
+from trunkline.domain.snapshot import LogEntry, Snapshot
+from trunkline.engine.api import Answer, Preview
+from trunkline.engine.core import EngineCore
+from trunkline.engine.eventlog import EventLog
+from trunkline.engine.generation import Generation
+from trunkline.engine.run import RequestRun
+from trunkline.engine.snapshots import build_snapshot
+from trunkline.providers.call import Transport
+from trunkline.routing import RoutingAsk, decide
+from trunkline.store import ControlState, Store, StoredTotals
+
+_log = logging.getLogger(__name__)
+
+_HOUSEKEEPING_MS = 1_000.0
+_LOG_LINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Where an engine finds its files, and whom it is run by. `base_providers_text` replaces the shipped catalogue (the
+    demo's does)."""
+
+    places: Places
+    environ: Mapping[str, str]
+    process_name: str
+    base_providers_text: str | None = None
+
+
+class Handle:
+    """A request under way; see `api.RequestHandle`."""
+
+    def __init__(self, log: EventLog, task: asyncio.Task[None]) -> None:
+        self._log = log
+        self._task = task
+
+    @property
+    def request_id(self) -> str:
+        return self._log.request_id
+
+    def events(self) -> AsyncIterator[Event]:
+        return self._log.follow()
+
+    async def beyond(self, position: int) -> tuple[Event, ...]:
+        """Its events from `position` on, waiting for at least one; none after the ending."""
+        return await self._log.beyond(position)
+
+    async def answer(self) -> Answer:
+        receipt = await self._log.ended()
+        return Answer(self._log.text(), receipt)
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+
+class Engine:
+    """Open it with `Engine.open`, use it as `api.EngineFace`, and `aclose` it."""
+
+    def __init__(self, settings: EngineSettings, core: EngineCore, loaded: Loaded) -> None:
+        self._settings = settings
+        self._core = core
+        self.loaded = loaded
+        self._watcher = ConfigWatcher(loaded.sources)
+        self._closers: list[Callable[[], object]] = []
+        self._config_error: str | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._since_ms = _start_of_day_ms(core.clock.wall_ms())
+        self._stored: StoredTotals = core.store.totals_since_now(self._since_ms)
+        self._recent: tuple[LogEntry, ...] = core.store.recent_now(_LOG_LINES)
+        self._housekeeper: asyncio.Task[None] | None = None
+        self._closed = False
+        core.spent_day_pico = self._stored.cost.pico
+
+    @classmethod
+    def open(
+        cls,
+        settings: EngineSettings,
+        *,
+        clock: Clock | None = None,
+        draw: Callable[[], float] = random.random,
+        make_transport: Callable[[Clock], Transport] | None = None,
+    ) -> Engine:
+        """Load the configuration and the store. Call it on the loop that will run requests, or on none for commands
+        that make no call. Raises ConfigError and StoreError."""
+        clock = clock or SystemClock()
+        loaded = load(settings.places, settings.environ, base_providers_text=settings.base_providers_text)
+        ids = IdSource(clock)
+        store = Store.open(settings.places.store_file, clock, ids, process_name=settings.process_name)
+        core = EngineCore(
+            clock=clock,
+            ids=ids,
+            draw=draw,
+            store=store,
+            generation=Generation.of(loaded.config, loaded.keys),
+            make_transport=lambda: (make_transport or _http_transport)(clock),
+        )
+        core.tracker.restore(store.blocks(), store.readings())
+        return cls(settings, core, loaded)
+
+    def start(self) -> None:
+        """Begin housekeeping on the running loop: reloads, news from other processes, snapshots."""
+        self._core.store.on_change(self._store_changed)
+        self._housekeeper = asyncio.get_running_loop().create_task(self._keep_house())
+
+    async def __aenter__(self) -> Engine:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    def submit(self, request: ChatRequest) -> Handle:
+        """See `EngineFace.submit`. Raises EngineClosedError after `aclose`."""
+        if self._closed:
+            raise EngineClosedError("the engine is closed")
+        request_id = request.request_id or self._core.ids.new()
+        log = EventLog(request_id, self._core.clock)
+        run = RequestRun(self._core, request, log)
+        task = asyncio.get_running_loop().create_task(run.serve())
+        self._running[request_id] = task
+
+        def over(_: asyncio.Task[None]) -> None:
+            self._running.pop(request_id, None)
+            if log.receipt is None:
+                run.cancelled_unstarted()
+
+        task.add_done_callback(over)
+        return Handle(log, task)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """See `EngineFace.stream`."""
+        handle = self.submit(request)
+        try:
+            async for event in handle.events():
+                yield event
+        finally:
+            handle.cancel()
+
+    async def complete(self, request: ChatRequest) -> Answer:
+        """See `EngineFace.complete`."""
+        handle = self.submit(request)
+        try:
+            return await handle.answer()
+        finally:
+            handle.cancel()
+
+    async def preview(self, request: ChatRequest) -> Preview:
+        """See `EngineFace.preview`."""
+        return self.preview_now(request)
+
+    def preview_now(self, request: ChatRequest) -> Preview:
+        """`preview` without a loop: nothing in it waits. Every route is looked at."""
+        core, generation = self._core, self._core.generation
+        task = core.analyse(request, generation)
+        selected = generation.selectors((request.route,) if request.route else ())
+        ask = RoutingAsk(
+            task,
+            selector=selected[0] if selected else None,
+            prefer=generation.selectors(request.prefer),
+            avoid=generation.selectors(request.avoid),
+            budget_pico=request.budget_pico,
+            exhaustive=True,
+        )
+        return Preview(task, decide(ask, generation.policy, core.routing_state(request, generation)))
+
+    def load_transport(self) -> None:
+        """Import and build what sends calls now, rather than with the first one."""
+        _ = self._core.transport
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    @property
+    def generation(self) -> Generation:
+        """The configuration in force."""
+        return self._core.generation
+
+    def snapshot(self) -> Snapshot:
+        """See `EngineFace.snapshot`."""
+        return build_snapshot(
+            self._core,
+            stored=self._stored,
+            log=self._recent,
+            in_flight=len(self._running),
+            since_ms=self._since_ms,
+            config_error=self._config_error,
+        )
+
+    async def fresh_snapshot(self) -> Snapshot:
+        """A snapshot that includes everything recorded so far."""
+        await self._core.store.flush()
+        await self._refresh()
+        return self.snapshot()
+
+    def subscribe(self, *, capacity: int = 256) -> AsyncIterator[Event]:
+        """See `EngineFace.subscribe`."""
+        return self._core.bus.subscribe(capacity)
+
+    async def receipt(self, request_id: str) -> Receipt | None:
+        """The receipt of any request in the store, by its id or a unique beginning of it."""
+        return await self._core.store.receipt(request_id)
+
+    def receipt_now(self, request_id: str) -> Receipt | None:
+        """`receipt` without a loop."""
+        return self._core.store.receipt_now(request_id)
+
+    def log_now(
+        self, limit: int, *, origin: str | None = None, account: str | None = None
+    ) -> tuple[LogEntry, ...]:
+        """The last requests in the store, newest first, without a loop."""
+        return self._core.store.recent_now(limit, origin=origin, account=account)
+
+    # -- orders -------------------------------------------------------------------------------------------------
+
+    def switch(self, route: str | None) -> None:
+        """See `EngineFace.switch`."""
+        self._order(self._core.control.switched(route, self._core.generation.config.catalogue), "switch")
+
+    def set_mode(self, mode: str) -> None:
+        """See `EngineFace.set_mode`."""
+        known = tuple(mode.name for mode in self._core.generation.config.preferences.modes)
+        self._order(self._core.control.with_mode(mode, known), "mode")
+
+    def reset(self) -> None:
+        """See `EngineFace.reset`."""
+        for target in self._core.tracker.clear():
+            self._core.store.clear_block(target)
+        self._order(ControlState(), "reset")
+
+    def pause(self) -> None:
+        """See `EngineFace.pause`."""
+        self._order(self._core.control.with_pause(True), "pause")
+
+    def resume(self) -> None:
+        """See `EngineFace.resume`."""
+        self._order(self._core.control.with_pause(False), "resume")
+
+    def _order(self, state: ControlState, action: str) -> None:
+        self._core.control.apply(state)
+        self._core.store.set_control(state, action=action)
+        self._announce_change()
+
+    # -- housekeeping -------------------------------------------------------------------------------------------
+
+    def _announce_change(self) -> None:
+        self._core.changed = True
+        self._core.bus.publish(SnapshotChanged())
+
+    def _store_changed(self) -> None:
+        core = self._core
+        core.control.apply(core.store.control())
+        core.tracker.restore(core.store.blocks(), core.store.readings())
+        core.tracker.refresh_all(core.clock.wall_ms())
+        self._announce_change()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self._core.clock.sleep(_HOUSEKEEPING_MS)
+            try:
+                await self._reload_if_changed()
+                self._begin_new_day()
+                if self._core.changed:
+                    await self._refresh()
+                    self._core.bus.publish(SnapshotChanged())
+            except Exception:
+                _log.exception("housekeeping failed; it goes on")
+
+    async def _refresh(self) -> None:
+        self._core.changed = False
+        self._stored = await self._core.store.totals_since(self._since_ms)
+        self._recent = await self._core.store.recent(_LOG_LINES)
+        self._core.spent_day_pico = self._stored.cost.pico
+
+    def _begin_new_day(self) -> None:
+        since_ms = _start_of_day_ms(self._core.clock.wall_ms())
+        if since_ms > self._since_ms:
+            self._since_ms = since_ms
+            self._core.changed = True
+
+    async def _reload_if_changed(self) -> None:
+        if not self._watcher.changed():
+            return
+        settings = self._settings
+        try:
+            loaded = await asyncio.to_thread(
+                load, settings.places, settings.environ, base_providers_text=settings.base_providers_text
+            )
+        except ConfigError as error:
+            self._config_error = str(error)
+            self._core.bus.publish(ConfigChanged(self._core.generation.config.generation, str(error)))
+        else:
+            self._config_error = None
+            self._adopt(loaded)
+        self._announce_change()
+
+    def _adopt(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self._core.generation = Generation.of(loaded.config, loaded.keys)
+        preferences = loaded.config.preferences
+        self._core.tracker.use_config(loaded.config.catalogue, preferences.thresholds)
+        self._core.bus.publish(ConfigChanged(loaded.config.generation))
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def on_close(self, closer: Callable[[], object]) -> None:
+        """Call `closer` when the engine is closed, before anything else is."""
+        self._closers.append(closer)
+
+    async def aclose(self) -> None:
+        """Cancel what runs (its partial answers are kept), settle, and close the store and every connection."""
+        if self._closed:
+            return
+        self._closed = True
+        for closer in self._closers:
+            closer()
+        if self._housekeeper is not None:
+            self._housekeeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._housekeeper
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._core.aclose()
+        await self._core.store.close()
+
+    def close_now(self) -> None:
+        """Close without a loop, for commands that made no call."""
+        self._closed = True
+        self._core.store.close_now()
+
+
+def _http_transport(clock: Clock) -> Transport:
+    from trunkline import __version__
+    from trunkline.providers.transport import HttpTransport
+
+    return HttpTransport(clock, user_agent=f"trunkline/{__version__}")
+
+
+def _start_of_day_ms(now_ms: int) -> int:
+    """Midnight of the local day that `now_ms` falls into."""
+    now = dt.datetime.fromtimestamp(now_ms / 1000).astimezone()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(midnight.timestamp() * 1000)

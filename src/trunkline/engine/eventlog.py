@@ -1,0 +1,77 @@
+"""The events of one request: written by its run, read by any number of listeners from the first one on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from trunkline.domain.clock import Clock
+from trunkline.domain.events import (
+    Answered,
+    Cancelled,
+    Event,
+    Failed,
+    RequestBody,
+    Restarted,
+    TextDelta,
+)
+from trunkline.domain.receipts import Receipt
+
+
+class EventLog:
+    """Appends are cheap when nobody listens."""
+
+    def __init__(self, request_id: str, clock: Clock) -> None:
+        self.request_id = request_id
+        self._clock = clock
+        self._events: list[Event] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self.receipt: Receipt | None = None
+
+    def append(self, body: RequestBody) -> Event:
+        """Stamp and add an event; wakes whoever waits for it."""
+        event = Event(self.request_id, len(self._events), self._clock.wall_ms(), body)
+        self._events.append(event)
+        if isinstance(body, Answered | Failed | Cancelled):
+            self.receipt = body.receipt
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        return event
+
+    async def follow(self) -> AsyncIterator[Event]:
+        """Every event from the first to the ending."""
+        position = 0
+        while batch := await self.beyond(position):
+            for event in batch:
+                yield event
+            position += len(batch)
+
+    async def beyond(self, position: int) -> tuple[Event, ...]:
+        """The events from `position` on, waiting for at least one; none after the ending."""
+        while position >= len(self._events) and self.receipt is None:
+            await self._wait()
+        return tuple(self._events[position:])
+
+    async def ended(self) -> Receipt:
+        """Wait for the ending."""
+        while self.receipt is None:
+            await self._wait()
+        return self.receipt
+
+    def text(self) -> str:
+        """The answer as it stands: what came after the last restart."""
+        pieces: list[str] = []
+        for event in self._events:
+            if type(event.body) is TextDelta:
+                pieces.append(event.body.text)
+            elif type(event.body) is Restarted:
+                pieces.clear()
+        return "".join(pieces)
+
+    async def _wait(self) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter

@@ -1,0 +1,79 @@
+"""Log files: JSON lines without content, one file a process, written off the event loop, old ones swept."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import logging.handlers
+import os
+import queue
+from collections.abc import Callable
+from pathlib import Path
+
+from trunkline.domain.text import redact, strip_controls
+
+_MOST_FILES = 20
+_MOST_BYTES = 5_000_000
+
+
+def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO) -> Callable[[], None]:
+    """Send everything logged under `trunkline` to a file of this process in `log_dir`; returns what stops it. A
+    folder that cannot be written is no reason not to run: nothing is logged then."""
+    try:
+        log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(log_dir)
+        stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = log_dir / f"{stamp}-{process_name}-{os.getpid()}.log"
+        path.touch(mode=0o600)
+        file_handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8"
+        )
+    except OSError:
+        return _nothing
+    file_handler.setFormatter(_JsonLines())
+    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    queue_handler = logging.handlers.QueueHandler(records)
+    listener = logging.handlers.QueueListener(records, file_handler)
+    logger = logging.getLogger("trunkline")
+    logger.setLevel(level)
+    logger.propagate = False
+    logger.addHandler(queue_handler)
+    listener.start()
+
+    def stop() -> None:
+        logger.removeHandler(queue_handler)
+        listener.stop()
+        file_handler.close()
+
+    return stop
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line; whatever looks like a credential is taken out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(strip_controls(record.getMessage())),
+        }
+        request_id = getattr(record, "request_id", None)
+        if request_id is not None:
+            line["request_id"] = str(request_id)
+        if record.exc_info:
+            line["exception"] = redact(self.formatException(record.exc_info))
+        elif record.exc_text:
+            line["exception"] = redact(record.exc_text)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _sweep(log_dir: Path) -> None:
+    newest_first = sorted(log_dir.glob("*.log*"), key=lambda path: path.name, reverse=True)
+    for path in newest_first[_MOST_FILES:]:
+        path.unlink(missing_ok=True)
+
+
+def _nothing() -> None:
+    return

@@ -1,0 +1,371 @@
+"""One request from its arrival to its ending: decide, reserve, call, and again elsewhere until it is served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from dataclasses import replace
+
+from trunkline.domain.decisions import Decision, NoRoute
+from trunkline.domain.events import (
+    Answered,
+    AttemptStarted,
+    Cancelled,
+    Decided,
+    Ending,
+    Failed,
+    Parked,
+    Queued,
+    RerouteCause,
+    Rerouted,
+    Waiting,
+)
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.messages import ChatRequest
+from trunkline.domain.money import Usage
+from trunkline.domain.preferences import CallLimits
+from trunkline.domain.receipts import AttemptOutcome, FinishReason, Outcome, Receipt
+from trunkline.domain.routes import Route
+from trunkline.domain.tasks import Task
+from trunkline.engine.accounting import Books
+from trunkline.engine.answer import AnswerSoFar
+from trunkline.engine.attempt import CallFollower
+from trunkline.engine.continuation import Continuation
+from trunkline.engine.core import EngineCore
+from trunkline.engine.eventlog import EventLog
+from trunkline.engine.failover import Situation, Step, next_step, quick_retry_delay_ms
+from trunkline.providers.call import UpstreamCall
+from trunkline.providers.protocol import CallContext
+from trunkline.quota.ledger import Reservation, Shortage
+from trunkline.routing import RoutingAsk, decide
+
+_log = logging.getLogger(__name__)
+
+# A shortage costs a trip to the ledger but no call; so many in a row mean that something else is wrong.
+_MAX_SHORTAGES = 200
+# Who waits for a reset looks again this often at the soonest, and everybody a little apart.
+_MIN_PARK_MS = 20.0
+_RESET_JITTER_MS = 200.0
+
+INTERNAL_ERROR = "internal_error"
+NO_ROUTE = "no_route"
+ANCHOR_MISSED = "anchor_missed"
+
+
+class RequestRun:
+    """Runs one request. `serve` never raises and always ends the log with exactly one ending."""
+
+    def __init__(self, core: EngineCore, request: ChatRequest, log: EventLog) -> None:
+        self._core = core
+        self._clock = core.clock
+        self._generation = core.generation
+        self._preferences = core.generation.config.preferences
+        self._request = request
+        self._log = log
+        self._answer = AnswerSoFar(log)
+        self._books = Books(core.ledger, core.tracker, core.clock, core.generation, log.request_id)
+        self._started_at_ms = core.clock.wall_ms()
+        self._deadline_at_ms = self._started_at_ms + self._preferences.thresholds.request_deadline_ms
+        if request.deadline_at_ms is not None:
+            self._deadline_at_ms = min(self._deadline_at_ms, request.deadline_at_ms)
+        self._task: Task = core.analyse(request, core.generation)
+        self._decision: Decision | None = None
+        self._fault: Fault | None = None
+        self._last_route: Route | None = None
+        self._finish: FinishReason | None = None
+        self._served_model: str | None = None
+        self._failed: set[Route] = set()
+        self._silent: set[Route] = set()
+
+    async def serve(self) -> None:
+        """Run to the ending."""
+        ending: Ending
+        try:
+            outcome = await self._serve()
+            receipt = self._receipt(outcome)
+            ending = Answered(receipt) if outcome is Outcome.ANSWERED else Failed(receipt)
+        except asyncio.CancelledError:
+            self._books.close_call(cancelled=True)
+            self._finish = FinishReason.CANCELLED
+            ending = Cancelled(self._receipt(Outcome.CANCELLED))
+        except Exception:
+            # A bug of our own must neither lose the request without a word nor leave a reservation.
+            _log.exception("a request failed inside the engine", extra={"request_id": self._log.request_id})
+            self._books.close_call()
+            self._fault = _internal_fault()
+            ending = Failed(self._receipt(Outcome.FAILED))
+        self._core.request_over(self._request, ending, self._log)
+
+    def cancelled_unstarted(self) -> None:
+        """End the log of a run that was cancelled before its first step."""
+        self._finish = FinishReason.CANCELLED
+        self._core.request_over(self._request, Cancelled(self._receipt(Outcome.CANCELLED)), self._log)
+
+    async def _serve(self) -> Outcome:
+        self._answer.emit(Queued(self._task.priority.value))
+        await self._core.control.wait_until_running(self._task)
+        same_route: Route | None = None
+        shortages = 0
+        while True:
+            route = same_route or await self._next_route()
+            if route is None:
+                return Outcome.FAILED
+            try:
+                booked = await self._books.reserve(route, self._task, self._core.ids.new())
+                if isinstance(booked, Shortage):
+                    self._core.tracker.give_back(route)
+                    same_route = None
+                    shortages += 1
+                    if shortages > _MAX_SHORTAGES:
+                        return Outcome.FAILED
+                    continue
+                await self._call(route, booked)
+            except asyncio.CancelledError:
+                self._core.tracker.give_back(route)
+                raise
+            if self._fault is None:
+                return Outcome.ANSWERED
+            step = self._step_after(self._fault, route)
+            same_route = route if step is Step.RETRY_SAME else None
+            if not await self._prepare(step, self._fault, route):
+                return Outcome.FAILED
+
+    # -- choosing -----------------------------------------------------------------------------------------------
+
+    async def _next_route(self) -> Route | None:
+        """The route to call next, waiting where waiting is right; None when nobody can serve in time."""
+        while True:
+            decision = self._decide()
+            if isinstance(decision, NoRoute) and self._failed:
+                # Routes that failed in passing may be asked again as soon as their breakers let them.
+                self._failed.clear()
+                decision = self._decide()
+            if self._decision is None:
+                self._answer.emit(Decided(self._task, decision))
+            if isinstance(decision, NoRoute):
+                if not await self._wait_for_somebody(decision):
+                    return None
+                continue
+            if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms()):
+                self._decision = decision
+                self._core.tracker.picked(decision.route)
+                self._core.keep_warm(decision, self._generation)
+                return decision.route
+            await self._clock.sleep(_MIN_PARK_MS)
+
+    def _decide(self) -> Decision | NoRoute:
+        generation = self._generation
+        selected = generation.selectors((self._request.route,) if self._request.route else ())
+        return decide(
+            RoutingAsk(
+                self._task,
+                selector=selected[0] if selected else None,
+                prefer=generation.selectors(self._request.prefer),
+                avoid=generation.selectors(self._request.avoid),
+                failed=frozenset(self._failed | self._silent),
+                after=self._last_route if self._fault is not None else None,
+                budget_pico=self._request.budget_pico,
+            ),
+            generation.policy,
+            self._core.routing_state(self._request, generation),
+        )
+
+    async def _wait_for_somebody(self, no_route: NoRoute) -> bool:
+        """Nobody can serve now: wait if that is short or nobody sits waiting; False when it is neither."""
+        reset_at_ms = no_route.earliest_reset_at_ms
+        now_ms = self._clock.wall_ms()
+        remaining_ms = self._deadline_at_ms - now_ms
+        patience_ms = self._preferences.thresholds.patience_ms if self._task.interactive else remaining_ms
+        if reset_at_ms is None or reset_at_ms - now_ms > min(patience_ms, remaining_ms):
+            self._fault = _nobody_fault(no_route, self._fault)
+            return False
+        self._answer.emit(Parked(reset_at_ms, no_route))
+        self._core.waiting += 1
+        try:
+            jitter_ms = min(_RESET_JITTER_MS, max(0, remaining_ms)) * self._core.draw()
+            await self._clock.sleep(max(_MIN_PARK_MS, reset_at_ms - now_ms) + jitter_ms)
+        finally:
+            self._core.waiting -= 1
+        return True
+
+    # -- calling ------------------------------------------------------------------------------------------------
+
+    async def _call(self, route: Route, booked: Reservation) -> None:
+        """One upstream call from `AttemptStarted` to its settled booking; sets or clears the fault."""
+        core = self._core
+        self._announce(route)
+        model = self._generation.model(route)
+        continuation = self._answer.carry_on(model, route)
+        record = self._books.open_call(route, booked, self._task)
+        self._answer.emit(AttemptStarted(record.number, route))
+        core.tracker.began(route, self._clock.wall_ms())
+        try:
+            follower = CallFollower(
+                record, self._clock, self._answer.emit, lambda: core.replied(route), continuation
+            )
+            await follower.follow(core.transport.call(self._upstream(route, continuation)))
+        finally:
+            core.tracker.ended(route)
+        attempt = self._books.close_call()
+        self._last_route = route
+        self._finish = record.finish
+        self._served_model = record.served_model
+        core.limits_read(route, record.readings)
+        if record.anchor_missed:
+            self._answer.bar_continuation(route)
+            self._fault = _anchor_fault()
+        else:
+            self._fault = record.fault
+        if self._fault is None and attempt is not None:
+            core.call_succeeded(attempt)
+
+    def _announce(self, route: Route) -> None:
+        if self._last_route is None or self._last_route == route:
+            return
+        cause = _reroute_cause(self._fault, text_shown=self._answer.text_chars > 0)
+        self._answer.emit(Rerouted(self._last_route, route, cause, self._fault, self._books.since_refusal_ms))
+
+    def _upstream(self, route: Route, continuation: Continuation | None) -> UpstreamCall:
+        provider = self._generation.provider(route)
+        account = self._generation.account(route)
+        context = CallContext(provider, account, self._generation.model(route), self._clock.wall_ms())
+        request = self._request if continuation is None else continuation.apply(self._request)
+        protocol = self._core.protocol(provider.protocol)
+        max_output_tokens = self._request.max_output_tokens or provider.quirks.default_output_tokens
+        wire = protocol.encode(request, context, max_output_tokens=max_output_tokens)
+        key = self._generation.keys.secret(account.key)
+        return UpstreamCall(protocol, context, wire, key, self._call_limits(route))
+
+    def _call_limits(self, route: Route) -> CallLimits:
+        configured = self._preferences.call_limits
+        remaining_ms = max(1, self._deadline_at_ms - self._clock.wall_ms())
+        first_token_ms = self._core.tracker.first_token_limit_ms(route, configured.first_token_ms)
+        return replace(
+            configured,
+            first_token_ms=math.ceil(first_token_ms),
+            total_ms=min(configured.total_ms, remaining_ms),
+        )
+
+    # -- after a fault ------------------------------------------------------------------------------------------
+
+    def _step_after(self, fault: Fault, route: Route) -> Step:
+        thresholds = self._preferences.thresholds
+        out_of_time = self._clock.wall_ms() >= self._deadline_at_ms
+        if out_of_time or self._books.calls >= thresholds.max_attempts:
+            return Step.STOP
+        if fault.code == ANCHOR_MISSED:
+            return Step.RETRY_SAME
+        ranking = self._decision.ranking if self._decision is not None else ()
+        situation = Situation(
+            tries_here=self._books.calls_on(route),
+            text_shown=self._answer.text_chars > 0,
+            first_choice=bool(ranking) and ranking[0].route == route and ranking[0].order == 0,
+            now_ms=self._clock.wall_ms(),
+        )
+        return next_step(fault, situation, thresholds, self._preferences.rules)
+
+    async def _prepare(self, step: Step, fault: Fault, route: Route) -> bool:
+        """Take one step; False when the request is over."""
+        if step is Step.RETRY_SAME:
+            if fault.code != ANCHOR_MISSED:
+                await self._clock.sleep(quick_retry_delay_ms(self._core.draw()))
+            return True
+        self._core.fault_seen(route, fault)
+        if step is Step.STOP:
+            return False
+        if step is Step.WAIT and fault.usable_at_ms is not None:
+            self._answer.emit(Waiting(fault.usable_at_ms, route, fault))
+            await self._clock.sleep(max(0, fault.usable_at_ms - self._clock.wall_ms()) + 1)
+            return True
+        if step is Step.LARGER_WINDOW:
+            too_small_tokens = self._generation.model(route).context_tokens
+            self._task = replace(self._task, input_tokens=max(self._task.input_tokens, too_small_tokens))
+        if fault.code == FaultCode.FIRST_TOKEN_TIMEOUT:
+            self._silent.add(route)
+        self._failed.add(route)
+        return True
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def _receipt(self, outcome: Outcome) -> Receipt:
+        books = self._books
+        answering = books.attempts[-1] if books.attempts else None
+        answered = outcome is Outcome.ANSWERED and answering is not None
+        usage = answering.usage if answering is not None and answering.usage is not None else Usage()
+        waste = books.waste()
+        route = (
+            answering.route
+            if answering is not None and answering.outcome is not AttemptOutcome.SHORT
+            else None
+        )
+        alternative = self._core.default_price(self._generation) if answered else None
+        return Receipt(
+            request_id=self._log.request_id,
+            origin=self._request.origin,
+            outcome=outcome,
+            task=self._task,
+            decision=self._decision,
+            route=route,
+            attempts=tuple(books.attempts),
+            started_at_ms=self._started_at_ms,
+            total_ms=books.total_ms,
+            first_token_ms=books.first_token_ms,
+            usage=usage,
+            cost_pico=answering.cost_pico if answered and answering is not None else None,
+            waste_pico=waste.pico,
+            waste_unknown=waste.unknown,
+            alternative_cost_pico=replace(usage, cost_pico=None).cost_at(alternative)
+            if alternative
+            else None,
+            finish=self._finish,
+            complete=answered and self._finish in (FinishReason.STOP, FinishReason.TOOL_CALLS),
+            fault=None if answered else self._fault,
+            seams=tuple(self._answer.seams),
+            restarts=self._answer.restarts,
+            quota=books.quota_spent(route) if route is not None else (),
+            conversation_id=self._request.conversation_id,
+            turn_id=self._request.turn_id,
+            served_model=self._served_model,
+        )
+
+
+def _reroute_cause(fault: Fault | None, *, text_shown: bool) -> RerouteCause:
+    if fault is None:
+        return RerouteCause.SHORT
+    if text_shown:
+        return RerouteCause.CUT
+    return RerouteCause.REFUSED if fault.http_status is not None else RerouteCause.FAULT
+
+
+def _nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
+    """The fault of a request that nobody can serve: the last provider's own where it says more than a limit."""
+    if last is not None and not last.kind.is_limit and last.code != ANCHOR_MISSED:
+        return last
+    return Fault(
+        last.kind if last is not None else FaultKind.QUOTA_WINDOW,
+        FaultScope.REQUEST,
+        NO_ROUTE,
+        "no account can answer this now",
+        provider_text=last.provider_text if last is not None else "",
+        usable_at_ms=no_route.earliest_reset_at_ms,
+        request_sent=False,
+    )
+
+
+def _anchor_fault() -> Fault:
+    return Fault(
+        FaultKind.NETWORK,
+        FaultScope.REQUEST,
+        ANCHOR_MISSED,
+        "the model did not carry on where the answer was cut; it begins anew",
+    )
+
+
+def _internal_fault() -> Fault:
+    return Fault(
+        FaultKind.BAD_REQUEST,
+        FaultScope.REQUEST,
+        INTERNAL_ERROR,
+        "Trunkline itself failed on this request; the log file says where",
+    )
