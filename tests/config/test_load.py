@@ -60,7 +60,7 @@ def test_own_task_types_modes_and_models_join_the_shipped(home):
     )
     preferences = loaded.config.preferences
     assert preferences.task("poetry").prefer == ("openai/my/own:model",)
-    assert preferences.task("poetry").quality_floor == 0.7
+    assert (preferences.task("poetry").quality_floor, preferences.task("simple").quality_floor) == (0.0, 0.3)
     assert preferences.modes[-1].name == "mine"
     model = loaded.config.catalogue.model("openai", "my/own:model")
     assert (model.price.input, model.quality_share, model.max_output_tokens) == (None, None, None)
@@ -104,6 +104,8 @@ def test_a_retired_id_stands_for_its_successor(home, old, new):
     loaded = home.load(preferences=f'default = ["zai", "{old}", "kimi"]\n', environ={"GEMINI_API_KEY": "x"})
     assert loaded.config.catalogue.select(old) == new
     assert loaded.config.preferences.default_prefer == ("zai", str(new), "kimi")
+    (note,) = loaded.notes
+    assert f"{old!r}, which is retired; {new} stands in" in note
 
 
 def test_a_model_about_to_retire_is_followed_by_its_successor(home):
@@ -183,6 +185,25 @@ def test_the_generation_is_the_same_in_every_process(home):
         for seed in ("1", "2")
     }
     assert seen == {home.load().config.generation + "\n"}
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://llm.example.org/v1", True),
+        ("http://8.8.8.8/v1", True),
+        ("https://llm.example.org/v1", False),
+        ("http://127.0.0.1:80/v1", False),
+        ("http://192.168.0.9/v1", False),
+        ("http://[::1]:80/v1", False),
+        ("http://gpu:80/v1", False),
+        ("http://gpu.lan/v1", False),
+    ],
+)
+def test_a_key_sent_in_the_open_is_said(home, address, said):
+    loaded = home.load(environ={"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "x"})
+    assert [note for note in loaded.notes if "not encrypted" in note] == ([loaded.notes[0]] if said else [])
+    assert home.load(environ={"OPENAI_BASE_URL": address}).notes == ()
 
 
 def test_another_catalogue_in_place_of_the_shipped(home):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -72,6 +73,11 @@ def _provider(
     base_url, overridden = _base_url(table, outside.environ)
     enabled = table.enabled or overridden
     _check_models(name, table, outside.layers)
+    accounts = _accounts(name, table, enabled, outside, notes)
+    if any(account.has_key and account.key.source is not KeySource.NONE for account in accounts) and _is_open(
+        base_url
+    ):
+        notes.append(f"{name}: {base_url} is not encrypted; keys and prompts can be read on the way")
     quirks = table.quirks.model_dump(exclude={"extra_headers"})
     return ProviderSpec(
         id=name,
@@ -80,7 +86,7 @@ def _provider(
         pool=table.pool,
         billing=table.billing,
         timezone=table.timezone,
-        accounts=tuple(_accounts(name, table, enabled, outside, notes)),
+        accounts=tuple(accounts),
         models=tuple(_model(name, id_, m, best) for id_, m in table.models.items() if m.enabled),
         quirks=Quirks(**quirks, extra_headers=tuple(table.quirks.extra_headers.items())),
         retired=tuple(RetiredModel(id_, r.on, r.successor) for id_, r in table.retired.items()),
@@ -116,6 +122,18 @@ def _base_url(table: ProviderTable, environ: Mapping[str, str]) -> tuple[str, bo
     netloc = netloc if port is None else f"{netloc}:{port}"
     path = parts.path.rstrip("/") or default.path
     return f"{parts.scheme if schemed else default.scheme}://{netloc}{path}", True
+
+
+def _is_open(base_url: str) -> bool:
+    """Plain HTTP to a host that is neither this machine nor one of a private network."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or ("." not in host.strip(".") and ":" not in host):
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_private
+    except ValueError:
+        return not host.endswith((".local", ".lan", ".internal", ".localhost", ".home.arpa"))
 
 
 def _accounts(

@@ -11,7 +11,7 @@ from typing import Any
 
 from trunkline.config.keys import looks_like_key
 from trunkline.domain.errors import ConfigError
-from trunkline.domain.text import redact
+from trunkline.domain.text import redact, strip_controls
 
 KeyPath = tuple[str | int, ...]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -134,7 +134,7 @@ def dotted(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
             continue
-        shown = "•••" if looks_like_key(part) else redact(part)
+        shown = "•••" if looks_like_key(part) else redact(strip_controls(part))
         quoted = shown if _BARE.fullmatch(shown) else f'"{shown}"'
         text += f".{quoted}" if text else quoted
     return text

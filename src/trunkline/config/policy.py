@@ -67,6 +67,8 @@ class Names:
         if selector is None:
             self._unknown(text, path)
             return []
+        if selector.model is not None and not text.strip().endswith(selector.model):
+            self.notes.append(f"{dotted(path)} names {text!r}, which is retired; {selector} stands in for it")
         return [selector, *self._successor(selector)]
 
     def _successor(self, selector: Selector) -> list[Selector]:
@@ -186,7 +188,7 @@ def _tasks(file: PreferencesFile, names: Names) -> tuple[TaskPolicy, ...]:
             stated=names.stated(("tasks", name, "prefer")),
             budget_tokens=table.budget_tokens,
             priority=table.priority,
-            quality_floor=file.quality_floor if table.quality_floor is None else table.quality_floor,
+            quality_floor=table.quality_floor or 0.0,
         )
         for name, table in file.tasks.items()
     )

@@ -30,7 +30,6 @@ _TYPES = {
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
-    "string_too_short": "text that is not empty",
     "finite_number": "a finite number",
 }
 _BOUNDS = {

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from trunkline.config.keys import REFERENCE_EXPECTED, parse_key_ref
 from trunkline.domain.limits import LimitScope, Metric, Window
@@ -35,6 +35,12 @@ class PlainKeyError(ValueError):
 def _id(text: str) -> str:
     if not _ID.fullmatch(text):
         raise ValueError("a name of letters, digits, dots, dashes and underscores")
+    return text
+
+
+def _text(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("text on one line, not empty")
     return text
 
 
@@ -105,11 +111,14 @@ KeyReference = Annotated[str, AfterValidator(_key)]
 WindowText = Annotated[str, AfterValidator(_window)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Day = Annotated[str, BeforeValidator(_day)]
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, AfterValidator(_text)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Usd = Annotated[float, Field(ge=0)]
+# Counters and money are 64-bit integers in the store, money in pico-dollars.
+MOST_USD = 9_000_000
+Usd = Annotated[float, Field(ge=0, le=MOST_USD)]
+Amount = Annotated[float, Field(ge=0, le=1e15)]
 Weight = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**12)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Hour = Annotated[int, Field(ge=0, le=23)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -134,7 +143,7 @@ def doc(text: str, default: Any = ...) -> Any:
 class Table(BaseModel):
     """A TOML table: no unknown keys, no silent conversions."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class PriceTable(Table):
@@ -146,10 +155,16 @@ class PriceTable(Table):
 
 class LimitTable(Table):
     metric: MetricText = doc("what is counted")
-    amount: Usd = doc("how much of it is allowed; USD where the metric is cost")
+    amount: Amount = doc("how much of it is allowed; USD where the metric is cost")
     window: WindowText = doc("how it renews: 60s, day, week, month, session:5h, balance", "balance")
     scope: ScopeText | None = doc("what shares it: account, model (each by itself) or organisation", None)
     model: Text | None = doc("the one model that it applies to", None)
+
+    @model_validator(mode="after")
+    def _amount_fits(self) -> LimitTable:
+        if self.metric is Metric.COST and self.amount > MOST_USD:
+            raise ValueError(f"an amount of at most {MOST_USD} USD")
+        return self
 
 
 class ModelTable(Table):
@@ -241,7 +256,9 @@ class TaskTable(Table):
     prefer: list[Text] = doc("ordered list: provider, provider/model or provider/account/model", [])
     budget_tokens: Count | None = doc("tokens that a task of this type may take", None)
     priority: PriorityText = doc("how soon it is let through", Priority.MEDIUM)
-    quality_floor: Share | None = doc("least quality, 0 to 1, where it differs from the general one", None)
+    quality_floor: Share | None = doc(
+        "least quality, 0 to 1, in place of the general one; 0: the general one", None
+    )
 
 
 class TierTable(Table):
@@ -340,4 +357,4 @@ class PreferencesFile(Table):
     thresholds: ThresholdsTable = doc("numbers of the routing policy", ThresholdsTable())
     timeouts: TimeoutsTable = doc("time limits in seconds", TimeoutsTable())
     history: HistoryTable = doc("how much history is sent", HistoryTable())
-    keymap: dict[str, str] = doc("keys of the control centre: action = key", {})
+    keymap: dict[Text, Text] = doc("keys of the control centre: action = key", {})

@@ -75,21 +75,40 @@ def get_value(loaded: Loaded, key: str) -> Setting:
     with the nearest names when there is none."""
     path = key_path(loaded, key)
     half = half_of(loaded, path)
-    return _describe(half, path, half.merged())
+    merged = half.merged()
+    if path[0] == PROVIDERS and not value_at(merged, path[:2])[0]:
+        raise _unknown(key, suggestion(str(path[1]), merged[PROVIDERS]))
+    return _describe(half, path, merged)
 
 
 def key_path(loaded: Loaded, key: str) -> KeyPath:
     """`key` as a path that the schema has. Raises ConfigError with the nearest names when it has not."""
-    path = parse_dotted(key.strip())
+    path = _parse(loaded, key.strip())
     if path and model_at(half_of(loaded, path).root, path) is not None:
         return path
     names = [setting.key for setting in settings(loaded)]
     parent = known_names(half_of(loaded, path).root, path[:-1]) if path else []
-    near = suggestion(key, names) or (suggestion(str(path[-1]), parent) if parent else "")
-    raise ConfigError(
-        file="config", key=redact(key), value=None, expected="the name of a setting",
+    raise _unknown(key, suggestion(key, names) or (suggestion(str(path[-1]), parent) if parent else ""))
+
+
+def _unknown(key: str, near: str) -> ConfigError:
+    return ConfigError(
+        file="config",
+        key=redact(key),
+        value=None,
+        expected="the name of a setting",
         remedy=near or "`trunkline config get` lists them all.",
-    )  # fmt: skip
+    )
+
+
+def _parse(loaded: Loaded, key: str) -> KeyPath:
+    """`key` as a path; the id of a known model needs no quotes."""
+    for model in (m for provider in loaded.config.catalogue.providers for m in provider.models):
+        start = f"{PROVIDERS}.{model.provider}.models.{model.id}"
+        if key == start or key.startswith(f"{start}."):
+            rest = parse_dotted(key[len(start) + 1 :])
+            return (PROVIDERS, model.provider, "models", model.id, *rest)
+    return parse_dotted(key)
 
 
 def type_name(annotation: Any) -> str:
