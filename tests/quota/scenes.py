@@ -61,6 +61,22 @@ class SetLedger:
         raise NotImplementedError
 
 
+class LaggingLedger(SetLedger):
+    """Does what it is told only when `catch_up` is called, as a ledger with a writer thread may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: list[tuple[str, Window, int]] = []
+
+    def raise_use(self, key: str, window: Window, at_least: int) -> None:
+        self._told.append((key, window, at_least))
+
+    def catch_up(self) -> None:
+        for key, window, at_least in self._told:
+            super().raise_use(key, window, at_least)
+        self._told.clear()
+
+
 def limit(
     metric: Metric = Metric.REQUESTS,
     amount: int = 100,

@@ -6,7 +6,18 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.quota.scenes import NOW_MS, SetLedger, account, catalogue, fault, limit, reading, route, tracker
+from tests.quota.scenes import (
+    NOW_MS,
+    LaggingLedger,
+    SetLedger,
+    account,
+    catalogue,
+    fault,
+    limit,
+    reading,
+    route,
+    tracker,
+)
 
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric
@@ -391,6 +402,34 @@ def test_what_remains_lifts_the_counted_use_and_never_lowers_it() -> None:
         used.append(uses_of(quota, route())[0].used)
     assert used == [4, 7, 7, 19]
     assert ledger.raises == 2
+
+
+def test_what_a_ledger_writes_down_later_is_shown_at_once_and_read_again() -> None:
+    ledger = LaggingLedger()
+    quota = tracker(account("a", limit(scope=LimitScope.MODEL)), ledger=ledger)
+    (key,) = claim_keys(quota, route())
+    quota.learn(route(), [reading(100, 60)], NOW_MS)
+    assert uses_of(quota, route())[0].used == 40
+    ledger.catch_up()
+    ledger.set(key, 43)
+    assert uses_of(quota, route(), NOW_MS + 100)[0].used == 43
+
+
+@pytest.mark.parametrize("lag_ms", [30, 900])
+def test_a_settlement_that_the_ledger_writes_down_later_is_seen(lag_ms: int) -> None:
+    ledger = SetLedger()
+    quota = tracker(account("a", limit()), ledger=ledger)
+    (key,) = claim_keys(quota, route())
+    quota.note_uses([ledger.set(key, 50)], NOW_MS)
+    for _ in range(9):
+        quota.settled(route(), NOW_MS)
+    uses_of(quota, route(), NOW_MS + lag_ms)
+    ledger.set(key, 20)
+    reads = ledger.reads
+    assert uses_of(quota, route(), NOW_MS + 2_000)[0].used == 20
+    assert ledger.reads <= reads + 2
+    assert uses_of(quota, route(), NOW_MS + 90_000)[0].used == 20
+    assert ledger.reads <= reads + 2
 
 
 def test_what_remains_of_an_unknown_amount_teaches_nothing() -> None:

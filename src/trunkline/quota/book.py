@@ -25,6 +25,8 @@ from trunkline.quota.ledger import KeyUse, Ledger
 
 AccountKey = tuple[str, str]
 
+READ_AGAIN_AFTER_MS = (50, 1_000)
+
 
 @dataclass(frozen=True, slots=True)
 class LearnedLimit:
@@ -74,6 +76,8 @@ class LimitBook:
         self._taken_in: set[LearnedLimit] = set()
         self._due: list[tuple[int, str]] = []
         self._due_at: dict[str, int] = {}
+        self._again: list[tuple[int, str]] = []
+        self._again_known: set[tuple[int, str]] = set()
 
     def use_config(self, catalogue: Catalogue) -> None:
         """Bind the limits of another configuration; what was learned stays. Figures follow with `refresh_all`."""
@@ -96,11 +100,13 @@ class LimitBook:
             self._refresh(key, now_ms)
 
     def refresh(self, route: Route, now_ms: int) -> None:
-        """Read the figures anew that concern a route: after a settlement or a release."""
+        """Read the figures anew that concern a route, after a settlement or a release: now, and again when the
+        ledger, which does not make anybody wait for it, has surely written it down."""
         account = self._accounts.get((route.provider, route.account))
         if account is not None:
             for key in self._keys(account, route.model):
                 self._refresh(key, now_ms)
+                self._read_again(key, now_ms)
 
     def note(self, uses: Iterable[KeyUse], now_ms: int) -> None:
         """Take in figures that the ledger has just handed out."""
@@ -116,6 +122,11 @@ class LimitBook:
                 del self._due_at[key]
                 if key in self._windows:
                     self._refresh(key, now_ms)
+        while self._again and self._again[0][0] <= now_ms:
+            due = heapq.heappop(self._again)
+            self._again_known.discard(due)
+            if due[1] in self._windows:
+                self._refresh(due[1], now_ms)
 
     def bound(self, route: Route) -> list[BoundLimit]:
         """Every limit that a call down `route` is counted against."""
@@ -267,7 +278,18 @@ class LimitBook:
             at_least = amount - reading.remaining
             if at_least > self._ledger.use(key, reading.window).used:
                 self._ledger.raise_use(key, reading.window, at_least)
+                self._read_again(key, now_ms)
+                counted = self._ledger.use(key, reading.window)
+                self._set(replace(counted, used=max(at_least, counted.used)), now_ms)
+                return
         self._refresh(key, now_ms)
+
+    def _read_again(self, key: str, now_ms: int) -> None:
+        for after_ms in READ_AGAIN_AFTER_MS:
+            due = (now_ms + 2 * after_ms - now_ms % after_ms, key)
+            if due not in self._again_known:
+                self._again_known.add(due)
+                heapq.heappush(self._again, due)
 
     def _refresh(self, key: str, now_ms: int) -> None:
         self._set(self._ledger.use(key, self._windows[key]), now_ms)
