@@ -107,7 +107,10 @@ def _model(provider: str, model: str, given: Data) -> ModelSpec:
 
 
 def _preferences(given: Data) -> Preferences:
-    weights = {**dict(WEIGHTS), **{name: Weights(**parts) for name, parts in given.get("weights", {}).items()}}
+    weights = {
+        **dict(WEIGHTS),
+        **{name: Weights(**parts) for name, parts in given.get("weights", {}).items()},
+    }
     budget_usd = given.get("budget_day_usd")
     return Preferences(
         modes=MODES,
@@ -115,17 +118,26 @@ def _preferences(given: Data) -> Preferences:
         default_stated=given.get("default_stated", False),
         tasks=tuple(
             TaskPolicy(
-                name, tuple(task.get("prefer", ())), task.get("stated", False), quality_floor=task.get("floor", 0.0)
+                name,
+                tuple(task.get("prefer", ())),
+                task.get("stated", False),
+                quality_floor=task.get("floor", 0.0),
             )
             for name, task in given.get("tasks", {}).items()
         ),
         tiers=tuple(
-            TierPolicy(Tier(name), tuple(tier.get("prefer", ())), tier.get("stated", False), None, tier.get("floor"))
+            TierPolicy(
+                Tier(name), tuple(tier.get("prefer", ())), tier.get("stated", False), None, tier.get("floor")
+            )
             for name, tier in given.get("tiers", {}).items()
         ),
         roles=tuple(
             RoleOverride(
-                name, tuple(role["tasks"]), Tier(role["tier"]), tuple(role["prefer"]), role.get("stated", False)
+                name,
+                tuple(role["tasks"]),
+                Tier(role["tier"]),
+                tuple(role["prefer"]),
+                role.get("stated", False),
             )
             for name, role in given.get("roles", {}).items()
         ),

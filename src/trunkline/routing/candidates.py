@@ -7,21 +7,12 @@ from typing import NamedTuple
 from trunkline.domain.decisions import Pin, RejectionCode, Terms
 from trunkline.domain.preferences import BudgetMode
 from trunkline.domain.routes import Route, Selector
-from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, Block, RouteState, RoutingState
+from trunkline.domain.state import EMPTY_ROUTE_STATE, RouteState, RoutingState
+from trunkline.routing.accounts import Live, LiveAccounts, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
-from trunkline.routing.limits import (
-    ROOMY,
-    Claims,
-    Fit,
-    FlatLimit,
-    FlatLimits,
-    claims_of,
-    fit,
-    flatten,
-    shortage,
-)
-from trunkline.routing.policy import CompiledPolicy, ModelRow, PoolAccount
-from trunkline.routing.profiles import UNSTATED, Profile, ProfileKey
+from trunkline.routing.limits import Claims, Fit, claims_of, fit
+from trunkline.routing.policy import CompiledPolicy, ModelRow
+from trunkline.routing.profiles import UNSTATED, Liking, Profile, ProfileKey, fixed_score
 from trunkline.routing.rejections import Facts, Refused, Rejections
 
 STATED, PLAIN, PAST_MARK = 0, 1, 2
@@ -34,31 +25,26 @@ _UNKNOWN_SPEED = 0.5
 _HALF_SPEED_MS = 4_000.0
 _CONTEXT_ROOM = 4
 
-
+# How options sort, the least first: order; 0 for those that a cost rule or a stated list puts in front; their cost
+# or place there; minus the score; cost; route id.
+Key = tuple[int, int, int, float, int, str]
 # Quota, speed and health of a route, each 0..1.
 Changing = tuple[float, float, float]
-_BEST: Changing = (1.0, 1.0, 1.0)
 
 
-class Live(NamedTuple):
-    """A member of a pool that may be called now, with how the request fits its model-independent limits."""
-
-    member: PoolAccount
-    state: AccountState | None
-    flat: FlatLimits | None
-    shared: Fit
-
-
-class Key(NamedTuple):
-    """How options sort, the least first. `rule` is 0 for those that a cost rule puts in front, whose `lead` is
-    then their cost; `lead` is the place in a stated list for stated ones."""
+class Bound(NamedTuple):
+    """What no option of a row can beat: the first three parts of a key, and minus the best score. `base` is the
+    score without quota, speed and health; `cost_pico` the least cost, `list_pico` that at list price."""
 
     order: int
     rule: int
     lead: int
     minus_score: float
+    place: int
+    base: float
     cost_pico: int
-    route_id: str
+    list_pico: int
+    row: ModelRow
 
 
 class Option(NamedTuple):
@@ -75,6 +61,16 @@ class Option(NamedTuple):
     preference: float
     changing: Changing
 
+    @property
+    def order(self) -> int:
+        """`STATED`, `PLAIN` or `PAST_MARK`."""
+        return self.key[0]
+
+    @property
+    def leads(self) -> bool:
+        """A cost rule or a stated list puts it before others of its order."""
+        return self.key[1] == 0
+
 
 class Scan:
     """One request against the policy and the state. Costs of routes that are never looked at are not paid."""
@@ -82,35 +78,28 @@ class Scan:
     def __init__(self, ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> None:
         self.ask, self.policy, self.state = ask, policy, state
         self.task = ask.task
+        self.preferences = policy.config.preferences
+        self.thresholds = self.preferences.thresholds
         self.rejections = Rejections(policy)
-        mode = state.mode or policy.config.preferences.mode
-        key = ProfileKey(self.task.type, self.task.tier, mode, ask.prefer)
-        self.profile: Profile = policy.profile(key)
+        mode = state.mode or self.preferences.mode
+        self.profile: Profile = policy.profile(ProfileKey(self.task.type, self.task.tier, mode, ask.prefer))
         self.pin: Selector | None = _pinned(ask, state.pin, state.now_ms)
         self.override = self.profile.override if self.pin is None else None
         self.only = self.override[0] if self.override is not None else self.pin
         self.rule: str | None = None
-        self.preferences = policy.config.preferences
-        weights = self.profile.weights
-        self._weights = (
-            weights.preference,
-            weights.quota,
-            weights.context,
-            weights.cost,
-            weights.quality,
-            weights.speed,
-            weights.health,
-        )
         self._input_tokens, self._output_tokens = self.task.input_tokens, self.task.output_tokens
-        self.thresholds = self.preferences.thresholds
         self._needs = frozenset(self.task.needs)
-        self._live: dict[str, tuple[Live, ...]] = {}
         self._reference_pico = self._cost(*policy.reference_price)
         dearest = policy.dearest_price
         self._dearest_pico = self._reference_pico if dearest is None else self._cost(*dearest)
-        self._shared_claims = claims_of(
-            input_tokens=self.task.input_tokens, output_tokens=self.task.output_tokens, cost_pico=0
+        self._claims = claims_of(
+            input_tokens=self._input_tokens, output_tokens=self._output_tokens, cost_pico=0
         )
+        weights = self.profile.weights
+        self._changing_weights = (weights.quota, weights.speed, weights.health)
+        self._most_changing = weights.speed + weights.health
+        self._free_only = self.profile.mode.budget is BudgetMode.FREE_ONLY and self.only is None
+        self._live = LiveAccounts(policy, state, self.rejections, self._claims, self.only)
 
     def _cost(self, price_input: int, price_output: int) -> int:
         return self.task.input_tokens * price_input + self.task.output_tokens * price_output
@@ -121,6 +110,11 @@ class Scan:
         if self.pin is not None:
             return "pin"
         return self.override[1].variable if self.override is not None else "switch_on_limit"
+
+    def narrow(self, only: Selector) -> None:
+        """Let nothing else answer."""
+        self.only = only
+        self._live = LiveAccounts(self.policy, self.state, self.rejections, self._claims, only)
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
@@ -133,160 +127,136 @@ class Scan:
             return False
         if row.retired_at_ms is not None and row.retired_at_ms <= self.state.now_ms:
             return self._refuse(row, RejectionCode.RETIRED, (("retired_at_ms", row.retired_at_ms),))
-        if not self._needs <= row.capabilities:
+        if self._needs and not self._needs <= row.capabilities:
             missing = ", ".join(sorted(need.value for need in self._needs - row.capabilities))
             return self._refuse(row, RejectionCode.CAPABILITY, (("missing", missing),))
-        need = self.need_tokens(row)
+        need = self._need_tokens(row)
         if need > row.context_tokens:
             facts = (("window_tokens", row.context_tokens), ("needed_tokens", need))
             return self._refuse(row, RejectionCode.CONTEXT_WINDOW, facts)
         return True
 
     def _refuse(self, row: ModelRow, code: RejectionCode, facts: Facts) -> bool:
-        self.rejections.add(Refused(row.provider, None, row.model, code, facts))
+        if row.routes:
+            self.rejections.add(Refused(row.provider, None, row.model, code, facts))
         return False
 
-    def need_tokens(self, row: ModelRow) -> int:
+    def _need_tokens(self, row: ModelRow) -> int:
         """The window that the request takes, with room for its answer."""
-        return self.task.input_tokens + min(self.task.output_tokens, row.max_output_tokens)
+        output = self._output_tokens
+        room = row.max_output_tokens
+        return self._input_tokens + (output if output < room else room)
 
-    def list_cost_pico(self, row: ModelRow) -> tuple[int, bool]:
-        """Cost at list price, and whether that price is known."""
+    def _list_pico(self, row: ModelRow) -> int:
+        """Cost at list price, or at the dearest known one."""
         if row.price_input is None or row.price_output is None:
-            return self._dearest_pico, False
-        return self._cost(row.price_input, row.price_output), True
+            return self._dearest_pico
+        return self._input_tokens * row.price_input + self._output_tokens * row.price_output
 
-    def bound(self, row: ModelRow) -> Key:
-        """A key that no option of the row can beat."""
-        preference, lead = self._best_liking(row)
-        cost_pico = 0 if row.any_cash_free else self.list_cost_pico(row)[0]
-        score = self._score(row, preference, cost_pico, _BEST)
-        order = STATED if lead < UNSTATED else PLAIN
-        favoured = order == PLAIN and self.rule is not None and self.profile.meets_floor[row.place]
-        if favoured and self.rule == PREFER_FREE:
-            favoured = row.any_cash_free
-        if order == PLAIN:
-            lead = cost_pico if favoured and self.rule == CHEAP_SIMPLE else 0
-        return Key(order, 0 if favoured or order == STATED else 1, lead, -score, -1, "")
+    def bound(self, row: ModelRow) -> Bound:
+        """What no option of the row can beat."""
+        place = row.place
+        list_pico = self._list_pico(row)
+        cost_pico = 0 if row.any_cash_free else list_pico
+        base = self._base(self.profile.fixed[place], row, cost_pico)
+        minus_score = -((base + self._changing_weights[0]) + self._most_changing)
+        if place in self.profile.stated_rows:
+            return Bound(STATED, 0, self._best_lead(row), minus_score, place, base, cost_pico, list_pico, row)
+        rule = self.rule
+        if rule is None or not self.profile.meets_floor[place]:
+            return Bound(PLAIN, 1, 0, minus_score, place, base, cost_pico, list_pico, row)
+        if rule == CHEAP_SIMPLE:
+            return Bound(PLAIN, 0, cost_pico, minus_score, place, base, cost_pico, list_pico, row)
+        unfree = 0 if row.any_cash_free else 1
+        return Bound(PLAIN, unfree, 0, minus_score, place, base, cost_pico, list_pico, row)
 
-    def _best_liking(self, row: ModelRow) -> tuple[float, int]:
+    def _best_lead(self, row: ModelRow) -> int:
         accounts = self.profile.by_account.get(row.place)
         if accounts is None:
-            return self.profile.likings[row.place]
-        likings = accounts.values()
-        return max(liking.preference for liking in likings), min(liking.stated for liking in likings)
-
-    # -- accounts -----------------------------------------------------------------------------------------------
-
-    def live(self, provider: str) -> tuple[Live, ...]:
-        """The provider's accounts that may be called at all, in the order of the file."""
-        found = self._live.get(provider)
-        if found is None:
-            found = self._live[provider] = self._find_live(provider)
-        return found
-
-    def _find_live(self, provider: str) -> tuple[Live, ...]:
-        now_ms = self.state.now_ms
-        block = self.state.providers.get(provider)
-        members = self.policy.pools[provider].members
-        if block is not None and block.holds_at(now_ms):
-            if members:
-                self.rejections.add(
-                    Refused(
-                        provider, None, None, RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms
-                    )
-                )
-            return ()
-        only = self.only
-        live: list[Live] = []
-        for member in members:
-            if only is not None and only.account not in (None, member.id):
-                continue
-            account = self.state.accounts.get(member.key)
-            if account is None:
-                live.append(Live(member, None, None, ROOMY))
-                continue
-            if account.block is not None and account.block.holds_at(now_ms):
-                facts = block_facts(account.block)
-                self._refuse_account(member, RejectionCode.BREAKER_OPEN, facts, account.block.until_ms)
-                continue
-            flat = self._flat(member.key, account)
-            shared = fit(flat.shared, self._shared_claims, now_ms, self.thresholds.route_away_at)
-            if shared.fits:
-                live.append(Live(member, account, flat, shared))
-                continue
-            facts, until_ms = limit_facts(flat, (), self._shared_claims)
-            self._refuse_account(member, RejectionCode.LIMIT, facts, until_ms)
-        return tuple(live)
-
-    def _refuse_account(
-        self, member: PoolAccount, code: RejectionCode, facts: Facts, until_ms: int | None
-    ) -> None:
-        self.rejections.add(Refused(member.key[0], member.id, None, code, facts, until_ms))
-
-    def _flat(self, key: tuple[str, str], account: AccountState) -> FlatLimits:
-        memo = self.policy.flat_limits
-        flat = memo.get(key)
-        if flat is None or flat.source is not account.limits:
-            flat = memo[key] = flatten(account.limits)
-        return flat
+            return self.profile.likings[row.place].stated
+        return min(liking.stated for liking in accounts.values())
 
     # -- options ------------------------------------------------------------------------------------------------
 
     def options(self, row: ModelRow) -> list[Option]:
         """Every account of the row that may answer, in the order of the file; what may not is noted."""
-        list_pico, known = self.list_cost_pico(row)
-        need = (row, list_pico, known)
-        return [option for live in self.live(row.provider) if (option := self._option(*need, live))]
+        bound = self.bound(row)
+        found = [option for live in self._live.of(row.provider) if (option := self._option(bound, live))]
+        found.sort(key=lambda option: option.live.member.position)
+        return found
 
-    def best(self, row: ModelRow) -> Option | None:
-        """The row on its best account."""
-        return min(self.options(row), key=lambda option: option.key, default=None)
+    def best(self, bound: Bound, limit: Key | None = None) -> Option | None:
+        """The row on its best account; None where none can answer, or none can be better than `limit`."""
+        best: Option | None = None
+        order, rule, lead, _, _, base, cost_pico, _, row = bound
+        quota_weight = self._changing_weights[0]
+        for live in self._live.of(row.provider):
+            if best is not None or limit is not None:
+                highest = (base + quota_weight * live.shared.quota) + self._most_changing
+                least: Key = (
+                    PAST_MARK if live.past_mark else order,
+                    rule if not live.past_mark else 0,
+                    lead if not live.past_mark else 0,
+                    -highest,
+                    cost_pico,
+                    row.ids[live.member.position],
+                )
+                if (best is not None and best.key <= least) or (limit is not None and limit <= least):
+                    break
+            option = self._option(bound, live)
+            if option is not None and (best is None or option.key < best.key):
+                best = option
+        return best
 
-    def _option(self, row: ModelRow, list_pico: int, known: bool, live: Live) -> Option | None:
-        route = row.routes[live.member.position]
-        state = self.state.routes.get(route, EMPTY_ROUTE_STATE) if self.state.routes else EMPTY_ROUTE_STATE
-        cash_free = row.price_free or live.member.cash_free
-        cost_pico = 0 if cash_free else list_pico
+    def _option(self, bound: Bound, live: Live) -> Option | None:
+        row, member = bound.row, live.member
+        route = row.routes[member.position]
+        routes = self.state.routes
+        state = routes.get(route, EMPTY_ROUTE_STATE) if routes else EMPTY_ROUTE_STATE
+        cash_free = row.price_free or member.cash_free
+        cost_pico = 0 if cash_free else bound.list_pico
         accounts = self.profile.by_account.get(row.place)
-        liking = self.profile.likings[row.place] if accounts is None else accounts[live.member.id]
-        refusal = self._route_refusal(route, state, cost_pico, liking.stated < UNSTATED)
+        liking = self.profile.likings[row.place] if accounts is None else accounts[member.id]
+        refusal = self._refusal(route, state, cost_pico, liking)
         if refusal is not None:
-            code, facts, until_ms = refusal
-            self.rejections.add(Refused(row.provider, route.account, row.model, code, facts, until_ms))
+            self.rejections.add(Refused(row.provider, member.id, row.model, *refusal))
             return None
-        fitting = self._fit(row, live, list_pico)
+        fitting = self._fit(row, live, bound.list_pico)
         if fitting is None:
             return None
         health = state.health if live.state is None else min(live.state.health, state.health)
-        speed = self._speed(row, state) if self.profile.weights.speed else 0.0
+        weights = self._changing_weights
+        speed = self._speed(row, state) if weights[1] else 0.0
         changing = (fitting.quota, speed, health / 100)
-        score = self._score(row, liking.preference, cost_pico, changing)
+        base = bound.base
+        if accounts is not None or cost_pico != bound.cost_pico:
+            fixed = fixed_score(self.profile.weights, liking.preference, row)
+            base = self._base(fixed, row, cost_pico)
+        score = (base + weights[0] * changing[0]) + (weights[1] * speed + weights[2] * changing[2])
         order = PAST_MARK if fitting.past_mark else STATED if liking.stated < UNSTATED else PLAIN
-        favoured, lead = self._favour(row, live.member, health, cost_pico, order, liking.stated)
-        key = Key(order, 0 if favoured else 1, lead, -score, cost_pico, route.id)
-        known = known or cash_free
+        rule, lead = self._favour(bound, live, health, cost_pico, order, liking.stated)
+        key = (order, rule, lead, -score, cost_pico, row.ids[member.position])
+        known = cash_free or (row.price_input is not None and row.price_output is not None)
         return Option(key, route, row, live, score, cost_pico, known, liking.preference, changing)
 
-    def _route_refusal(
-        self, route: Route, state: RouteState, cost_pico: int, stated: bool
+    def _refusal(
+        self, route: Route, state: RouteState, cost_pico: int, liking: Liking
     ) -> tuple[RejectionCode, Facts, int | None] | None:
-        if route in self.ask.failed:
+        ask = self.ask
+        if ask.failed and route in ask.failed:
             return RejectionCode.FAILED, (), None
         block = state.block
         if block is not None and block.holds_at(self.state.now_ms):
             return RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms
-        for selector in self.ask.avoid:
+        for selector in ask.avoid:
             if selector.matches(route.provider, route.account, route.model):
                 return RejectionCode.EXCLUDED, (("rule", f"avoid {selector}"),), None
         if cost_pico == 0:
             return None
-        free_only = self.profile.mode.budget is BudgetMode.FREE_ONLY
-        if free_only and not stated and self.only is None:
+        if self._free_only and liking.stated == UNSTATED:
             return RejectionCode.NOT_FREE, (("cost_pico", cost_pico),), None
-        budget_pico = self.ask.budget_pico
-        if budget_pico is not None and cost_pico > budget_pico:
-            facts = (("cost_pico", cost_pico), ("budget_pico", budget_pico), ("per", "request"))
+        if ask.budget_pico is not None and cost_pico > ask.budget_pico:
+            facts = (("cost_pico", cost_pico), ("budget_pico", ask.budget_pico), ("per", "request"))
             return RejectionCode.OVER_BUDGET, facts, None
         day_pico = self.preferences.budget_day_pico
         if day_pico is not None and self.state.spent_day_pico + cost_pico > day_pico:
@@ -298,59 +268,41 @@ class Scan:
     def _fit(self, row: ModelRow, live: Live, list_pico: int) -> Fit | None:
         """How the request fits all limits of this route; None, and noted, where it does not."""
         flat = live.flat
-        if flat is None:
-            return ROOMY
         own = flat.by_model.get(row.model, ()) if flat.by_model else ()
         if not own and not flat.priced:
             return live.shared
-        claims: Claims = (*self._shared_claims[:4], list_pico, 1)
-        mark = self.thresholds.route_away_at
-        further = fit((*flat.priced, *own), claims, self.state.now_ms, mark)
-        if further.fits:
-            quota = min(live.shared.quota, further.quota)
-            return Fit(True, quota, live.shared.past_mark or further.past_mark)
+        claims: Claims = (*self._claims[:4], list_pico, 1)
+        further = fit((*flat.priced, *own), claims, self.state.now_ms, self.thresholds.route_away_at)
+        if further is not None:
+            return Fit(min(live.shared.quota, further.quota), live.shared.past_mark or further.past_mark)
         facts, until_ms = limit_facts(flat, own, claims)
-        account = row.routes[live.member.position].account
-        self.rejections.add(Refused(row.provider, account, row.model, RejectionCode.LIMIT, facts, until_ms))
+        refused = Refused(row.provider, live.member.id, row.model, RejectionCode.LIMIT, facts, until_ms)
+        self.rejections.add(refused)
         return None
 
     def _favour(
-        self, row: ModelRow, member: PoolAccount, health: int, cost_pico: int, order: int, stated: int
-    ) -> tuple[bool, int]:
-        """Whether the option goes before others of its order, and by what it is sorted there."""
+        self, bound: Bound, live: Live, health: int, cost_pico: int, order: int, stated: int
+    ) -> tuple[int, int]:
+        """Whether the option goes before others of its order (0: it does), and by what it is sorted there."""
         if order != PLAIN:
-            return stated < UNSTATED, stated
-        if self.rule is None or not self.profile.meets_floor[row.place]:
-            return False, 0
+            return (0, stated) if stated < UNSTATED else (1, 0)
+        if self.rule is None or not self.profile.meets_floor[bound.place]:
+            return 1, 0
         if self.rule == CHEAP_SIMPLE:
-            return True, cost_pico
+            return 0, cost_pico
         healthy = health > self.thresholds.rule3_health_above
-        return healthy and (row.price_free or member.free), 0
+        return (0, 0) if healthy and (bound.row.price_free or live.member.free) else (1, 0)
 
     # -- terms --------------------------------------------------------------------------------------------------
 
-    def _score(self, row: ModelRow, preference: float, cost_pico: int, changing: Changing) -> float:
-        """The weighted sum of the terms, 0..1; grows with every term, so that `bound` bounds it exactly."""
-        weights = self._weights
-        return (
-            weights[0] * preference
-            + weights[1] * changing[0]
-            + weights[2] * self._context(row)
-            + weights[3] * self._cheapness(cost_pico)
-            + weights[4] * (row.quality or 0.0)
-            + weights[5] * changing[1]
-            + weights[6] * changing[2]
-        )
-
-    def terms(self, option: Option) -> Terms:
-        """The terms behind an option's score."""
-        row, (quota, speed, health) = option.row, option.changing
-        context, cost = self._context(row), self._cheapness(option.cost_pico)
-        return Terms(option.preference, quota, context, cost, row.quality or 0.0, speed, health)
+    def _base(self, fixed: float, row: ModelRow, cost_pico: int) -> float:
+        """The weighted terms that no account changes; grows with every term, so that a bound bounds exactly."""
+        weights = self.profile.weights
+        return (fixed + weights.context * self._context(row)) + weights.cost * self._cheapness(cost_pico)
 
     def _context(self, row: ModelRow) -> float:
-        need = self._input_tokens + min(self._output_tokens, row.max_output_tokens)
-        return min(1.0, row.context_tokens / (_CONTEXT_ROOM * need)) if need else 1.0
+        need = _CONTEXT_ROOM * self._need_tokens(row)
+        return 1.0 if need <= row.context_tokens else row.context_tokens / need
 
     def _cheapness(self, cost_pico: int) -> float:
         return 1.0 if cost_pico == 0 else self._reference_pico / (self._reference_pico + cost_pico)
@@ -361,31 +313,14 @@ class Scan:
         per_s = row.tokens_per_s if state.tokens_per_s is None else state.tokens_per_s
         if first_ms is None and not per_s:
             return _UNKNOWN_SPEED
-        rest_ms = self.task.output_tokens / per_s * 1000 if per_s else 0.0
+        rest_ms = self._output_tokens / per_s * 1000 if per_s else 0.0
         return 1.0 / (1.0 + ((first_ms or 0.0) + rest_ms) / _HALF_SPEED_MS)
 
-
-def block_facts(block: Block) -> Facts:
-    """What is said of a block."""
-    return (("kind", block.kind.value), ("code", block.code), ("message", block.message))
-
-
-def limit_facts(flat: FlatLimits, own: tuple[FlatLimit, ...], claims: Claims) -> tuple[Facts, int | None]:
-    """What is said of the limit that keeps a request out longest, and until when it does."""
-    found = shortage((*flat.shared, *flat.priced, *own), claims)
-    if found is None:
-        return (), None
-    limit, until_ms = found
-    use = limit.use
-    facts: Facts = (
-        ("metric", use.metric.value),
-        ("window", str(use.window)),
-        ("amount", use.amount),
-        ("left", use.left),
-        ("needed", claims[limit.metric]),
-        ("source", use.source.value),
-    )
-    return facts, until_ms
+    def terms(self, option: Option) -> Terms:
+        """The terms behind an option's score."""
+        row, (quota, speed, health) = option.row, option.changing
+        context, cost = self._context(row), self._cheapness(option.cost_pico)
+        return Terms(option.preference, quota, context, cost, row.quality or 0.0, speed, health)
 
 
 def _pinned(ask: RoutingAsk, pin: Pin | None, now_ms: int) -> Selector | None:

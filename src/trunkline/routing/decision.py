@@ -10,7 +10,7 @@ from trunkline.domain.routes import Selector
 from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Tier
 from trunkline.routing.ask import RoutingAsk
-from trunkline.routing.candidates import CHEAP_SIMPLE, PAST_MARK, PREFER_FREE, STATED, Option, Scan
+from trunkline.routing.candidates import CHEAP_SIMPLE, PAST_MARK, PREFER_FREE, STATED, Key, Option, Scan
 from trunkline.routing.policy import CompiledPolicy, ModelRow
 from trunkline.routing.pools import pick_account
 from trunkline.routing.reasons import Choice, How, explain_choice
@@ -57,7 +57,7 @@ def rank(scan: Scan) -> list[Option]:
     led: list[Option] = []
     if stated:
         _evaluate(scan, stated, led)
-    if any(option.key.order == STATED for option in led):
+    if any(option.order == STATED for option in led):
         rows = [row for row in rows if row.place not in scan.profile.stated_rows]
     else:
         scan.rule = _rule(scan)
@@ -70,14 +70,19 @@ def _evaluate(scan: Scan, rows: Iterable[ModelRow], found: list[Option]) -> None
     """Add the rows' best options to `found`, in the order of what they could reach at best, until the twelfth is
     better than anything that can still come."""
     longest = None if scan.ask.exhaustive else LONGEST_RANKING
-    for bound, _, row in sorted((scan.bound(row), row.place, row) for row in rows):
-        if longest is not None and len(found) >= longest and found[longest - 1].key[:4] < bound[:4]:
+    for bound in sorted(map(scan.bound, rows)):
+        limit = found[longest - 1].key if longest is not None and len(found) >= longest else None
+        if limit is not None and limit[:4] < bound[:4]:
             return
-        option = scan.best(row)
+        option = scan.best(bound, limit)
         if option is not None:
-            insort(found, option, key=lambda one: one.key)
+            insort(found, option, key=_key)
             if longest is not None:
                 del found[longest:]
+
+
+def _key(option: Option) -> Key:
+    return option.key
 
 
 def _rule(scan: Scan) -> str | None:
@@ -134,9 +139,7 @@ def _sibling(scan: Scan) -> Option | None:
     row = scan.policy.row_by_model.get((after.provider, after.model)) if after is not None else None
     if after is None or row is None or not scan.considered(row):
         return None
-    options = [
-        option for option in scan.options(row) if option.route != after and option.key.order != PAST_MARK
-    ]
+    options = [option for option in scan.options(row) if option.route != after and option.order != PAST_MARK]
     if not options:
         return None
     position = next((i for i, route in enumerate(row.routes) if route == after), None)
@@ -155,7 +158,7 @@ def _hold_at_limit(scan: Scan) -> None:
     if row is None or not scan.considered(row) or any(o.route == home for o in scan.options(row)):
         return
     if scan.rejections.is_limited(home):
-        scan.only = Selector(provider=home.provider, model=home.model)
+        scan.narrow(Selector(provider=home.provider, model=home.model))
 
 
 # -- results ----------------------------------------------------------------------------------------------------------
@@ -163,7 +166,7 @@ def _hold_at_limit(scan: Scan) -> None:
 
 def _ranked(scan: Scan, option: Option) -> Ranked:
     cost_pico = option.cost_pico if option.price_known else None
-    return Ranked(option.route, option.score, scan.terms(option), cost_pico, option.key.order)
+    return Ranked(option.route, option.score, scan.terms(option), cost_pico, option.order)
 
 
 def _rejected(scan: Scan) -> tuple[Rejection, ...]:

@@ -77,36 +77,42 @@ def _flat(use: LimitUse) -> FlatLimit:
 
 class Fit(NamedTuple):
     """How a request fits: `quota` 0..1 is DESIGN §4.3's term (least over the limits), `past_mark` says that some
-    limit is used beyond the route-away mark, `fits` that every limit can take it."""
+    limit is used beyond the route-away mark."""
 
-    fits: bool
     quota: float
     past_mark: bool
 
 
-ROOMY = Fit(True, 1.0, False)
-_FULL = Fit(False, 0.0, False)
+NO_LIMITS = FlatLimits((), (), (), {})
+ROOMY = Fit(1.0, False)
+_ROOMY_PAST_MARK = Fit(1.0, True)
 
 
-def fit(limits: Sequence[FlatLimit], claims: Claims, now_ms: int, mark: float) -> Fit:
-    """Whether `claims` fit, and how well: per limit min(1, share left afterwards ÷ share of its window left)."""
+def fit(limits: Sequence[FlatLimit], claims: Claims, now_ms: int, mark: float) -> Fit | None:
+    """How well `claims` fit, per limit min(1, share left afterwards ÷ share of its window left); None where some
+    limit cannot take them."""
     quota = 1.0
     past_mark = False
     for metric, amount, left, used_share, resets_at_ms, span_ms, _ in limits:
         claim = claims[metric]
         if claim > left:
-            return _FULL
-        if amount <= 0:
+            return None
+        if used_share > mark:
+            past_mark = True
+        if not amount:
             continue
         share = (left - claim) / amount
         if span_ms and resets_at_ms is not None:
-            window_left = min(1.0, (resets_at_ms - now_ms) / span_ms)
-            share = 1.0 if share >= window_left else share / window_left
+            window_left = (resets_at_ms - now_ms) / span_ms
+            if share >= window_left:
+                continue
+            if window_left < 1.0:
+                share /= window_left
         if share < quota:
             quota = share
-        if used_share > mark:
-            past_mark = True
-    return Fit(True, quota, past_mark)
+    if quota == 1.0:
+        return _ROOMY_PAST_MARK if past_mark else ROOMY
+    return Fit(quota, past_mark)
 
 
 def shortage(limits: Sequence[FlatLimit], claims: Claims) -> tuple[FlatLimit, int | None] | None:

@@ -33,18 +33,19 @@ _INPUT_PER_OUTPUT = 3
 
 class PoolAccount(NamedTuple):
     """A statically usable account. `cash_free`: a call moves no money (free, local, or already subscribed);
-    `free`: it is free by nature, which cost rule 3 prefers."""
+    `free`: it is free by nature, which cost rule 3 prefers. `tie` sorts accounts as their route ids do."""
 
     position: int
     id: str
     key: tuple[str, str]
     cash_free: bool
     free: bool
+    tie: str
 
 
 class ModelRow(NamedTuple):
-    """A model as one provider serves it. `routes` runs parallel to the provider's pool. Prices are pico-dollars
-    per token; `quality` is None where no score is known."""
+    """A model as one provider serves it. `routes` and their `ids` run parallel to the provider's pool. Prices are
+    pico-dollars per token; `quality` is None where no score is known."""
 
     place: int
     provider: str
@@ -60,6 +61,7 @@ class ModelRow(NamedTuple):
     first_token_ms: float | None
     tokens_per_s: float | None
     routes: tuple[Route, ...]
+    ids: tuple[str, ...]
     price_free: bool
     any_cash_free: bool
 
@@ -130,6 +132,7 @@ def _pool(provider: ProviderSpec) -> Pool:
             key=(provider.id, account.id),
             cash_free=account.billing in (Billing.FREE, Billing.LOCAL, Billing.SUBSCRIPTION),
             free=account.billing in (Billing.FREE, Billing.LOCAL),
+            tie=f"{account.id}/",
         )
         for position, account in enumerate(usable)
     )
@@ -152,6 +155,7 @@ def _row(place: int, model: ModelSpec, pool: Pool) -> ModelRow:
         first_token_ms=model.first_token_ms,
         tokens_per_s=model.tokens_per_s,
         routes=tuple(Route(model.provider, member.id, model.id) for member in pool.members),
+        ids=tuple(f"{model.provider}/{member.id}/{model.id}" for member in pool.members),
         price_free=model.price.is_free,
         any_cash_free=model.price.is_free or any(member.cash_free for member in pool.members),
     )

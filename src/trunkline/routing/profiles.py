@@ -44,10 +44,12 @@ class Liking(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`likings` runs parallel to the policy's rows; `by_account` overrides it where a list names accounts.
+    `fixed` is, per row, the part of the best score that no request changes: weighted preference and quality.
     `stated_rows` are indices of rows with a place in a stated list. `floor` is the least quality 0..1."""
 
     mode: Mode
     weights: Weights
+    fixed: tuple[float, ...]
     likings: tuple[Liking, ...]
     by_account: dict[int, dict[str, Liking]]
     stated_rows: frozenset[int]
@@ -81,10 +83,21 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
         for index, accounts in by_account.items()
         if any(liking.stated < UNSTATED for liking in accounts.values())
     )
+    weights = weights_for(preferences, mode)
+    best = [
+        max(
+            (liking.preference for liking in by_account.get(row.place, {}).values()),
+            default=liking.preference,
+        )
+        for row, liking in zip(rows, likings, strict=True)
+    ]
     rules_on = preferences.rules.auto_routing and mode.budget is not BudgetMode.QUALITY_FIRST
     return Profile(
         mode=mode,
-        weights=weights_for(preferences, mode),
+        weights=weights,
+        fixed=tuple(
+            fixed_score(weights, preference, row) for row, preference in zip(rows, best, strict=True)
+        ),
         likings=tuple(likings),
         by_account=by_account,
         stated_rows=frozenset(lead),
@@ -94,6 +107,11 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
         prefer_free=rules_on and preferences.rules.prefer_free,
         override=_override(key, preferences, catalogue),
     )
+
+
+def fixed_score(weights: Weights, preference: float, row: ModelRow) -> float:
+    """The part of the score that is the same for every request and account of one preference."""
+    return weights.preference * preference + weights.quality * (row.quality or 0.0)
 
 
 def _resolve(texts: Sequence[str], catalogue: Catalogue) -> tuple[Selector, ...]:

@@ -59,7 +59,7 @@ def explain_choice(scan: Scan, choice: Choice, others: Sequence[Option]) -> Why:
 
 
 def _favoured(scan: Scan, option: Option) -> bool:
-    return scan.rule is not None and option.key.rule == 0 and option.key.order not in (STATED, PAST_MARK)
+    return scan.rule is not None and option.leads and option.order not in (STATED, PAST_MARK)
 
 
 def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | None) -> tuple[Reason, Facts]:
@@ -80,9 +80,9 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
         return Reason.ONLY, ()
     if rule is not None:
         return Reason.COST, (("floor", scan.profile.floor),)
-    if chosen.key.order == STATED:
-        return Reason.PREFERENCE, (("stated_place", chosen.key.lead + 1),)
-    if runner_up.key.order == PAST_MARK > chosen.key.order and runner_up.score > chosen.score:
+    if chosen.order == STATED:
+        return Reason.PREFERENCE, (("stated_place", chosen.key[2] + 1),)
+    if runner_up.order == PAST_MARK > chosen.order and runner_up.score > chosen.score:
         mark = scan.thresholds.route_away_at
         return Reason.LIMIT, (("routed_away_from", runner_up.route.id), ("route_away_at", mark))
     return _dominant(scan, chosen, runner_up)
