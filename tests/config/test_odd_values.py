@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import tomllib
+from datetime import date, time
 
 import pytest
 import tomlkit
@@ -19,7 +19,7 @@ from trunkline.domain.errors import ConfigError
 
 ODD = [
     3, -1, 0, 2.5, True, "x", "", " ", "zai", [], ["x"], [1], {}, {"x": 1}, [{"x": 1}], "\x1b[31m", 10**18,
-    math.inf, math.nan, "2026-01-01", datetime.date(2026, 1, 1), datetime.time(1, 2),
+    math.inf, math.nan, "2026-01-01", date(2026, 1, 1), time(1, 2),
 ]  # fmt: skip
 
 
@@ -28,9 +28,17 @@ def prefixes(file) -> list[tuple[str, ...]]:
     return sorted({path[:length] for path in paths for length in range(1, len(path) + 1)})
 
 
+def refused(user_text, places) -> ConfigError | None:
+    try:
+        load(places, {"GEMINI_API_KEY": "a"}, user_text=user_text)
+    except ConfigError as error:
+        return error
+    return None
+
+
 @pytest.mark.parametrize("half", ["providers", "preferences"])
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_an_odd_value_anywhere_is_taken_or_refused_in_words(home, half, data):
@@ -43,9 +51,8 @@ def test_an_odd_value_anywhere_is_taken_or_refused_in_words(home, half, data):
     document: dict[str, object] = {path[-1]: data.draw(st.sampled_from(ODD))}
     for part in reversed(path[:-1]):
         document = {part: document}
-    try:
-        load(places, {"GEMINI_API_KEY": "a"}, user_text={user: tomlkit.dumps(document)})
-    except ConfigError as error:
-        assert error.expected
-        assert error.file == str(user)
-        assert str(error).isprintable()
+    refusal = refused({user: tomlkit.dumps(document)}, places)
+    if refusal is not None:
+        assert refusal.expected
+        assert refusal.file == str(user)
+        assert str(refusal).isprintable()
