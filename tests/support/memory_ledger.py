@@ -85,7 +85,7 @@ class MemoryLedger:
 
     def use(self, key: str, window: Window) -> KeyUse:
         now_ms = self._now_ms()
-        buckets = self._buckets.get(key, {})
+        buckets = dict(self._buckets[key]) if key in self._buckets else {}
         return KeyUse(
             key,
             windows.used_at(window, buckets, now_ms),

@@ -41,7 +41,7 @@ def bucket_at(window: Window, at_ms: int, known: Iterable[int] = ()) -> int:
         return calendar_period(window, at_ms)[0]
     if window.kind is WindowKind.SESSION:
         length_ms = window.length_ms or 0
-        return max((start for start in known if 0 <= start and at_ms < start + length_ms), default=at_ms)
+        return max((start for start in known if start >= 0 and at_ms < start + length_ms), default=at_ms)
     return 0
 
 

@@ -1,0 +1,150 @@
+"""Units of work that keep conversations, control state, blocks and learned limits."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from trunkline.domain.limits import LimitReading
+from trunkline.domain.messages import Role
+from trunkline.domain.state import Block
+from trunkline.store import codec
+
+CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlState:
+    """What a person has set for everything on this machine. `mode` None: the configured one. `pin` is the text of
+    a selector; `pin_expires_at_ms` None: until taken back."""
+
+    mode: str | None = None
+    pin: str | None = None
+    pin_expires_at_ms: int | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who changed what, when and why; `before` and `after` are JSON."""
+
+    at_ms: int
+    who: str
+    what: str
+    before: str
+    after: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message of a conversation; `complete` is False for an answer that was cut or stopped."""
+
+    message_id: str
+    role: Role
+    text: str
+    request_id: str | None
+    complete: bool
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConversation:
+    """A conversation; `title` is the beginning of its first message from a person, on one line."""
+
+    conversation_id: str
+    started_at_ms: int
+    updated_at_ms: int
+    message_count: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """A limit as a provider told of it. `model` None: the whole account."""
+
+    provider: str
+    account: str
+    model: str | None
+    reading: LimitReading
+    as_of_ms: int
+
+
+def save_message(connection: sqlite3.Connection, conversation_id: str, message: StoredMessage) -> None:
+    """Keep a message; the same id again replaces it."""
+    connection.execute(
+        """INSERT INTO conversation VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET updated_at_ms = max(updated_at_ms, excluded.updated_at_ms)""",
+        (conversation_id, message.at_ms, message.at_ms),
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            message.message_id,
+            conversation_id,
+            message.role.value,
+            message.text,
+            message.request_id,
+            message.complete,
+            message.at_ms,
+        ),
+    )
+
+
+def prune(connection: sqlite3.Connection, before_ms: int) -> int:
+    """Delete messages older than `before_ms`, overwriting their text in the file, and conversations that have
+    none left. Returns how many messages went."""
+    connection.execute("PRAGMA secure_delete=ON")
+    try:
+        gone = connection.execute("DELETE FROM message WHERE at_ms < ?", (before_ms,)).rowcount
+        connection.execute("DELETE FROM conversation WHERE id NOT IN (SELECT conversation_id FROM message)")
+    finally:
+        connection.execute("PRAGMA secure_delete=OFF")
+    return gone
+
+
+def set_control(
+    connection: sqlite3.Connection, control: ControlState, *, who: str, why: str, at_ms: int
+) -> None:
+    """Put `control` in force and write it into the audit."""
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (CONTROL,)).fetchone()
+    before = codec.encode(ControlState()).decode() if row is None else str(row[0])
+    after = codec.encode(control).decode()
+    if before == after:
+        return
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CONTROL, after))
+    connection.execute(
+        "INSERT INTO audit (at_ms, who, what, before, after, why) VALUES (?, ?, ?, ?, ?, ?)",
+        (at_ms, who, CONTROL, before, after, why),
+    )
+
+
+def save_block(connection: sqlite3.Connection, block: Block) -> None:
+    """Keep a block; it replaces any earlier one of its target."""
+    connection.execute(
+        "INSERT OR REPLACE INTO block VALUES (?, ?, ?)", (block.target, codec.encode(block), block.until_ms)
+    )
+
+
+def clear_block(connection: sqlite3.Connection, target: str) -> None:
+    """Forget the block of a target."""
+    connection.execute("DELETE FROM block WHERE target = ?", (target,))
+
+
+def save_reading(connection: sqlite3.Connection, stored: StoredReading) -> None:
+    """Keep what a provider said of a limit; an older reading never replaces a newer one."""
+    reading = stored.reading
+    connection.execute(
+        """INSERT INTO limit_reading VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET body = excluded.body, as_of_ms = excluded.as_of_ms
+        WHERE excluded.as_of_ms >= as_of_ms""",
+        (
+            stored.provider,
+            stored.account,
+            stored.model or "",
+            reading.metric.value,
+            str(reading.window),
+            codec.encode(reading),
+            stored.as_of_ms,
+        ),
+    )

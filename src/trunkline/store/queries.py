@@ -1,0 +1,409 @@
+"""Questions asked of the store: SQL and what its rows mean, without saying who runs it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from trunkline.domain.messages import Role
+from trunkline.domain.money import MoneySum
+from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
+from trunkline.domain.routes import Route
+from trunkline.domain.snapshot import Counts, Latency, LogEntry, Totals
+from trunkline.domain.state import Block
+from trunkline.store.keep import (
+    CONTROL,
+    AuditEntry,
+    ControlState,
+    StoredConversation,
+    StoredMessage,
+    StoredReading,
+)
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+_LATENCY_SAMPLES = 5_000
+_TITLE_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """Statements with their parameters, all to be run on one state of the file, and how to read their rows."""
+
+    statements: tuple[tuple[str, tuple[object, ...]], ...]
+    build: Callable[[list[list[Row]]], T]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRequest:
+    """An upstream call under way in any process of this machine."""
+
+    request_id: str
+    attempt: int
+    route: Route
+    process: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTotals:
+    """What one account's attempts came to (`counts.total` attempts that were sent)."""
+
+    provider: str
+    account: str
+    counts: Counts
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTotals:
+    """What one provider's attempts came to."""
+
+    provider: str
+    counts: Counts
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTotals:
+    """Everything since a moment, of every process. `totals.in_flight` and `waiting` are not the store's to say."""
+
+    since_ms: int
+    totals: Totals
+    providers: tuple[ProviderTotals, ...] = ()
+    accounts: tuple[AccountTotals, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSample:
+    """One attempt that was sent, as health and speed are measured from."""
+
+    route: Route
+    outcome: AttemptOutcome
+    fault_kind: str | None
+    at_ms: int
+    duration_ms: float
+    first_token_ms: float | None
+    output_tokens: int | None
+
+
+_LOG_COLUMNS = """r.id, r.at_ms, r.origin, r.task_type, r.outcome, r.reason, r.total_ms, r.first_token_ms,
+    r.input_tokens, r.output_tokens, r.cost_pico, r.complete,
+    (SELECT json_group_array(json_array(provider || '/' || account || '/' || model, fault_kind, failover_ms))
+        FROM (SELECT * FROM attempt WHERE request_id = r.id AND outcome <> 'short' ORDER BY number))"""
+
+
+def recent(
+    limit: int,
+    *,
+    origin: str | None = None,
+    account: str | None = None,
+    provider: str | None = None,
+    outcome: Outcome | None = None,
+    conversation_id: str | None = None,
+) -> Query[tuple[LogEntry, ...]]:
+    """The last `limit` requests that are over, newest first. `account` and `provider` select requests that called
+    them, whoever answered."""
+    called = "EXISTS (SELECT 1 FROM attempt WHERE request_id = r.id AND {} = ?)"
+    conditions = (
+        ("r.origin = ?", origin),
+        ("r.outcome = ?", outcome),
+        ("r.conversation_id = ?", conversation_id),
+        (called.format("account"), account),
+        (called.format("provider"), provider),
+    )
+    wanted = [condition for condition, value in conditions if value is not None]
+    values = [str(value) for _, value in conditions if value is not None]
+    where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+    # Only texts from this function are put in; values are bound.
+    sql = f"SELECT {_LOG_COLUMNS} FROM request r {where} ORDER BY r.at_ms DESC, r.id DESC LIMIT ?"  # noqa: S608
+    return Query(((sql, (*values, limit)),), lambda results: tuple(map(_log_entry, results[0])))
+
+
+def _log_entry(row: Row) -> LogEntry:
+    attempts = json.loads(row[12])
+    failovers_ms = [failover_ms for _, _, failover_ms in attempts if failover_ms is not None]
+    return LogEntry(
+        request_id=row[0],
+        at_ms=row[1],
+        origin=row[2],
+        task_type=row[3],
+        routes=tuple(route for route, _, _ in attempts),
+        outcome=Outcome(row[4]),
+        reason=row[5],
+        total_ms=row[6],
+        first_token_ms=row[7],
+        input_tokens=row[8],
+        output_tokens=row[9],
+        cost_pico=row[10],
+        faults=tuple(kind for _, kind, _ in attempts if kind is not None),
+        failover_ms=failovers_ms[-1] if failovers_ms else None,
+        complete=bool(row[11]),
+    )
+
+
+_ONE_REQUEST = """(SELECT coalesce(
+    (SELECT id FROM request WHERE id = ?1),
+    (SELECT CASE WHEN count(*) = 1 THEN min(id) END
+        FROM (SELECT id FROM request WHERE id >= ?1 AND id < ?1 || char(1114111) LIMIT 2))))"""
+
+
+def receipt(request_id: str) -> Query[Receipt | None]:
+    """The receipt of the request of that id, or of the only one whose id begins so."""
+    if not request_id:
+        return Query((), lambda _: None)
+    tables = (
+        ("request", "receipt", "id", ""),
+        ("decision", "body", "request_id", ""),
+        ("attempt", "body", "request_id", "ORDER BY number"),
+    )
+    return Query(
+        tuple(
+            # Only the names above are put into the text.
+            (f"SELECT {column} FROM {table} WHERE {key} = {_ONE_REQUEST} {order}", (request_id,))  # noqa: S608
+            for table, column, key, order in tables
+        ),
+        _receipt,
+    )
+
+
+def _receipt(results: list[list[Row]]) -> Receipt | None:
+    import orjson
+
+    from trunkline.store import codec
+
+    requests, decisions, attempts = results
+    if not requests:
+        return None
+    fields = orjson.loads(requests[0][0])
+    fields["decision"] = orjson.loads(decisions[0][0]) if decisions and decisions[0][0] else None
+    fields["attempts"] = [orjson.loads(body) for (body,) in attempts]
+    return codec.decode(orjson.dumps(fields), Receipt)
+
+
+def totals_since(at_ms: int) -> Query[StoredTotals]:
+    """What went through since `at_ms`."""
+    return Query(
+        (
+            (
+                """SELECT outcome, count(*), sum(rerouted), sum(cost_pico), sum(cost_pico IS NULL AND attempts > 0),
+                sum(waste_pico), sum(waste_unknown) FROM request WHERE at_ms >= ? GROUP BY outcome""",
+                (at_ms,),
+            ),
+            (
+                """SELECT provider, account, outcome, fault_kind, count(*), sum(input_tokens), sum(output_tokens),
+                sum(cost_pico), sum(outcome = 'ok' AND cost_pico IS NULL)
+                FROM attempt WHERE at_ms >= ? AND outcome <> 'short' GROUP BY 1, 2, 3, 4""",
+                (at_ms,),
+            ),
+            (
+                """SELECT provider, account, duration_ms, first_token_ms FROM attempt
+                WHERE at_ms >= ? AND outcome = 'ok' ORDER BY at_ms DESC LIMIT ?""",
+                (at_ms, _LATENCY_SAMPLES),
+            ),
+        ),
+        lambda results: _totals(at_ms, results),
+    )
+
+
+@dataclass(slots=True)
+class _Tally:
+    success: int = 0
+    failed: int = 0
+    total: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    pico: int = 0
+    unknown: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    durations_ms: list[float] = field(default_factory=list)
+    first_tokens_ms: list[float] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        _, _, outcome, kind, count, input_tokens, output_tokens, pico, unknown = row
+        self.total += count
+        self.success += count if outcome == "ok" else 0
+        self.failed += count if outcome in ("refused", "failed", "cut") else 0
+        self.input_tokens += input_tokens or 0
+        self.output_tokens += output_tokens or 0
+        self.pico += pico or 0
+        self.unknown += unknown or 0
+        if kind is not None:
+            self.errors[kind] = self.errors.get(kind, 0) + count
+
+    def counts(self) -> Counts:
+        return Counts(
+            self.total,
+            self.success,
+            self.failed,
+            self.input_tokens,
+            self.output_tokens,
+            MoneySum(self.pico, self.unknown),
+            tuple(sorted(self.errors.items())),
+        )
+
+    def latency(self) -> Latency:
+        durations_ms, first_ms = sorted(self.durations_ms), sorted(self.first_tokens_ms)
+        if not durations_ms:
+            return Latency()
+        return Latency(
+            sum(durations_ms) / len(durations_ms),
+            percentile(durations_ms, 0.50),
+            percentile(durations_ms, 0.95),
+            percentile(durations_ms, 0.99),
+            percentile(first_ms, 0.50) if first_ms else None,
+        )
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    """The smallest of `ordered` (ascending, not empty) that at least `share` of them do not exceed."""
+    rank = -int(-share * len(ordered) // 1)
+    return ordered[max(0, min(len(ordered), rank) - 1)]
+
+
+def _totals(since_ms: int, results: list[list[Row]]) -> StoredTotals:
+    requests, attempts, samples = results
+    accounts: defaultdict[tuple[str, str], _Tally] = defaultdict(_Tally)
+    providers: defaultdict[str, _Tally] = defaultdict(_Tally)
+    for row in attempts:
+        accounts[row[0], row[1]].add(row)
+        providers[row[0]].add(row)
+    for provider, account, duration_ms, first_token_ms in samples:
+        for tally in (accounts[provider, account], providers[provider]):
+            tally.durations_ms.append(duration_ms)
+            if first_token_ms is not None:
+                tally.first_tokens_ms.append(first_token_ms)
+    by_outcome = {row[0]: row[1] for row in requests}
+    sent = sum(tally.total for tally in providers.values())
+    return StoredTotals(
+        since_ms,
+        Totals(
+            answered=by_outcome.get(Outcome.ANSWERED, 0),
+            failed=by_outcome.get(Outcome.FAILED, 0),
+            cancelled=by_outcome.get(Outcome.CANCELLED, 0),
+            rerouted=sum(row[2] for row in requests),
+            attempts=sent,
+            wasted_attempts=sent - sum(tally.success for tally in providers.values()),
+            cost=MoneySum(
+                sum((row[3] or 0) + row[5] for row in requests), sum(row[4] + row[6] for row in requests)
+            ),
+        ),
+        tuple(
+            ProviderTotals(provider, tally.counts(), tally.latency())
+            for provider, tally in sorted(providers.items())
+        ),
+        tuple(
+            AccountTotals(provider, account, tally.counts(), tally.latency())
+            for (provider, account), tally in sorted(accounts.items())
+        ),
+    )
+
+
+def running_requests() -> Query[tuple[RunningRequest, ...]]:
+    """Upstream calls under way, oldest first; those of dead processes are none."""
+    sql = """SELECT request_id, attempt, provider, account, model, process.name, reserved_at_ms
+        FROM reservation JOIN process ON process.id = process_id
+        WHERE orphaned = 0 AND ended_at_ms IS NULL ORDER BY reserved_at_ms, reservation.id"""
+    return Query(
+        ((sql, ()),),
+        lambda results: tuple(
+            RunningRequest(row[0], row[1], Route(row[2], row[3], row[4]), row[5], row[6])
+            for row in results[0]
+        ),
+    )
+
+
+def recent_attempts(limit: int) -> Query[tuple[AttemptSample, ...]]:
+    """The last `limit` attempts that were sent, oldest first."""
+    sql = """SELECT provider, account, model, outcome, fault_kind, at_ms, duration_ms, first_token_ms, output_tokens
+        FROM attempt WHERE outcome <> 'short' ORDER BY at_ms DESC, rowid DESC LIMIT ?"""
+    return Query(
+        ((sql, (limit,)),),
+        lambda results: tuple(
+            AttemptSample(Route(*row[:3]), AttemptOutcome(row[3]), *row[4:]) for row in reversed(results[0])
+        ),
+    )
+
+
+def decision_inputs(request_id: str) -> Query[bytes | None]:
+    """The routing state that a decision was made on, where it is still kept."""
+    sql = "SELECT inputs FROM decision WHERE request_id = ?"
+    return Query(((sql, (request_id,)),), lambda results: results[0][0][0] if results[0] else None)
+
+
+def conversations(limit: int) -> Query[tuple[StoredConversation, ...]]:
+    """The last `limit` conversations, most recently used first."""
+    sql = """SELECT id, started_at_ms, updated_at_ms,
+        (SELECT count(*) FROM message WHERE conversation_id = c.id),
+        (SELECT substr(text, 1, 400) FROM message WHERE conversation_id = c.id AND role = 'user' ORDER BY at_ms, rowid)
+        FROM conversation c ORDER BY updated_at_ms DESC, id DESC LIMIT ?"""
+    return Query(
+        ((sql, (limit,)),),
+        lambda results: tuple(
+            StoredConversation(row[0], row[1], row[2], row[3], _title(row[4])) for row in results[0]
+        ),
+    )
+
+
+def _title(text: str | None) -> str:
+    line = " ".join((text or "").split())
+    return line if len(line) <= _TITLE_CHARACTERS else line[: _TITLE_CHARACTERS - 1] + "…"
+
+
+def messages(conversation_id: str) -> Query[tuple[StoredMessage, ...]]:
+    """A conversation's messages in order."""
+    sql = """SELECT id, role, text, request_id, complete, at_ms FROM message
+        WHERE conversation_id = ? ORDER BY at_ms, rowid"""
+    return Query(
+        ((sql, (conversation_id,)),),
+        lambda results: tuple(
+            StoredMessage(row[0], Role(row[1]), row[2], row[3], bool(row[4]), row[5]) for row in results[0]
+        ),
+    )
+
+
+def control() -> Query[ControlState]:
+    """What is set for everything on this machine."""
+
+    def build(results: list[list[Row]]) -> ControlState:
+        return ControlState(**json.loads(results[0][0][0])) if results[0] else ControlState()
+
+    return Query((("SELECT value FROM meta WHERE name = ?", (CONTROL,)),), build)
+
+
+def audit(limit: int) -> Query[tuple[AuditEntry, ...]]:
+    """The last `limit` changes, newest first."""
+    sql = "SELECT at_ms, who, what, before, after, why FROM audit ORDER BY id DESC LIMIT ?"
+    return Query(((sql, (limit,)),), lambda results: tuple(AuditEntry(*row) for row in results[0]))
+
+
+def blocks() -> Query[tuple[Block, ...]]:
+    """Every block kept, past ones too, by target."""
+
+    def build(results: list[list[Row]]) -> tuple[Block, ...]:
+        from trunkline.store import codec
+
+        return tuple(codec.decode(body, Block) for (body,) in results[0])
+
+    return Query((("SELECT body FROM block ORDER BY target", ()),), build)
+
+
+def readings() -> Query[tuple[StoredReading, ...]]:
+    """Every limit a provider has told of."""
+
+    def build(results: list[list[Row]]) -> tuple[StoredReading, ...]:
+        from trunkline.domain.limits import LimitReading
+        from trunkline.store import codec
+
+        return tuple(
+            StoredReading(provider, account, model or None, codec.decode(body, LimitReading), as_of_ms)
+            for provider, account, model, body, as_of_ms in results[0]
+        )
+
+    sql = (
+        "SELECT provider, account, model, body, as_of_ms FROM limit_reading ORDER BY 1, 2, 3, metric, window"
+    )
+    return Query(((sql, ()),), build)

@@ -1,0 +1,184 @@
+"""The store's file: opening it, its tables, and how an older file is brought forward."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from trunkline.domain.errors import StoreError
+
+BUSY_TIMEOUT_MS = 5_000
+_PRIVATE = 0o600
+
+# One tuple of statements per version; a file of version n has had the first n applied. Never edit one that has
+# been released: add another.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
+        """CREATE TABLE process (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, pid INTEGER NOT NULL, started_at_ms INTEGER NOT NULL,
+            beat_at_ms INTEGER NOT NULL, ended_at_ms INTEGER) WITHOUT ROWID""",
+        """CREATE TABLE limit_counter (
+            key TEXT NOT NULL, bucket INTEGER NOT NULL, amount INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL,
+            changed_at_ms INTEGER NOT NULL, PRIMARY KEY (key, bucket)) WITHOUT ROWID""",
+        "CREATE INDEX limit_counter_changed ON limit_counter (changed_at_ms)",
+        """CREATE TABLE reservation (
+            id TEXT PRIMARY KEY, request_id TEXT NOT NULL, attempt INTEGER NOT NULL, process_id TEXT NOT NULL,
+            provider TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL, reserved_at_ms INTEGER NOT NULL,
+            orphaned INTEGER NOT NULL DEFAULT 0, bookings TEXT NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE limit_reading (
+            provider TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL, metric TEXT NOT NULL,
+            window TEXT NOT NULL, body BLOB NOT NULL, as_of_ms INTEGER NOT NULL,
+            PRIMARY KEY (provider, account, model, metric, window)) WITHOUT ROWID""",
+        "CREATE TABLE block (target TEXT PRIMARY KEY, body BLOB NOT NULL, until_ms INTEGER) WITHOUT ROWID",
+        """CREATE TABLE request (
+            id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, origin_kind TEXT NOT NULL, origin TEXT NOT NULL,
+            task_type TEXT NOT NULL, tier TEXT NOT NULL, priority TEXT NOT NULL, outcome TEXT NOT NULL,
+            complete INTEGER NOT NULL, rerouted INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            reason TEXT NOT NULL, provider TEXT, account TEXT, model TEXT,
+            total_ms REAL NOT NULL, first_token_ms REAL, input_tokens INTEGER, output_tokens INTEGER,
+            cost_pico INTEGER, waste_pico INTEGER NOT NULL, waste_unknown INTEGER NOT NULL,
+            conversation_id TEXT, turn_id TEXT, process_id TEXT NOT NULL, asked BLOB, receipt BLOB NOT NULL)""",
+        "CREATE INDEX request_at ON request (at_ms)",
+        """CREATE TABLE attempt (
+            request_id TEXT NOT NULL, number INTEGER NOT NULL, at_ms INTEGER NOT NULL, provider TEXT NOT NULL,
+            account TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL, duration_ms REAL NOT NULL,
+            first_token_ms REAL, failover_ms REAL, fault_kind TEXT, input_tokens INTEGER, output_tokens INTEGER,
+            cost_pico INTEGER, body BLOB NOT NULL, PRIMARY KEY (request_id, number))""",
+        "CREATE INDEX attempt_at ON attempt (at_ms)",
+        "CREATE TABLE decision (id INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, body BLOB, inputs BLOB)",
+        "CREATE INDEX decision_inputs ON decision (id) WHERE inputs IS NOT NULL",
+        """CREATE TABLE conversation (
+            id TEXT PRIMARY KEY, started_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE message (
+            id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL, role TEXT NOT NULL, text TEXT NOT NULL,
+            request_id TEXT, complete INTEGER NOT NULL, at_ms INTEGER NOT NULL)""",
+        "CREATE INDEX message_of ON message (conversation_id, at_ms)",
+        """CREATE TABLE feedback (
+            request_id TEXT NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
+            PRIMARY KEY (request_id, kind)) WITHOUT ROWID""",
+        """CREATE TABLE rollup (
+            hour_ms INTEGER NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL,
+            task_type TEXT NOT NULL, origin TEXT NOT NULL, requests INTEGER NOT NULL, answered INTEGER NOT NULL,
+            failed INTEGER NOT NULL, attempts INTEGER NOT NULL, wasted INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_pico INTEGER NOT NULL,
+            waste_pico INTEGER NOT NULL, unknown_costs INTEGER NOT NULL,
+            PRIMARY KEY (hour_ms, provider, account, model, task_type, origin)) WITHOUT ROWID""",
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
+            before TEXT NOT NULL, after TEXT NOT NULL, why TEXT NOT NULL)""",
+    ),
+)
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """A connection to the store's file, made private (0600) and of this version's schema.
+
+    The connection may be handed to another thread once. Raises StoreError naming file and remedy.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE))
+        if path.stat().st_mode & 0o077:
+            path.chmod(_PRIVATE)
+    except OSError as cause:
+        raise StoreError(
+            f"{path}: cannot be opened for writing ({cause.strerror}). "
+            "Make the file and its folder writable, or set TRUNKLINE_HOME to a folder that is."
+        ) from cause
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        _migrate(connection, path)
+    except sqlite3.Error as cause:
+        if connection is not None:
+            connection.close()
+        raise store_error(path, cause) from cause
+    except StoreError:
+        if connection is not None:
+            connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write. Raises StoreError, also when there is no such file."""
+    if not path.exists():
+        raise StoreError(f"{path}: there is no store yet. It is made by the first request.")
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        check_version(connection, path)
+    except sqlite3.Error as cause:
+        raise store_error(path, cause) from cause
+    return connection
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The file's schema version. Raises StoreError when a newer Trunkline made it."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: was written by a newer Trunkline (schema {version}, this one knows {len(MIGRATIONS)}). "
+            "Install that Trunkline, or set TRUNKLINE_HOME to another folder."
+        )
+    return version
+
+
+def store_error(path: Path, cause: sqlite3.Error) -> StoreError:
+    """`cause` as the sentence a user can act on."""
+    code = getattr(cause, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        remedy = "The disk is full: free some space; nothing else needs to be done."
+    elif primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        remedy = "The file is damaged or not a Trunkline store: move it away and a new one is made."
+    elif primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        remedy = "Make the file and its folder writable, or set TRUNKLINE_HOME to a folder that is."
+    elif primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        remedy = "Another process holds it locked: close whatever has this file open and try again."
+    else:
+        remedy = "Try again; if it stays, move the file away and a new one is made."
+    return StoreError(f"{path}: {cause}. {remedy}")
+
+
+def is_busy(cause: sqlite3.Error) -> bool:
+    """Another connection holds the lock; the same statement may succeed later."""
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # The switch of a new file needs it alone and does not wait for busy_timeout when two processes begin at once.
+    for pause_s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, None):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as cause:
+            if pause_s is None or not is_busy(cause):
+                raise
+            time.sleep(pause_s)
+        else:
+            return
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if check_version(connection, path) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in MIGRATIONS[check_version(connection, path) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,217 @@
+"""The one thread of a process that writes to the store.
+
+A unit of work is one function of a connection. The thread drains its queue into one `BEGIN IMMEDIATE`, gives every
+unit a savepoint, commits, and only then hands results back: one wake-up of the event loop a batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future as ThreadFuture
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from trunkline.domain.errors import StoreError
+from trunkline.store import schema
+
+T = TypeVar("T")
+Unit = Callable[[sqlite3.Connection], T]
+
+_log = logging.getLogger(__name__)
+_LARGEST_BATCH = 256
+_TICK_S = 0.25
+_BUSY_ATTEMPTS = 3
+
+
+class Observer(Protocol):
+    """Told by the writer thread what goes on around its units."""
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """A transaction has begun; the first unit follows."""
+        ...
+
+    def finish(self, connection: sqlite3.Connection) -> None:
+        """Every unit of the transaction has run; the commit follows."""
+        ...
+
+    def undone(self) -> None:
+        """The transaction, or a unit of it, was rolled back; in the second case `begin` follows."""
+        ...
+
+    def tick(self, connection: sqlite3.Connection, *, idle: bool) -> Unit[object] | None:
+        """Between transactions, at least every 250 ms; `idle` when nothing was waiting. Whatever is returned is run
+        as a unit."""
+        ...
+
+
+@dataclass(slots=True)
+class _Job:
+    unit: Unit[Any]
+    loop: asyncio.AbstractEventLoop | None = None
+    future: asyncio.Future[Any] | ThreadFuture[Any] | None = None
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Owns `connection` from `start` on. `lost_writes` counts posted units that could not be kept."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, observer: Observer) -> None:
+        self._path = path
+        self._connection = connection
+        self._observer = observer
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="trunkline-store", daemon=True)
+        self._closed = False
+        self.lost_writes = 0
+
+    @property
+    def closed(self) -> bool:
+        """`stop` was called."""
+        return self._closed
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run `unit` and wait until it is committed. Raises StoreError where the store would not take it, and
+        whatever the unit itself raises (it is then rolled back, alone)."""
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Job(unit, loop, future))
+        return await future
+
+    def post(self, unit: Unit[object]) -> None:
+        """Run `unit` soon, in order. A failure is logged and counted, one for being closed too. From any thread."""
+        if self._closed:
+            self._lost(_Job(unit, error=StoreError(f"{self._path}: the store is already closed.")))
+        else:
+            self._queue.put(_Job(unit))
+
+    def write_now(self, unit: Unit[T], timeout_s: float) -> T:
+        """As `write`, for a caller without an event loop; blocks. Raises TimeoutError."""
+        self._check_open()
+        future: ThreadFuture[T] = ThreadFuture()
+        self._queue.put(_Job(unit, None, future))
+        return future.result(timeout_s)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Drain the queue and end the thread; blocks at most that long. True when it has ended. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self._path}: the store is already closed.")
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            try:
+                jobs = [self._queue.get(timeout=_TICK_S)]
+            except queue.Empty:
+                jobs = []
+            while jobs and jobs[-1] is not None and len(jobs) < _LARGEST_BATCH:
+                try:
+                    jobs.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            last = bool(jobs) and jobs[-1] is None
+            batch = [job for job in jobs if job is not None]
+            if batch:
+                self._work(batch)
+            if not last:
+                self._tick(idle=not batch)
+        self._connection.close()
+
+    def _tick(self, *, idle: bool) -> None:
+        try:
+            unit = self._observer.tick(self._connection, idle=idle)
+            if unit is not None:
+                self._work([_Job(unit)])
+        except Exception as cause:
+            self._roll_back()
+            if isinstance(cause, sqlite3.Error):
+                cause = schema.store_error(self._path, cause)
+            _log.warning("the store's upkeep failed: %s", cause)
+
+    def _work(self, batch: list[_Job]) -> None:
+        for attempt in range(1, _BUSY_ATTEMPTS + 1):
+            try:
+                self._transact(batch)
+                break
+            except Exception as cause:
+                self._roll_back()
+                if attempt < _BUSY_ATTEMPTS and isinstance(cause, sqlite3.Error) and schema.is_busy(cause):
+                    continue
+                for job in batch:
+                    job.result, job.error = None, cause
+                break
+        self._deliver(batch)
+
+    def _transact(self, batch: list[_Job]) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        self._observer.begin(connection)
+        for job in batch:
+            connection.execute("SAVEPOINT unit")
+            try:
+                job.result, job.error = job.unit(connection), None
+            except Exception as cause:
+                if not connection.in_transaction:  # SQLite itself gave the whole transaction up
+                    raise
+                connection.execute("ROLLBACK TO unit")
+                job.result, job.error = None, cause
+                self._observer.undone()
+                self._observer.begin(connection)
+            connection.execute("RELEASE unit")
+        self._observer.finish(connection)
+        connection.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._observer.undone()
+
+    def _deliver(self, batch: list[_Job]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in batch:
+            if isinstance(job.error, sqlite3.Error):
+                job.error = schema.store_error(self._path, job.error)
+            if job.loop is not None:
+                by_loop.setdefault(job.loop, []).append(job)
+            elif job.future is not None:
+                _resolve([job])
+            elif job.error is not None:
+                self._lost(job)
+        for loop, jobs in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, jobs)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                continue
+
+    def _lost(self, job: _Job) -> None:
+        self.lost_writes += 1
+        _log.error("a write was lost: %s", job.error)
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        future = job.future
+        if future is None or future.done():
+            continue
+        if job.error is not None:
+            future.set_exception(job.error)
+        else:
+            future.set_result(job.result)
