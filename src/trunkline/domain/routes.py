@@ -150,6 +150,7 @@ class Quirks:
     `stream_options`. `requests_window` and `tokens_window`: the windows that its `x-ratelimit-*` headers speak
     of, as window texts. `single_system_message`: only one, and first. `json_mode`: knows `response_format`.
     `zone`: time zone of reset times in prose. `echo_reasoning`: `reasoning_content` goes back with tool calls.
+    `think_tags`: a `<think>…</think>` block that opens the content is reasoning.
     """
 
     output_limit_field: str = "max_tokens"
@@ -159,6 +160,7 @@ class Quirks:
     single_system_message: bool = False
     json_mode: bool = True
     echo_reasoning: bool = False
+    think_tags: bool = False
     default_output_tokens: int | None = None
     zone: str = "UTC"
     extra_headers: tuple[tuple[str, str], ...] = ()
