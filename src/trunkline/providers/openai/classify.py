@@ -1,0 +1,253 @@
+"""What a refusal means: machine code first, then status, headers, and words last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, timedelta, timezone, tzinfo
+
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
+from trunkline.domain.routes import Billing
+from trunkline.domain.text import provider_sentence
+from trunkline.providers.openai.codes import (
+    ACCOUNT_WIDE,
+    CODES,
+    CONTEXT_OVERFLOW,
+    DAY_QUOTA,
+    MINIMAX_CODES,
+    NEVER_ALLOWED,
+    ORGANISATION_WIDE,
+    PACE,
+    TEXTS,
+    TOO_LARGE,
+    ZAI_CODES,
+    Meaning,
+    meaning_of_status,
+)
+from trunkline.providers.openai.durations import DAY_MS, iso_seconds, next_midnight_ms, number_of, zone_named
+from trunkline.providers.openai.facts import ErrorFacts, facts_of_body, facts_of_reply
+from trunkline.providers.openai.hints import wait_ms
+from trunkline.providers.openai.limits import read_limits, read_refusal
+from trunkline.providers.protocol import CallContext, WireReply
+
+_BEIJING = timezone(timedelta(hours=8))
+_HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_FREE_MODELS = "free-models-per-"
+_MAY_BE_TIMED = (FaultKind.RATE_MINUTE, FaultKind.QUOTA_WINDOW, FaultKind.OVERLOADED, FaultKind.NETWORK)
+_AFTER_5XX = (FaultKind.CONTEXT, FaultKind.BILLING, FaultKind.OVERLOADED)
+
+_SENTENCES = {
+    FaultKind.RATE_MINUTE: "rate limit hit",
+    FaultKind.QUOTA_WINDOW: "quota limit hit",
+    FaultKind.BILLING: "out of credit",
+    FaultKind.ENTITLEMENT: "this key may not use this model, or there is no such model",
+    FaultKind.OVERLOADED: "the provider is overloaded or failing",
+    FaultKind.AUTH: "the provider rejects the key",
+    FaultKind.CONTEXT: "the prompt is too long for the model",
+    FaultKind.CONTENT: "refused because of the content",
+    FaultKind.BAD_REQUEST: "the provider does not accept the request",
+    FaultKind.NETWORK: "the provider could not be reached",
+}
+
+
+def is_web_page(body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether this is a page for people: a captive portal's, a proxy's, or a wrong address."""
+    return _HTML.match(body[:2048]) is not None or (
+        "text/html" in headers.get("content-type", "").lower() and body.lstrip()[:1] == b"<"
+    )
+
+
+def classify(reply: WireReply, context: CallContext) -> Fault:
+    """The fault that a refusing reply is. A web page is nobody's refusal, except that gateways in front of a
+    provider answer 5xx with one."""
+    if is_web_page(reply.body, reply.headers):
+        if reply.status < 500 or reply.status == 511:
+            return _web_page(reply.status)
+        return _classified(ErrorFacts(reply.status, (), ""), reply.headers, reply.status, context)
+    return _classified(facts_of_reply(reply.status, reply.body), reply.headers, reply.status, context)
+
+
+def classify_body(body: object, context: CallContext, headers: Mapping[str, str] | None = None) -> Fault:
+    """The fault that an error inside a reply of status 200 is."""
+    return _classified(facts_of_body(body, 200), headers or {}, 200, context)
+
+
+def _web_page(status: int) -> Fault:
+    message = "a web page answered instead of the provider: a sign-in page of the network, a proxy, or a wrong base URL"
+    return Fault(
+        FaultKind.NETWORK,
+        FaultScope.PROVIDER,
+        FaultCode.PORTAL,
+        message,
+        http_status=status,
+        evidence="HTML body",
+    )
+
+
+def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, context: CallContext) -> Fault:
+    meaning, code, evidence = _first_sign(facts, headers)
+    meaning, evidence = _refined(meaning, evidence, facts)
+    meaning, evidence = _by_billing(meaning, evidence, facts, context)
+    header_readings = read_limits(headers, context)
+    meaning, evidence, usable_at_ms = _by_headers(meaning, evidence, facts, header_readings)
+    meaning, evidence = _widened(meaning, evidence, facts)
+    stated_at_ms = _usable_at_ms(meaning.kind, facts, headers, context)
+    usable_at_ms = stated_at_ms if stated_at_ms is not None else usable_at_ms
+    return Fault(
+        kind=meaning.kind,
+        scope=meaning.scope,
+        code=provider_sentence(code, longest=80),
+        message=_sentence(meaning, usable_at_ms, context),
+        provider_text=provider_sentence(facts.text),
+        http_status=status,
+        usable_at_ms=usable_at_ms,
+        evidence=evidence,
+        readings=header_readings + _body_readings(meaning, facts, usable_at_ms, context),
+    )
+
+
+def _first_sign(facts: ErrorFacts, headers: Mapping[str, str]) -> tuple[Meaning, str, str]:
+    """The most telling sign there is: (what it means, the code, where it was found)."""
+    for number, table in ((facts.zai_code, ZAI_CODES), (facts.minimax_code, MINIMAX_CODES)):
+        if number is not None and number in table:
+            return table[number], number, f"code {number}"
+    for code in facts.codes:
+        key = code.lower()
+        meaning = CODES.get(f"{facts.status} {key}") or CODES.get(key)
+        if meaning is not None:
+            return meaning, key, f"code {key}"
+    meaning = meaning_of_status(facts.status)
+    code = facts.codes[0] if facts.codes else f"http_{facts.status or 200}"
+    if headers.get("x-should-retry", "").lower() == "true" and meaning.kind is FaultKind.BAD_REQUEST:
+        return Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True), code, "x-should-retry"
+    return meaning, code, f"status {facts.status or 200}"
+
+
+def _refined(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meaning, str]:
+    """What the words add to a sign that leaves it open."""
+    if not meaning.refine:
+        return meaning, evidence
+    too_large = TOO_LARGE.search(facts.text)
+    if too_large is not None and _number(too_large[2]) > _number(too_large[1]):
+        return Meaning(
+            FaultKind.CONTEXT, FaultScope.REQUEST
+        ), f"{evidence}, asks for more than the whole limit"
+    if meaning.kind is FaultKind.RATE_MINUTE and NEVER_ALLOWED.search(facts.text):
+        return Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL), f"{evidence}, the allowance is 0"
+    if CONTEXT_OVERFLOW.search(facts.text) and not PACE.search(facts.text):
+        return Meaning(FaultKind.CONTEXT, FaultScope.REQUEST), f"{evidence}, words"
+    if facts.status == 429 and any("provider_name" in table for table in facts.tables):
+        return meaning, f"{evidence}, of the upstream provider of this model"
+    if any("flagged_input" in table or "reasons" in table for table in facts.tables):
+        return Meaning(FaultKind.CONTENT, FaultScope.REQUEST), f"{evidence}, moderation"
+    for pattern, told in TEXTS:
+        if pattern.search(facts.text):
+            if facts.status is not None and facts.status >= 500 and told.kind not in _AFTER_5XX:
+                break
+            return told, f"{evidence}, words"
+    return meaning, evidence
+
+
+def _by_billing(
+    meaning: Meaning, evidence: str, facts: ErrorFacts, context: CallContext
+) -> tuple[Meaning, str]:
+    """Z.AI's 1113 on a subscription is the plan's allowance, or the plan's key on the general base URL."""
+    if facts.zai_code == "1113" and context.account.billing is Billing.SUBSCRIPTION:
+        said = "quota limit hit (or a coding-plan key on the general base URL)"
+        return Meaning(FaultKind.QUOTA_WINDOW, FaultScope.ACCOUNT, said), f"{evidence} on a subscription"
+    return meaning, evidence
+
+
+def _by_headers(
+    meaning: Meaning, evidence: str, facts: ErrorFacts, readings: tuple[LimitReading, ...]
+) -> tuple[Meaning, str, int | None]:
+    """A pace refusal whose headers show that only a long window is used up is a quota refusal until its reset."""
+    used_up = [reading for reading in readings if reading.remaining == 0]
+    if meaning.kind is not FaultKind.RATE_MINUTE or not used_up or PACE_OF_MINUTE.search(facts.text):
+        return meaning, evidence, None
+    if any(reading.window.paces_only for reading in used_up):
+        return meaning, evidence, None
+    resets = [reading.resets_at_ms for reading in used_up if reading.resets_at_ms is not None]
+    told = replace(meaning, kind=FaultKind.QUOTA_WINDOW)
+    return told, f"{evidence}, nothing left of {used_up[0].window} in the headers", max(resets, default=None)
+
+
+PACE_OF_MINUTE = re.compile(r"per min|\b[RT]PM\b", re.IGNORECASE)
+
+
+def _widened(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meaning, str]:
+    """A limit reaches as far as its words say; unless they do, no further than the model."""
+    if not meaning.kind.is_limit or meaning.scope is not FaultScope.MODEL:
+        return meaning, evidence
+    if _FREE_MODELS in facts.text:
+        return meaning, f"{evidence}; the allowance is shared by every :free model of the account"
+    if ORGANISATION_WIDE.search(facts.text):
+        return replace(meaning, scope=FaultScope.ORGANISATION), f"{evidence}, of the organisation"
+    if ACCOUNT_WIDE.search(facts.text):
+        return replace(meaning, scope=FaultScope.ACCOUNT), f"{evidence}, of the account"
+    return meaning, evidence
+
+
+def _usable_at_ms(
+    kind: FaultKind, facts: ErrorFacts, headers: Mapping[str, str], context: CallContext
+) -> int | None:
+    if kind not in _MAY_BE_TIMED:
+        return None
+    zone: tzinfo = _BEIJING if facts.zai_code is not None else zone_named(context.provider.quirks.zone)
+    stated_ms = wait_ms(facts, headers, context.now_ms, zone)
+    if kind is FaultKind.QUOTA_WINDOW and DAY_QUOTA.search(facts.text):
+        day_zone = UTC if _FREE_MODELS in facts.text else zone
+        midnight_ms = next_midnight_ms(context.now_ms, day_zone)
+        # Gemini sends the minute's delay with a day's refusal; only a long one is the day's.
+        if stated_ms is None or stated_ms < DAY_MS / 24:
+            return midnight_ms
+    return None if stated_ms is None else context.now_ms + round(stated_ms)
+
+
+def _body_readings(
+    meaning: Meaning, facts: ErrorFacts, usable_at_ms: int | None, context: CallContext
+) -> tuple[LimitReading, ...]:
+    if not meaning.kind.is_limit and meaning.kind is not FaultKind.CONTEXT:
+        return ()
+    if _FREE_MODELS in facts.text:
+        return _free_models_reading(facts, usable_at_ms, context)
+    wide = {FaultScope.ORGANISATION: LimitScope.ORGANISATION, FaultScope.ACCOUNT: LimitScope.ACCOUNT}
+    return read_refusal(facts.text, wide.get(meaning.scope, LimitScope.MODEL))
+
+
+def _free_models_reading(
+    facts: ErrorFacts, usable_at_ms: int | None, context: CallContext
+) -> tuple[LimitReading, ...]:
+    """OpenRouter's allowance for `:free` models. It is the account's, but a reading of the whole account would
+    stop its paid models too: so it is the account's only where nothing on it is paid."""
+    amount = number_of(facts.nested_headers.get("x-ratelimit-limit", ""))
+    if amount is None or not 0 < amount < 10**9:
+        return ()
+    remaining = number_of(facts.nested_headers.get("x-ratelimit-remaining", ""))
+    window = Window.parse("day" if "free-models-per-day" in facts.text else "60s")
+    scope = LimitScope.ACCOUNT if context.account.billing is Billing.FREE else LimitScope.MODEL
+    left = None if remaining is None or remaining < 0 else int(remaining)
+    return (LimitReading(Metric.REQUESTS, window, int(amount), left, usable_at_ms, scope),)
+
+
+def _sentence(meaning: Meaning, usable_at_ms: int | None, context: CallContext) -> str:
+    said = meaning.said or _SENTENCES[meaning.kind]
+    if (
+        meaning.kind is FaultKind.BILLING
+        and not meaning.said
+        and context.account.billing is Billing.SUBSCRIPTION
+    ):
+        said = "the provider asks for payment although this account is on a plan"
+    if not meaning.kind.is_limit:
+        return said
+    return (
+        f"{said}, no reset stated"
+        if usable_at_ms is None
+        else f"{said}, resets at {iso_seconds(usable_at_ms)}"
+    )
+
+
+def _number(digits: str) -> int:
+    return int(digits.replace(",", ""))

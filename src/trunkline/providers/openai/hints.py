@@ -1,0 +1,94 @@
+"""When a refused route may be used again, as far as the refusal says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+
+from trunkline.providers.openai.durations import (
+    believed_ms,
+    delay_ms,
+    delay_of_number_ms,
+    go_duration_ms,
+    http_date_ms,
+    instant_in,
+    number_of,
+)
+from trunkline.providers.openai.facts import ErrorFacts
+
+_WAIT = re.compile(
+    r"(?:try again|retry|retry after|wait|resets?)\s+(?:in|after|for)\s+"
+    r"((?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[smhd])(?![a-z])[ ,]*)+)",
+    re.IGNORECASE,
+)
+_RESET = re.compile(r"\breset(?:s|ting)?\b[^0-9]{0,40}(?=\d{4}-\d{2}-\d{2})", re.IGNORECASE)
+_WORDS = (
+    (re.compile(r"milliseconds?"), "ms"),
+    (re.compile(r"sec(?:ond)?s?"), "s"),
+    (re.compile(r"min(?:ute)?s?"), "m"),
+    (re.compile(r"h(?:ou)?rs?"), "h"),
+    (re.compile(r"days?"), "d"),
+    (re.compile(r"[ ,]+"), ""),
+)
+
+
+def header_wait_ms(headers: Mapping[str, str], now_ms: int) -> float | None:
+    """`retry-after-ms`, then `retry-after` as seconds, then as an HTTP date; in milliseconds from now."""
+    number = number_of(headers.get("retry-after-ms", ""))
+    wait_ms = None if number is None else believed_ms(number)
+    if wait_ms is not None:
+        return wait_ms
+    retry_after = headers.get("retry-after", "")
+    number = number_of(retry_after)
+    if number is not None:
+        return believed_ms(number * 1000)
+    at_ms = http_date_ms(retry_after)
+    return None if at_ms is None else believed_ms(at_ms - now_ms)
+
+
+def wait_ms(facts: ErrorFacts, headers: Mapping[str, str], now_ms: int, zone: tzinfo) -> float | None:
+    """The first believable wait: headers, then the body's fields, then its words (a time without a zone is in
+    `zone`)."""
+    return (
+        header_wait_ms(headers, now_ms)
+        or _body_wait_ms(facts, now_ms)
+        or _text_wait_ms(facts.text, now_ms, zone)
+    )
+
+
+def _body_wait_ms(facts: ErrorFacts, now_ms: int) -> float | None:
+    return next((wait for wait in _body_waits(facts, now_ms) if wait is not None), None)
+
+
+def _body_waits(facts: ErrorFacts, now_ms: int) -> Iterator[float | None]:
+    """What `metadata.headers` (OpenRouter), `resets_at`, `resets_in_seconds` and `retryDelay` (Gemini) say."""
+    headers = facts.nested_headers
+    yield header_wait_ms(headers, now_ms)
+    yield delay_ms(headers.get("x-ratelimit-reset", ""), now_ms)
+    for table in facts.tables:
+        seconds = table.get("resets_in_seconds")
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+            yield believed_ms(seconds * 1000)
+        resets_at = table.get("resets_at")
+        if isinstance(resets_at, str):
+            yield delay_ms(resets_at, now_ms)
+        elif isinstance(resets_at, int | float) and not isinstance(resets_at, bool):
+            yield delay_of_number_ms(resets_at, now_ms)
+        retry_delay = table.get("retryDelay")
+        if isinstance(retry_delay, str):
+            yield go_duration_ms(retry_delay)
+
+
+def _text_wait_ms(text: str, now_ms: int, zone: tzinfo) -> float | None:
+    reset = _RESET.search(text)
+    at_ms = None if reset is None else instant_in(text[reset.end() :], zone)
+    if at_ms is not None:
+        return believed_ms(at_ms - now_ms)
+    wait = _WAIT.search(text)
+    if wait is None:
+        return None
+    duration = wait[1].lower()
+    for pattern, unit in _WORDS:
+        duration = pattern.sub(unit, duration)
+    return go_duration_ms(duration)

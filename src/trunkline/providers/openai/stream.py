@@ -1,0 +1,167 @@
+"""One streamed reply decoded: bytes in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from trunkline.domain.events import Started, TextDelta, ThinkingDelta, WireEvent
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.text import provider_sentence, strip_controls
+from trunkline.providers.openai.ending import Gathered, breaks_off
+from trunkline.providers.openai.jsontext import loads, mapping, text_of
+from trunkline.providers.openai.pieces import TextStream, content_pieces, thinking_piece
+from trunkline.providers.sse import SseSplitter
+
+_DONE = b"[DONE]"
+
+
+def is_error(body: dict[str, Any]) -> bool:
+    """Whether the body of a 200 reply, or one chunk of it, is an error: any truthy `error`, the flat form of vLLM
+    and Mistral, or a MiniMax `base_resp` that is not zero."""
+    if body.get("error") or body.get("object") == "error":
+        return True
+    base_resp = body.get("base_resp")
+    return isinstance(base_resp, dict) and bool(base_resp.get("status_code"))
+
+
+class OpenAIStreamDecoder:
+    """Decodes one streamed reply of status 200. `classify_error` says what an error inside the stream means.
+
+    Usage is told once, at the end, however often it was reported; tool calls are told whole, at the end.
+    """
+
+    __slots__ = ("_classify_error", "_gathered", "_over", "_splitter", "_started")
+
+    def __init__(
+        self, classify_error: Callable[[dict[str, Any]], Fault], *, think_tags: bool = False
+    ) -> None:
+        self._classify_error = classify_error
+        self._gathered = Gathered(TextStream(think_tags))
+        self._splitter = SseSplitter()
+        self._started = False
+        self._over = False
+
+    @property
+    def finished(self) -> bool:
+        """The terminator or a fault was seen."""
+        return self._over
+
+    @property
+    def finish_seen(self) -> bool:
+        """A finish reason was seen; only usage and the terminator may follow."""
+        return self._over or bool(self._gathered.finish_reason)
+
+    def feed(self, data: bytes) -> Sequence[WireEvent]:
+        """The events in the next bytes."""
+        if self._over:
+            return ()
+        events: list[WireEvent] = []
+        self._read(self._splitter.feed(data), events)
+        if self._splitter.overflowed and not self._over:
+            message = "the provider sent an event too large to be one"
+            self._fail(
+                Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.MALFORMED, message, http_status=200),
+                events,
+            )
+        return events
+
+    def close(self) -> Sequence[WireEvent]:
+        """The last events, once the reply has ended."""
+        if self._over:
+            return ()
+        events: list[WireEvent] = []
+        self._read(self._splitter.close(), events)
+        if not self._over:
+            self._end(events)
+        return events
+
+    def _read(self, wire_events: list[tuple[str, bytes]], events: list[WireEvent]) -> None:
+        for name, data in wire_events:
+            try:
+                chunk = orjson.loads(data)
+            except orjson.JSONDecodeError:
+                if data.strip() == _DONE:
+                    self._end(events)
+                    return
+                try:
+                    chunk = loads(data)
+                except ValueError:
+                    continue
+            if isinstance(chunk, list):
+                chunk = chunk[0] if chunk else None
+            if not isinstance(chunk, dict):
+                continue
+            if is_error(chunk) or name == "error":
+                self._fail(self._classify_error(chunk), events)
+                return
+            self._chunk(chunk, events)
+            if breaks_off(self._gathered.finish_reason):
+                self._end(events)
+                return
+
+    def _chunk(self, chunk: dict[str, Any], events: list[WireEvent]) -> None:
+        if not self._started:
+            self._started = True
+            events.append(Started(provider_sentence(text_of(chunk.get("model")), longest=200) or None))
+        gathered = self._gathered
+        usage = chunk.get("usage")
+        if usage:
+            gathered.add_usage(usage)
+        choices = chunk.get("choices")
+        if not isinstance(choices, list) or not choices:
+            self._groq_usage(chunk)
+            return
+        choice = choices[0]
+        if not isinstance(choice, dict):
+            return
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            content = delta.get("content")
+            if content and len(delta) == 1 and gathered.text.has_text and isinstance(content, str):
+                text = strip_controls(content)
+                if text:
+                    events.append(TextDelta(text))
+            else:
+                self._delta(delta, events)
+        elif not gathered.text.has_text:
+            self._delta(mapping(choice.get("message")), events)
+        finish_reason = choice.get("finish_reason")
+        if finish_reason:
+            gathered.finish_reason = text_of(finish_reason) or "unknown"
+            gathered.add_usage(choice.get("usage"))
+            self._groq_usage(chunk)
+
+    def _delta(self, delta: dict[str, Any], events: list[WireEvent]) -> None:
+        gathered = self._gathered
+        text, thinking = content_pieces(delta.get("content"))
+        thinking = strip_controls(thinking_piece(delta) or thinking)
+        if thinking:
+            gathered.has_thinking = True
+            events.append(ThinkingDelta(thinking))
+        if text:
+            new = gathered.text.feed(text)
+            gathered.has_thinking = gathered.has_thinking or any(isinstance(e, ThinkingDelta) for e in new)
+            events += new
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str):
+            gathered.refusal += refusal
+        if delta.get("tool_calls"):
+            gathered.calls.feed(delta["tool_calls"])
+        if delta.get("function_call"):
+            gathered.calls.feed_function_call(delta["function_call"])
+
+    def _groq_usage(self, chunk: dict[str, Any]) -> None:
+        extra = chunk.get("x_groq")
+        if isinstance(extra, dict):
+            self._gathered.add_usage(extra.get("usage"))
+
+    def _end(self, events: list[WireEvent]) -> None:
+        self._over = True
+        events += self._gathered.ending() if self._gathered.finish_reason else self._gathered.cut()
+
+    def _fail(self, fault: Fault, events: list[WireEvent]) -> None:
+        self._over = True
+        events += [*self._gathered.text.close(), *self._gathered.usage_seen(), fault]
