@@ -17,8 +17,8 @@ BAR_CELLS = 8
 COLUMNS = (
     Column("account", 15, flex=3),
     Column("state", 5),
-    Column("left of tightest limit", BAR_CELLS + 6),
-    Column("window", 8),
+    Column("tightest limit", BAR_CELLS + 6),
+    Column("window", 9),
     Column("resets", 10, flex=1),
     Column("p50", 6, drop=1, right=True),
     Column("cost", 8, drop=2, right=True),
@@ -175,8 +175,9 @@ def account_detail(
 
 def _provider_detail(provider: ProviderView) -> tuple[str, ...]:
     counts = provider.counts
+    billing = provider.billing.value.replace("_", " ")
     return (
-        f"{provider.id}: {provider.status.value}, {len(provider.accounts)} accounts, {provider.billing.value}",
+        f"{provider.id}: {provider.status.value}, {len(provider.accounts)} accounts, {billing}",
         f"{counts.success:,} answered, {counts.failed:,} failed, "
         f"{fmt.compact(counts.input_tokens)}→{fmt.compact(counts.output_tokens)} tok",
     )
@@ -190,7 +191,7 @@ def _account_detail(
     counts = account.counts
     lines.append(
         f"{counts.success:,} answered, {counts.failed:,} failed, {account.in_flight} under way, "
-        f"{account.billing.value}, key {account.key_ref}"
+        f"{account.billing.value.replace('_', ' ')}, key {account.key_ref}"
     )
     return tuple(fmt.one_line(line) for line in lines)
 

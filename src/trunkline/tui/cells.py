@@ -28,7 +28,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a list, found again by `key` in the next snapshot."""
+    """One line of a list, found again by `key` in the next snapshot. With fewer cells than there are columns, the
+    last one takes the rest of the line."""
 
     key: str
     cells: tuple[Cell, ...]

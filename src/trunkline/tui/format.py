@@ -73,6 +73,8 @@ def reset_in(at_ms: int | None, now_ms: int, zone: tzinfo | None) -> str:
     """Local time and countdown: `16:40 4 h`; under a minute only the countdown."""
     if at_ms is None:
         return UNKNOWN
+    if at_ms <= now_ms:
+        return "now"
     left = countdown(at_ms - now_ms)
     return left if at_ms - now_ms < 60_000 else f"{reset_moment(at_ms, now_ms, zone)} {left}"
 

@@ -26,6 +26,8 @@ _OUTCOMES = {
     Outcome.CANCELLED: ("■ end", Tone.DIM),
 }
 
+_FAULT_WORDS = {"rate_minute": "rate limit", "quota_window": "quota"}
+
 
 @dataclass(frozen=True, slots=True)
 class LiveLine:
@@ -102,7 +104,7 @@ def entry_row(entry: LogEntry, zone: tzinfo | None) -> Row:
         word, tone = "✂ cut", Tone.WARN
     elif len(set(entry.routes)) > 1 and entry.outcome is Outcome.ANSWERED:
         word, tone = "ok ↪", Tone.WARN
-    why = ", ".join(dict.fromkeys((*entry.faults, entry.reason))) if entry.faults else entry.reason
+    why = ", ".join(dict.fromkeys(_FAULT_WORDS.get(fault, fault) for fault in entry.faults)) or entry.reason
     return Row(
         entry.request_id,
         (
@@ -139,9 +141,6 @@ def news_row(line: NewsLine, zone: tzinfo | None) -> Row:
             Cell(fmt.time_of_day(line.at_ms, zone, seconds=True), Tone.DIM),
             Cell("engine", Tone.DIM),
             Cell(fmt.one_line(line.text), Tone.BAD if line.bad else Tone.GOOD),
-            Cell(""),
-            Cell(""),
-            Cell(""),
         ),
     )
 

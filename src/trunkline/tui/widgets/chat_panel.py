@@ -75,6 +75,7 @@ class ChatPanel(Vertical):
         self._request_id: str | None = None
         self._armed = False
         self._ready = False
+        self._dead: str | None = None
         self._preview_serial = 0
         self._preview_timer: Timer | None = None
 
@@ -119,6 +120,9 @@ class ChatPanel(Vertical):
 
     async def on_prompt_submitted(self, message: PromptSubmitted) -> None:
         message.stop()
+        if self._dead is not None:
+            self._status(Cell(f"not sent, no engine: {self._dead}", Tone.BAD))
+            return
         if self._turn is not None:
             self._status(Cell("an answer is on its way; esc esc stops it, then send again", Tone.WARN))
             return
@@ -169,6 +173,7 @@ class ChatPanel(Vertical):
     async def engine_died(self, text: str) -> None:
         """No answer will come any more."""
         self._ready = False
+        self._dead = text
         turn = self._turn
         if turn is not None:
             await self._block(turn).fail(text)

@@ -34,7 +34,7 @@ class RowList(ScrollView, can_focus=True):
     def __init__(self, columns: Sequence[Column], *, empty: str, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._columns = tuple(columns)
-        self._widths: tuple[int, ...] = ()
+        self._widths = share_width(self._columns, 0)
         self._rows: tuple[Row, ...] = ()
         self._empty = empty
         self._cursor = 0
@@ -68,6 +68,8 @@ class RowList(ScrollView, can_focus=True):
         moved = self._follow(key)
         if len(before) != len(rows):
             self.virtual_size = Size(self.size.width, len(rows) + 1)
+            if self.styles.is_auto_height:
+                self.refresh(layout=True)
         if moved or not before or not rows:
             self.refresh()
             self.cells_changed += sum(len(row.cells) for row in rows)
@@ -102,7 +104,11 @@ class RowList(ScrollView, can_focus=True):
                 regions.append(Region(0, y, self.size.width, 1))
                 continue
             x = 0
-            for old_cell, new_cell, width in zip(old, new, self._widths, strict=False):
+            if len(old) != len(new):
+                self.cells_changed += len(new)
+                regions.append(Region(0, y, self.size.width, 1))
+                continue
+            for old_cell, new_cell, width in zip(old, new, self._spread(len(new)), strict=True):
                 if old_cell != new_cell and width:
                     self.cells_changed += 1
                     regions.append(Region(x, y, width, 1))
@@ -133,7 +139,7 @@ class RowList(ScrollView, can_focus=True):
         style = base + self._style("cursor") if is_cursor else base
         row_cells = [
             (cell.text, column.right, cell.tone)
-            for cell, column in zip(self._rows[index].cells, self._columns, strict=True)
+            for cell, column in zip(self._rows[index].cells, self._columns, strict=False)
         ]
         return self._strip(row_cells, style, width, toned=not is_cursor)
 
@@ -141,7 +147,7 @@ class RowList(ScrollView, can_focus=True):
         self, cells: Sequence[tuple[str, bool, Tone]], style: Style, width: int, *, toned: bool
     ) -> Strip:
         segments: list[Segment] = []
-        for (text, right, tone), cell_width in zip(cells, self._widths, strict=False):
+        for (text, right, tone), cell_width in zip(cells, self._spread(len(cells)), strict=True):
             if not cell_width:
                 continue
             if segments:
@@ -150,6 +156,13 @@ class RowList(ScrollView, can_focus=True):
             segments.append(Segment(shown, style + self._style(tone.value) if toned else style))
         return Strip(segments).adjust_cell_length(width, style)
 
+    def _spread(self, cell_count: int) -> tuple[int, ...]:
+        """The widths of a row's cells; the last of a row with fewer cells than columns takes the rest."""
+        if cell_count >= len(self._widths) or not cell_count:
+            return self._widths[:cell_count]
+        rest = [width for width in self._widths[cell_count - 1 :] if width]
+        return (*self._widths[: cell_count - 1], sum(rest) + max(0, len(rest) - 1))
+
     def _empty_line(self, y: int, width: int, base: Style) -> Strip:
         lines = self._empty.split("\n")
         first = 2 if self.size.height > len(lines) + 3 else 1
@@ -157,7 +170,9 @@ class RowList(ScrollView, can_focus=True):
         return Strip([Segment(fmt.fit(f" {text}", width), base + self._style("empty"))])
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"row-list--{name}", partial=True)
+        """The colour and weight of a component; only the cursor brings a background."""
+        whole = self.get_component_rich_style(f"row-list--{name}")
+        return whole if name == "cursor" else Style(color=whole.color, bold=whole.bold, dim=whole.dim)
 
     # -- the cursor -----------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ def summary_parts(snapshot: Snapshot) -> tuple[Part, ...]:
     """The line's pieces for a snapshot, in order."""
     totals = snapshot.totals
     pin = f"pinned {fmt.one_line(snapshot.pin)}" if snapshot.pin else "auto"
-    parts = [Part(f"{snapshot.mode} · {pin}", 0, Tone.ACCENT)]
+    parts = [Part("Trunkline", 7, Tone.DIM), Part(f"{snapshot.mode} · {pin}", 0, Tone.ACCENT)]
     if snapshot.paused:
         parts.append(Part("paused", 0, Tone.WARN))
     if snapshot.crisis:
