@@ -92,10 +92,12 @@ def test_empty_variables_and_repeated_values_make_no_account(home):
 
 
 def test_two_names_with_two_values_are_two_accounts(home):
-    environ = {"GEMINI_API_KEY": "a", "GOOGLE_API_KEY": "b"}
+    environ = {"GEMINI_API_KEY": "a", "GOOGLE_API_KEY": "b", "GEMINI_API_KEY_1": "c", "GOOGLE_API_KEY_1": "d"}
     assert accounts(home.load(environ=environ), "google") == [
         ("main", "env:GEMINI_API_KEY"),
-        ("google-2", "env:GOOGLE_API_KEY"),
+        ("google-1", "env:GEMINI_API_KEY_1"),
+        ("main-2", "env:GOOGLE_API_KEY"),
+        ("google-1-2", "env:GOOGLE_API_KEY_1"),
     ]
 
 

@@ -114,12 +114,12 @@ def test_a_model_about_to_retire_is_followed_by_its_successor(home):
 
 
 def test_an_account_without_its_key_today_is_a_note_not_an_error(home):
-    preferences = 'default = ["google/google-2/gemini-3.8-flash", "google/main", "zai"]\n'
+    preferences = 'default = ["google/google-2/gemini-3.8-flash", "google/main", "google/main-2", "zai"]\n'
     loaded = home.load(preferences=preferences)
     assert loaded.config.preferences.default_prefer == ("zai",)
-    assert len(loaded.notes) == 2
+    assert len(loaded.notes) == 3
     with_keys = home.load(preferences=preferences, environ={"GOOGLE_API_KEY": "a", "GOOGLE_API_KEY_2": "b"})
-    assert with_keys.notes == ()
+    assert len(with_keys.notes) == 1
     assert with_keys.config.preferences.default_prefer == (
         "google/google-2/gemini-3.8-flash", "google/main", "zai",
     )  # fmt: skip

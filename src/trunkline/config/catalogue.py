@@ -151,7 +151,7 @@ def _accounts(
     for id_, ref in pool_of_variables(name, tuple(table.key_env), outside.keys, outside.numbered):
         if any(account.key == ref for account in accounts) or outside.keys.secret(ref) in known_secrets:
             continue
-        accounts.append(_automatic(name, _free_id(name, id_, used), ref, table))
+        accounts.append(_automatic(name, _free_id(id_, used), ref, table))
     if not accounts and table.key is not None:
         ref = parse_key_ref(table.key) or KeyRef(KeySource.NONE)
         account = _automatic(name, "main", ref, table)
@@ -159,13 +159,14 @@ def _accounts(
     return accounts
 
 
-def _free_id(provider: str, wanted: str, used: set[str]) -> str:
-    number = 1
-    while wanted in used:
+def _free_id(wanted: str, used: set[str]) -> str:
+    """`wanted`, or `wanted-2` and so on where it is taken: by a variable of another name, or by the user."""
+    free, number = wanted, 1
+    while free in used:
         number += 1
-        wanted = f"{provider}-{number}"
-    used.add(wanted)
-    return wanted
+        free = f"{wanted}-{number}"
+    used.add(free)
+    return free
 
 
 def _automatic(provider: str, id_: str, ref: KeyRef, table: ProviderTable) -> AccountSpec:

@@ -21,6 +21,7 @@ _ISSUED = re.compile(
     | (?i:bearer)[ ]+\S{8,}
     )"""
 )
+NumberedVariables = Mapping[str, list[tuple[int, str]]]
 PLAIN_KEY_EXPECTED = "a reference to a key, never the key itself"
 REFERENCE_EXPECTED = 'a key reference: "env:NAME" (or "${NAME}"), "vault:NAME", "keyring:NAME" or "none"'
 
@@ -88,9 +89,6 @@ def pool_of_variables(
             seen.add(secret)
             found.append((account, ref))
     return found
-
-
-NumberedVariables = Mapping[str, list[tuple[int, str]]]
 
 
 def numbered_variables(environ: Mapping[str, str]) -> NumberedVariables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -90,8 +91,8 @@ class Names:
                 self.notes.append(f"{dotted(path)} names {text!r}, which the catalogue does not have")
             return
         head, _, rest = text.partition("/")
-        account = rest.partition("/")[0]
-        if self.catalogue.provider(head) is not None and (account == "main" or _numbered(account, head)):
+        automatic = re.compile(rf"(main|{re.escape(head)}-\d+)(-\d+)?")
+        if self.catalogue.provider(head) is not None and automatic.fullmatch(rest.partition("/")[0]):
             self.notes.append(
                 f"{dotted(path)} names {text!r}, whose account has no key now; it is passed over"
             )
@@ -115,10 +116,6 @@ class Names:
         if near:
             return near
         return f"Providers: {', '.join(p.id for p in self.catalogue.providers)}."
-
-
-def _numbered(account: str, provider: str) -> bool:
-    return account.startswith(f"{provider}-") and account[len(provider) + 1 :].isdigit()
 
 
 def compile_preferences(
