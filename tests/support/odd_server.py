@@ -78,6 +78,8 @@ class Peer:
 
     def reset(self) -> None:
         """Drop the connection with RST."""
+        if self.writer.is_closing():
+            return
         sock: socket.socket = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
