@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from trunkline.domain.limits import (
     LimitReading,
@@ -28,6 +29,21 @@ AccountKey = tuple[str, str]
 READ_AGAIN_AFTER_MS = (50, 1_000)
 
 
+class KeptReading(Protocol):
+    """A reading as the store keeps it: `model` is that of the route it was made on, or None."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def reading(self) -> LimitReading: ...
+    @property
+    def as_of_ms(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LearnedLimit:
     """A reading with where it was made, as it is kept over a restart. `model` None: not of one model."""
@@ -36,7 +52,7 @@ class LearnedLimit:
     account: str
     model: str | None
     reading: LimitReading
-    at_ms: int
+    as_of_ms: int
 
     @property
     def spec(self) -> LimitSpec:
@@ -177,22 +193,21 @@ class LimitBook:
             self._lift(bound.key, reading, known, now_ms)
         return tuple(news)
 
-    def restore(self, kept: Iterable[LearnedLimit]) -> None:
+    def restore(self, kept: Iterable[KeptReading]) -> None:
         """Take in limits learned earlier or by another process; the later reading of a limit stays. Figures follow
         with `refresh_all`."""
         for one in kept:
-            if one in self._taken_in:
-                continue
             account = self._catalogue.account(one.provider, one.account)
-            if account is None or one.reading.amount is None:
+            model = one.model if one.reading.scope is LimitScope.MODEL else None
+            learned = LearnedLimit(one.provider, one.account, model, one.reading, one.as_of_ms)
+            if account is None or one.reading.amount is None or learned in self._taken_in:
                 continue
-            self._taken_in.add(one)
-            learned = one if one.reading.scope is LimitScope.MODEL else replace(one, model=None)
+            self._taken_in.add(learned)
             bound = bind(account, learned.spec, learned.model or "")
             if bound is None:
                 continue
             known = self._learned_by(account, learned.reading.scope)
-            if bound.key not in known or known[bound.key].at_ms < learned.at_ms:
+            if bound.key not in known or known[bound.key].as_of_ms < learned.as_of_ms:
                 known[bound.key] = learned
                 self._apply(learned)
 
@@ -248,7 +263,7 @@ class LimitBook:
             same = next((limit for limit in configured if limit.key == bound.key), None)
             self._add(limits, bound if same is None else same.narrowed(bound.amount, bound.source))
             self.changed.add((account.provider, account.id))
-            self._refresh(bound.key, learned.at_ms)
+            self._refresh(bound.key, learned.as_of_ms)
 
     def _located(self, route: Route, reading: LimitReading, now_ms: int) -> LearnedLimit:
         model = route.model if reading.scope is LimitScope.MODEL else None

@@ -23,6 +23,7 @@ LONGEST_INTERVAL_MS = 60_000
 BILLING_RECHECK_MS = HOUR_MS
 TRIAL_LEASE_MS = 30_000
 TRIAL_RECHECK_MS = 1_000
+SURELY_KEPT_AFTER_MS = 2_000
 
 # The longest stated wait that is believed. Minute limits and overload clear within the hour whatever is said.
 _LONGEST_HINT_MS = {
@@ -150,7 +151,6 @@ class Breakers:
         self._failures: dict[str, int] = {}
         self._trials: dict[str, _Trial] = {}
         self._closed: dict[str, int] = {}
-        self._kept: dict[str, int] = {}
 
     def block(self, target: str) -> Block | None:
         """The block of a target. While one request tries it, it holds for all others."""
@@ -269,24 +269,22 @@ class Breakers:
             self._failures.pop(block.target, None)
         return tuple(block.target for block in blamed)
 
-    def restore(self, blocks: Iterable[Block]) -> tuple[str, ...]:
+    def restore(self, blocks: Iterable[Block], now_ms: int) -> tuple[str, ...]:
         """Take in everything that is kept now, by this process and others; the targets that changed. The later
-        deadline wins. What was kept the last time and is no longer was closed by another process; what was closed
-        here does not come back because the others have not heard of it yet."""
+        deadline wins. A block that is old enough to have been kept and is not was closed by another process; what
+        was closed here does not come back because that is not written down yet."""
         kept = {block.target: block for block in blocks}
         changed = []
-        for target, since_ms in self._kept.items():
-            known = self._blocks.get(target)
-            if target not in kept and known is not None and known.since_ms == since_ms:
+        for known in tuple(self._blocks.values()):
+            if known.target not in kept and known.since_ms + SURELY_KEPT_AFTER_MS <= now_ms:
                 self._close(known)
-                changed.append(target)
+                changed.append(known.target)
         for target, block in kept.items():
-            known = self._blocks.get(target)
-            chosen = block if known is None else later(known, block)
-            if chosen is not known and block.since_ms > self._closed.get(target, -1):
+            mine = self._blocks.get(target)
+            chosen = block if mine is None else later(mine, block)
+            if chosen is not mine and block.since_ms > self._closed.get(target, -1):
                 self._blocks[target] = chosen
                 changed.append(target)
-        self._kept = {target: block.since_ms for target, block in kept.items()}
         return tuple(changed)
 
     def _close(self, block: Block) -> None:

@@ -17,7 +17,7 @@ from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import AccountState, Block, ConversationState, RouteState, RoutingState
-from trunkline.quota.book import AccountKey, LearnedLimit, LimitBook
+from trunkline.quota.book import AccountKey, KeptReading, LearnedLimit, LimitBook
 from trunkline.quota.breaker import Breakers, account_target, is_of_the_request, targets_above
 from trunkline.quota.claims import claims_from
 from trunkline.quota.health import RecentStats, health_of
@@ -67,12 +67,14 @@ class QuotaTracker:
             if before and after and (before.key, before.has_key) != (after.key, after.has_key):
                 self.key_changed(provider, account)
 
-    def restore(self, blocks: Iterable[Block], learned: Iterable[LearnedLimit]) -> tuple[Block, ...]:
+    def restore(
+        self, blocks: Iterable[Block], readings: Iterable[KeptReading], now_ms: int = 0
+    ) -> tuple[Block, ...]:
         """Take in all that is kept, at the start and whenever another process changed it: the later deadline of a
-        block wins, the later reading of a limit; a block that another process closed is closed. The blocks that are
-        new or changed here."""
-        self._book.restore(learned)
-        changed = self._breakers.restore(blocks)
+        block wins, the later reading of a limit; a block of ours that is no longer kept was closed by another
+        process (at the start there is none, and no `now_ms` to give). The blocks that are new or changed here."""
+        self._book.restore(readings)
+        changed = self._breakers.restore(blocks, now_ms)
         for target in changed:
             self._block_changed(target)
         return tuple(block for target in changed if (block := self._breakers.block(target)) is not None)
