@@ -61,6 +61,8 @@ class SimulatorProcess:
     async def stop(self) -> int:
         """Close its stdin, which ends it; gives its exit code."""
         assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         await self._process.communicate()
         assert self._process.returncode is not None
         return self._process.returncode
