@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from decimal import Decimal
 
 import pytest
 
 from trunkline.config.load import missing_keys
 from trunkline.config.places import find_places, shipped_providers_file
+from trunkline.config.schema import QuirksTable
 from trunkline.domain.limits import LimitScope, Metric
 from trunkline.domain.money import PICO_PER_USD
 from trunkline.domain.preferences import BudgetMode, QualityMode
-from trunkline.domain.routes import Billing
+from trunkline.domain.routes import Billing, Quirks
 from trunkline.domain.tasks import TASK_TYPES, Priority, Tier
 
 VARIABLES = [
@@ -174,6 +176,13 @@ def test_each_group_of_figures_names_its_source_and_date():
     for group in groups:
         comment = "".join(line for line in group.splitlines(keepends=True) if line.startswith("#"))
         assert "price" not in group.split("[providers", 1)[1] or re.search(r"20\d\d", comment), group[:80]
+
+
+def test_the_file_can_say_every_quirk_that_the_protocols_know():
+    assert set(QuirksTable.model_fields) == {field.name for field in fields(Quirks)}
+    defaults = Quirks()
+    for name, value in QuirksTable().model_dump(exclude={"extra_headers"}).items():
+        assert getattr(defaults, name) == value, name
 
 
 def test_places_follow_the_home_variable_or_the_platform(tmp_path):

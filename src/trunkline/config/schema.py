@@ -209,6 +209,7 @@ class QuirksTable(Table):
     single_system_message: bool = doc("takes one system message only", False)
     json_mode: bool = doc("knows response_format", True)
     echo_reasoning: bool = doc("wants reasoning_content back with tool calls", False)
+    think_tags: bool = doc("reasoning opens the content as a <think> block", False)
     default_output_tokens: Count | None = doc("output limit sent where none is asked for", None)
     zone: Zone = doc("time zone of reset times in its texts", "UTC")
     extra_headers: Annotated[dict[str, str], AfterValidator(_headers)] = doc("sent with every request", {})
