@@ -128,12 +128,14 @@ class Books:
         unsent = record.sent_mono_ms is None or (record.fault is not None and not record.fault.request_sent)
         if unsent and not record.output_chars:
             self._ledger.release(booked.reservation_id)
+            self._tracker.settled(record.route, self._clock.wall_ms())
             return
         self._last_booking = booked
         usage = attempt.usage or Usage()
         self._ledger.settle(
             booked.reservation_id, actual_amounts(booked.claims, usage, cost_pico=attempt.cost_pico)
         )
+        self._tracker.settled(record.route, self._clock.wall_ms())
 
     def quota_spent(self, route: Route) -> tuple[QuotaSpent, ...]:
         """What the last settled call took from each known limit."""

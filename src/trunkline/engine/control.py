@@ -9,7 +9,7 @@ from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.routes import Catalogue
 from trunkline.domain.tasks import Task
-from trunkline.store import ControlState
+from trunkline.store.keep import ControlState
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,9 @@ from trunkline.providers.call import Transport
 from trunkline.providers.protocol import WireProtocol
 from trunkline.quota.ledger import Ledger
 from trunkline.quota.tracker import QuotaTracker
-from trunkline.store import Store
+from trunkline.store.keep import ControlState
+from trunkline.store.records import StoredRequest
+from trunkline.store.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class EngineCore:
         self.generation = generation
         thresholds = generation.config.preferences.thresholds
         self.tracker = QuotaTracker(generation.config.catalogue, store.ledger, thresholds)
-        self.control = Control(store.control())
+        self.control = Control(ControlState())
         self.conversations = Conversations()
         self.bus = Bus(clock)
         self.waiting = 0
@@ -210,7 +212,7 @@ class EngineCore:
         """Record a finished request and tell everybody."""
         receipt = ending.receipt
         now_ms = self.clock.wall_ms()
-        self.store.record(receipt)
+        self.store.record(receipt, request=_stored(request, self.generation.config.generation))
         self.conversations.note(receipt, now_ms)
         self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
         if request.conversation_id is not None:
@@ -226,7 +228,7 @@ class EngineCore:
         if asked is not None:
             turn_id = request.turn_id or self.ids.new()
             self.store.save_message(
-                conversation_id, turn_id, Role.USER, asked.text, ending.receipt.request_id, True, now_ms
+                conversation_id, turn_id, Role.USER, asked.text, ending.receipt.request_id, at_ms=now_ms
             )
         if answer:
             complete = isinstance(ending, Answered) and ending.receipt.complete
@@ -236,8 +238,8 @@ class EngineCore:
                 Role.ASSISTANT,
                 answer,
                 ending.receipt.request_id,
-                complete,
-                now_ms,
+                complete=complete,
+                at_ms=now_ms,
             )
 
     async def aclose(self) -> None:
@@ -247,6 +249,21 @@ class EngineCore:
         if self._transport is not None:
             await self._transport.aclose()
         self.bus.close()
+
+
+def _stored(request: ChatRequest, generation: str) -> StoredRequest:
+    return StoredRequest(
+        generation=generation,
+        message_count=len(request.messages),
+        tool_count=len(request.tools),
+        stream=request.stream,
+        pinned_to=request.route,
+        prefer=request.prefer,
+        avoid=request.avoid,
+        max_output_tokens=request.max_output_tokens,
+        budget_pico=request.budget_pico,
+        deadline_at_ms=request.deadline_at_ms,
+    )
 
 
 def _tokens_per_s(attempt: Attempt, duration_ms: float, first_token_ms: float | None) -> float | None:

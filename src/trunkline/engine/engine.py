@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from trunkline.config.load import Loaded, load
 from trunkline.config.places import Places
 from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock, SystemClock
-from trunkline.domain.errors import ConfigError, EngineClosedError
+from trunkline.domain.errors import ConfigError, EngineClosedError, StoreError
 from trunkline.domain.events import ConfigChanged, Event, SnapshotChanged
 from trunkline.domain.ids import IdSource
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
-from trunkline.domain.snapshot import LogEntry, Snapshot
+from trunkline.domain.snapshot import LogEntry, Snapshot, Totals
 from trunkline.engine.api import Answer, Preview
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
@@ -28,12 +28,16 @@ from trunkline.engine.run import RequestRun
 from trunkline.engine.snapshots import build_snapshot
 from trunkline.providers.call import Transport
 from trunkline.routing import RoutingAsk, decide
-from trunkline.store import ControlState, Store, StoredTotals
+from trunkline.store import keep, queries
+from trunkline.store.keep import ControlState
+from trunkline.store.queries import Query, StoredTotals
+from trunkline.store.store import Store, StoreReader
 
 _log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_MS = 1_000.0
 _LOG_LINES = 200
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,12 @@ class Engine:
         self._config_error: str | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._since_ms = _start_of_day_ms(core.clock.wall_ms())
-        self._stored: StoredTotals = core.store.totals_since_now(self._since_ms)
-        self._recent: tuple[LogEntry, ...] = core.store.recent_now(_LOG_LINES)
-        self._housekeeper: asyncio.Task[None] | None = None
+        self._stored: StoredTotals = StoredTotals(self._since_ms, Totals())
+        self._recent: tuple[LogEntry, ...] = ()
+        self._chores: list[asyncio.Task[None]] = []
+        self._foreign_change = asyncio.Event()
         self._closed = False
-        core.spent_day_pico = self._stored.cost.pico
+        self._take_in_store()
 
     @classmethod
     def open(
@@ -114,13 +119,16 @@ class Engine:
             generation=Generation.of(loaded.config, loaded.keys),
             make_transport=lambda: (make_transport or _http_transport)(clock),
         )
-        core.tracker.restore(store.blocks(), store.readings())
         return cls(settings, core, loaded)
 
     def start(self) -> None:
         """Begin housekeeping on the running loop: reloads, news from other processes, snapshots."""
         self._core.store.on_change(self._store_changed)
-        self._housekeeper = asyncio.get_running_loop().create_task(self._keep_house())
+        loop = asyncio.get_running_loop()
+        self._chores = [
+            loop.create_task(self._keep_house()),
+            loop.create_task(self._follow_other_processes()),
+        ]
 
     async def __aenter__(self) -> Engine:
         self.start()
@@ -223,13 +231,13 @@ class Engine:
 
     def receipt_now(self, request_id: str) -> Receipt | None:
         """`receipt` without a loop."""
-        return self._core.store.receipt_now(request_id)
+        return self._ask_now(queries.receipt(request_id))
 
     def log_now(
         self, limit: int, *, origin: str | None = None, account: str | None = None
     ) -> tuple[LogEntry, ...]:
         """The last requests in the store, newest first, without a loop."""
-        return self._core.store.recent_now(limit, origin=origin, account=account)
+        return self._ask_now(queries.recent(limit, origin=origin, account=account))
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -258,7 +266,10 @@ class Engine:
 
     def _order(self, state: ControlState, action: str) -> None:
         self._core.control.apply(state)
-        self._core.store.set_control(state, action=action)
+        who, at_ms = self._settings.process_name, self._core.clock.wall_ms()
+        self._core.store.post(
+            lambda connection: keep.set_control(connection, state, who=who, why=action, at_ms=at_ms)
+        )
         self._announce_change()
 
     # -- housekeeping -------------------------------------------------------------------------------------------
@@ -267,12 +278,45 @@ class Engine:
         self._core.changed = True
         self._core.bus.publish(SnapshotChanged())
 
+    def _take_in_store(self) -> None:
+        """Begin with what the store holds: orders, blocks, learned limits, today's sums, the log."""
+        core, now_ms = self._core, self._core.clock.wall_ms()
+        reader = StoreReader.open(core.store.path, core.clock)
+        try:
+            core.control.apply(reader.ask(queries.control()))
+            blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
+            core.tracker.restore(blocks, readings, now_ms)
+            self._stored = reader.ask(queries.totals_since(self._since_ms))
+            self._recent = reader.ask(queries.recent(_LOG_LINES))
+        finally:
+            reader.close()
+        core.spent_day_pico = self._stored.totals.cost.pico
+
+    def _ask_now(self, query: Query[_Found]) -> _Found:
+        reader = StoreReader.open(self._core.store.path, self._core.clock)
+        try:
+            return reader.ask(query)
+        finally:
+            reader.close()
+
     def _store_changed(self) -> None:
+        self._foreign_change.set()
+
+    async def _follow_other_processes(self) -> None:
         core = self._core
-        core.control.apply(core.store.control())
-        core.tracker.restore(core.store.blocks(), core.store.readings())
-        core.tracker.refresh_all(core.clock.wall_ms())
-        self._announce_change()
+        while True:
+            await self._foreign_change.wait()
+            self._foreign_change.clear()
+            try:
+                core.control.apply(await core.store.control())
+                blocks, readings = await core.store.blocks(), await core.store.readings()
+            except StoreError:
+                _log.exception("what other processes changed cannot be read")
+                continue
+            now_ms = core.clock.wall_ms()
+            core.tracker.restore(blocks, readings, now_ms)
+            core.tracker.refresh_all(now_ms)
+            self._announce_change()
 
     async def _keep_house(self) -> None:
         while True:
@@ -290,7 +334,7 @@ class Engine:
         self._core.changed = False
         self._stored = await self._core.store.totals_since(self._since_ms)
         self._recent = await self._core.store.recent(_LOG_LINES)
-        self._core.spent_day_pico = self._stored.cost.pico
+        self._core.spent_day_pico = self._stored.totals.cost.pico
 
     def _begin_new_day(self) -> None:
         since_ms = _start_of_day_ms(self._core.clock.wall_ms())
@@ -334,10 +378,9 @@ class Engine:
         self._closed = True
         for closer in self._closers:
             closer()
-        if self._housekeeper is not None:
-            self._housekeeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._housekeeper
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
         running = list(self._running.values())
         for task in running:
             task.cancel()

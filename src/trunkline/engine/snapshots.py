@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from trunkline.domain.routes import Route
 from trunkline.domain.snapshot import Counts, LogEntry, ProviderView, Snapshot, Totals
 from trunkline.engine.core import EngineCore
-from trunkline.store import StoredTotals
+from trunkline.store.queries import StoredTotals
 
 
 def build_snapshot(
@@ -46,14 +48,23 @@ def build_snapshot(
 
 
 def _provider_view(core: EngineCore, provider: str, stored: StoredTotals, now_ms: int) -> ProviderView:
-    by_account = {
-        account: counts
-        for (of_provider, account), counts in stored.by_account.items()
-        if of_provider == provider
-    }
-    return core.tracker.provider_view(
-        provider, now_ms, by_account, stored.by_provider.get(provider, Counts())
+    by_account = {one.account: one.counts for one in stored.accounts if one.provider == provider}
+    whole = next((one.counts for one in stored.providers if one.provider == provider), Counts())
+    view = core.tracker.provider_view(provider, now_ms, by_account, whole)
+    return _with_stored_latency(view, stored)
+
+
+def _with_stored_latency(view: ProviderView, stored: StoredTotals) -> ProviderView:
+    """What other processes measured, where this one has measured nothing yet."""
+    known = {one.account: one.latency for one in stored.accounts if one.provider == view.id}
+    accounts = tuple(
+        replace(account, latency=known.get(account.id, account.latency))
+        if account.latency.p50_ms is None
+        else account
+        for account in view.accounts
     )
+    whole = next((one.latency for one in stored.providers if one.provider == view.id), view.latency)
+    return replace(view, accounts=accounts, latency=whole if view.latency.p50_ms is None else view.latency)
 
 
 def _routes(core: EngineCore) -> tuple[str, ...]:
@@ -72,15 +83,4 @@ def _last_answering_route(log: tuple[LogEntry, ...]) -> str | None:
 
 
 def _totals(stored: StoredTotals, in_flight: int, waiting: int, budget_day_pico: int | None) -> Totals:
-    return Totals(
-        answered=stored.answered,
-        failed=stored.failed,
-        cancelled=stored.cancelled,
-        rerouted=stored.rerouted,
-        attempts=stored.attempts,
-        wasted_attempts=stored.wasted_attempts,
-        in_flight=in_flight,
-        waiting=waiting,
-        cost=stored.cost,
-        budget_day_pico=budget_day_pico,
-    )
+    return replace(stored.totals, in_flight=in_flight, waiting=waiting, budget_day_pico=budget_day_pico)

@@ -17,7 +17,7 @@ from trunkline.config.places import find_places
 from trunkline.domain.clock import SystemClock
 from trunkline.domain.errors import StoreError
 from trunkline.domain.ids import IdSource
-from trunkline.store import Store
+from trunkline.store.store import Store
 
 
 @click.command("doctor")
