@@ -93,7 +93,7 @@ class AttemptSample:
 _LOG_COLUMNS = """r.id, r.at_ms, r.origin, r.task_type, r.outcome, r.reason, r.total_ms, r.first_token_ms,
     r.input_tokens, r.output_tokens, r.cost_pico, r.complete,
     (SELECT json_group_array(json_array(provider || '/' || account || '/' || model, fault_kind, failover_ms))
-        FROM (SELECT * FROM attempt WHERE request_id = r.id AND outcome <> 'short' ORDER BY number))"""
+        FROM (SELECT * FROM attempt WHERE request = r.row AND outcome <> 'short' ORDER BY number))"""
 
 
 def recent(
@@ -105,9 +105,9 @@ def recent(
     outcome: Outcome | None = None,
     conversation_id: str | None = None,
 ) -> Query[tuple[LogEntry, ...]]:
-    """The last `limit` requests that are over, newest first. `account` and `provider` select requests that called
-    them, whoever answered."""
-    called = "EXISTS (SELECT 1 FROM attempt WHERE request_id = r.id AND {} = ?)"
+    """The last `limit` requests that are over, the last one to end first. `account` and `provider`
+    select requests that called them, whoever answered."""
+    called = "EXISTS (SELECT 1 FROM attempt WHERE request = r.row AND {} = ?)"
     conditions = (
         ("r.origin = ?", origin),
         ("r.outcome = ?", outcome),
@@ -119,7 +119,7 @@ def recent(
     values = [str(value) for _, value in conditions if value is not None]
     where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
     # Only texts from this function are put in; values are bound.
-    sql = f"SELECT {_LOG_COLUMNS} FROM request r {where} ORDER BY r.at_ms DESC, r.id DESC LIMIT ?"  # noqa: S608
+    sql = f"SELECT {_LOG_COLUMNS} FROM request r {where} ORDER BY r.row DESC LIMIT ?"  # noqa: S608
     return Query(((sql, (*values, limit)),), lambda results: tuple(map(_log_entry, results[0])))
 
 
@@ -146,9 +146,9 @@ def _log_entry(row: Row) -> LogEntry:
 
 
 _ONE_REQUEST = """(SELECT coalesce(
-    (SELECT id FROM request WHERE id = ?1),
-    (SELECT CASE WHEN count(*) = 1 THEN min(id) END
-        FROM (SELECT id FROM request WHERE id >= ?1 AND id < ?1 || char(1114111) LIMIT 2))))"""
+    (SELECT row FROM request WHERE id = ?1),
+    (SELECT CASE WHEN count(*) = 1 THEN min(row) END
+        FROM (SELECT row FROM request WHERE id >= ?1 AND id < ?1 || char(1114111) LIMIT 2))))"""
 
 
 def receipt(request_id: str) -> Query[Receipt | None]:
@@ -156,9 +156,9 @@ def receipt(request_id: str) -> Query[Receipt | None]:
     if not request_id:
         return Query((), lambda _: None)
     tables = (
-        ("request", "receipt", "id", ""),
-        ("decision", "body", "request_id", ""),
-        ("attempt", "body", "request_id", "ORDER BY number"),
+        ("request", "receipt", "row", ""),
+        ("decision", "body", "request", ""),
+        ("attempt", "body", "request", "ORDER BY number"),
     )
     return Query(
         tuple(
@@ -194,14 +194,16 @@ def totals_since(at_ms: int) -> Query[StoredTotals]:
                 (at_ms,),
             ),
             (
-                """SELECT provider, account, outcome, fault_kind, count(*), sum(input_tokens), sum(output_tokens),
-                sum(cost_pico), sum(outcome = 'ok' AND cost_pico IS NULL)
-                FROM attempt WHERE at_ms >= ? AND outcome <> 'short' GROUP BY 1, 2, 3, 4""",
+                """SELECT a.provider, a.account, a.outcome, fault_kind, count(*), sum(a.input_tokens),
+                sum(a.output_tokens), sum(a.cost_pico), sum(a.outcome = 'ok' AND a.cost_pico IS NULL)
+                FROM request r JOIN attempt a ON a.request = r.row
+                WHERE r.at_ms >= ? AND a.outcome <> 'short' GROUP BY 1, 2, 3, 4""",
                 (at_ms,),
             ),
             (
-                """SELECT provider, account, duration_ms, first_token_ms FROM attempt
-                WHERE at_ms >= ? AND outcome = 'ok' ORDER BY at_ms DESC LIMIT ?""",
+                """SELECT a.provider, a.account, a.duration_ms, a.first_token_ms
+                FROM request r JOIN attempt a ON a.request = r.row
+                WHERE r.at_ms >= ? AND a.outcome = 'ok' ORDER BY r.at_ms DESC LIMIT ?""",
                 (at_ms, _LATENCY_SAMPLES),
             ),
         ),
@@ -319,7 +321,7 @@ def running_requests() -> Query[tuple[RunningRequest, ...]]:
 def recent_attempts(limit: int) -> Query[tuple[AttemptSample, ...]]:
     """The last `limit` attempts that were sent, oldest first."""
     sql = """SELECT provider, account, model, outcome, fault_kind, at_ms, duration_ms, first_token_ms, output_tokens
-        FROM attempt WHERE outcome <> 'short' ORDER BY at_ms DESC, rowid DESC LIMIT ?"""
+        FROM attempt WHERE outcome <> 'short' ORDER BY request DESC, number DESC LIMIT ?"""
     return Query(
         ((sql, (limit,)),),
         lambda results: tuple(
@@ -330,7 +332,7 @@ def recent_attempts(limit: int) -> Query[tuple[AttemptSample, ...]]:
 
 def decision_inputs(request_id: str) -> Query[bytes | None]:
     """The routing state that a decision was made on, where it is still kept."""
-    sql = "SELECT inputs FROM decision WHERE request_id = ?"
+    sql = "SELECT inputs FROM decision WHERE request = (SELECT row FROM request WHERE id = ?)"
     return Query(((sql, (request_id,)),), lambda results: results[0][0][0] if results[0] else None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 from trunkline.domain.money import MoneySum
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Outcome, Receipt
@@ -11,6 +11,7 @@ from trunkline.domain.routes import Route
 from trunkline.store import codec
 
 _HOUR_MS = 3_600_000
+_KEPT_WHOLE = tuple(field.name for field in fields(Receipt) if field.name not in ("decision", "attempts"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +54,28 @@ def record(
     process_id: str,
 ) -> None:
     """Keep a request that is over: its row, attempts, decision and roll-ups. A second time it does nothing."""
-    if not _insert_request(connection, receipt, request, process_id):
+    row = _insert_request(connection, receipt, request, process_id)
+    if row is None:
         return
     connection.executemany(
         "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_attempt_row(receipt, attempt) for attempt in receipt.attempts],
+        [_attempt_row(row, receipt, attempt) for attempt in receipt.attempts],
     )
     if receipt.decision is not None or inputs is not None:
         body = None if receipt.decision is None else codec.encode(receipt.decision)
-        connection.execute(
-            "INSERT INTO decision (request_id, body, inputs) VALUES (?, ?, ?)",
-            (receipt.request_id, body, inputs),
-        )
+        connection.execute("INSERT INTO decision VALUES (?, ?, ?)", (row, body, inputs))
     _roll_up(connection, receipt)
 
 
 def _insert_request(
     connection: sqlite3.Connection, receipt: Receipt, request: StoredRequest | None, process_id: str
-) -> bool:
+) -> int | None:
+    """The number of the new row; None where there is one already."""
     route, task, usage = receipt.route, receipt.task, receipt.usage
     called = sum(attempt.outcome is not AttemptOutcome.SHORT for attempt in receipt.attempts)
     inserted = connection.execute(
         "INSERT OR IGNORE INTO request VALUES "
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             receipt.request_id,
             receipt.started_at_ms,
@@ -103,16 +103,16 @@ def _insert_request(
             receipt.turn_id,
             process_id,
             None if request is None else codec.encode(request),
-            codec.encode(replace(receipt, decision=None, attempts=())),
+            codec.encode({name: getattr(receipt, name) for name in _KEPT_WHOLE}),
         ),
     )
-    return inserted.rowcount == 1
+    return inserted.lastrowid if inserted.rowcount == 1 else None
 
 
-def _attempt_row(receipt: Receipt, attempt: Attempt) -> tuple[object, ...]:
+def _attempt_row(row: int, receipt: Receipt, attempt: Attempt) -> tuple[object, ...]:
     usage, route = attempt.usage, attempt.route
     return (
-        receipt.request_id,
+        row,
         attempt.number,
         receipt.started_at_ms + round(attempt.started_ms),
         route.provider,

@@ -10,6 +10,9 @@ from pathlib import Path
 from trunkline.domain.errors import StoreError
 
 BUSY_TIMEOUT_MS = 5_000
+LONGEST_WAL_PAGES = (
+    10_000  # a backstop: the writer thread checkpoints earlier, when it has nothing else to do
+)
 _PRIVATE = 0o600
 
 # One tuple of statements per version; a file of version n has had the first n applied. Never edit one that has
@@ -34,22 +37,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (provider, account, model, metric, window)) WITHOUT ROWID""",
         "CREATE TABLE block (target TEXT PRIMARY KEY, body BLOB NOT NULL, until_ms INTEGER) WITHOUT ROWID",
         """CREATE TABLE request (
-            id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, origin_kind TEXT NOT NULL, origin TEXT NOT NULL,
-            task_type TEXT NOT NULL, tier TEXT NOT NULL, priority TEXT NOT NULL, outcome TEXT NOT NULL,
-            complete INTEGER NOT NULL, rerouted INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL, origin_kind TEXT NOT NULL,
+            origin TEXT NOT NULL, task_type TEXT NOT NULL, tier TEXT NOT NULL, priority TEXT NOT NULL,
+            outcome TEXT NOT NULL, complete INTEGER NOT NULL, rerouted INTEGER NOT NULL, attempts INTEGER NOT NULL,
             reason TEXT NOT NULL, provider TEXT, account TEXT, model TEXT,
             total_ms REAL NOT NULL, first_token_ms REAL, input_tokens INTEGER, output_tokens INTEGER,
             cost_pico INTEGER, waste_pico INTEGER NOT NULL, waste_unknown INTEGER NOT NULL,
             conversation_id TEXT, turn_id TEXT, process_id TEXT NOT NULL, asked BLOB, receipt BLOB NOT NULL)""",
         "CREATE INDEX request_at ON request (at_ms)",
         """CREATE TABLE attempt (
-            request_id TEXT NOT NULL, number INTEGER NOT NULL, at_ms INTEGER NOT NULL, provider TEXT NOT NULL,
-            account TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL, duration_ms REAL NOT NULL,
-            first_token_ms REAL, failover_ms REAL, fault_kind TEXT, input_tokens INTEGER, output_tokens INTEGER,
-            cost_pico INTEGER, body BLOB NOT NULL, PRIMARY KEY (request_id, number))""",
-        "CREATE INDEX attempt_at ON attempt (at_ms)",
-        "CREATE TABLE decision (id INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, body BLOB, inputs BLOB)",
-        "CREATE INDEX decision_inputs ON decision (id) WHERE inputs IS NOT NULL",
+            request INTEGER NOT NULL REFERENCES request (row), number INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+            provider TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL,
+            duration_ms REAL NOT NULL, first_token_ms REAL, failover_ms REAL, fault_kind TEXT, input_tokens INTEGER,
+            output_tokens INTEGER, cost_pico INTEGER, body BLOB NOT NULL, PRIMARY KEY (request, number))
+            WITHOUT ROWID""",
+        "CREATE TABLE decision (request INTEGER PRIMARY KEY REFERENCES request (row), body BLOB, inputs BLOB)",
+        "CREATE INDEX decision_inputs ON decision (request) WHERE inputs IS NOT NULL",
         """CREATE TABLE conversation (
             id TEXT PRIMARY KEY, started_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL) WITHOUT ROWID""",
         """CREATE TABLE message (
@@ -94,6 +97,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         _use_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={LONGEST_WAL_PAGES}")
         _migrate(connection, path)
     except sqlite3.Error as cause:
         if connection is not None:

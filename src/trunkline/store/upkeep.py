@@ -21,6 +21,7 @@ DEAD_AFTER_MS = 10_000
 SNAPSHOTS_KEPT = 1_000
 _LATE_BEAT_MS = 5_000
 _BEATS_PER_TIDY = 30
+_TRANSACTIONS_PER_CHECKPOINT = 100
 _DAY_MS = 86_400_000
 
 
@@ -40,6 +41,7 @@ class Upkeep:
         self._beat_mono_ms = clock.mono_ms()
         self._beat_at_ms: int | None = None
         self._beats = 0
+        self._since_checkpoint = 0
         self._news = False
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = []
 
@@ -58,6 +60,7 @@ class Upkeep:
             self.time.save(connection)
             self._saved_ms = self.now_ms
         self.books.committing(self.now_ms)
+        self._since_checkpoint += 1
 
     def undone(self) -> None:
         self._version = -1
@@ -69,6 +72,9 @@ class Upkeep:
         if idle or mono_ms - self._polled_mono_ms >= POLL_MS:
             self._polled_mono_ms = mono_ms
             self._poll(connection)
+        if idle and self._since_checkpoint >= _TRANSACTIONS_PER_CHECKPOINT:
+            self._since_checkpoint = 0
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         if mono_ms - self._beat_mono_ms < BEAT_MS:
             return None
         self._beat_mono_ms = mono_ms
@@ -157,7 +163,7 @@ class Upkeep:
         )
         connection.execute("DELETE FROM process WHERE ended_at_ms < ?", (self.now_ms - 30 * _DAY_MS,))
         connection.execute(
-            """UPDATE decision SET inputs = NULL WHERE inputs IS NOT NULL AND id <= (
-                SELECT id FROM decision WHERE inputs IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?)""",
+            """UPDATE decision SET inputs = NULL WHERE inputs IS NOT NULL AND request <= (
+                SELECT request FROM decision WHERE inputs IS NOT NULL ORDER BY request DESC LIMIT 1 OFFSET ?)""",
             (SNAPSHOTS_KEPT,),
         )
