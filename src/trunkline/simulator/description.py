@@ -117,8 +117,9 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """A fault and when it strikes. None matches anything. `at_s` and `until_s` are on the story's clock; of the
-    requests matched then, the `first` n, each `every` n-th, or a share (`probability`) are struck."""
+    """A fault and when it strikes. None matches anything; `stream` picks streams, or whole replies, only. `at_s` and
+    `until_s` are on the story's clock; of the requests matched then, the `first` n, each `every` n-th, or a share
+    (`probability`) are struck."""
 
     name: str
     kind: str
@@ -126,6 +127,7 @@ class FaultRule:
     provider: str | None = None
     account: str | None = None
     model: str | None = None
+    stream: bool | None = None
     at_s: float = 0.0
     until_s: float | None = None
     first: int | None = None

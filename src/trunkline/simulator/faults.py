@@ -314,12 +314,12 @@ class FaultBook:
         for armed in self._armed.values():
             armed.matched = 0
 
-    def strike(self, route: tuple[str, str, str], story_s: float, turn: int) -> list[FaultRule]:
+    def strike(self, route: tuple[str, str, str], stream: bool, story_s: float, turn: int) -> list[FaultRule]:
         """The rules that strike a request of (provider, account, model) at that time of the story's `turn`-th
         round. Counts of `first` and `every` begin anew each round."""
         struck = []
         for armed in self._armed.values():
-            if not armed.on or not _matches(armed.rule, route, story_s):
+            if not armed.on or not _matches(armed.rule, route, stream, story_s):
                 continue
             if armed.turn != turn:
                 armed.turn, armed.matched = turn, 0
@@ -341,11 +341,12 @@ class FaultBook:
         return draw < rule.probability
 
 
-def _matches(rule: FaultRule, route: tuple[str, str, str], story_s: float) -> bool:
+def _matches(rule: FaultRule, route: tuple[str, str, str], stream: bool, story_s: float) -> bool:
     return (
         story_s >= rule.at_s
         and (rule.until_s is None or story_s < rule.until_s)
         and rule.provider in (None, route[0])
         and rule.account in (None, route[1])
         and rule.model in (None, route[2])
+        and rule.stream in (None, stream)
     )

@@ -154,6 +154,7 @@ def read_fault(table: Table, label: str) -> FaultRule:
         provider=table.maybe("provider", table.text),
         account=table.maybe("account", table.text),
         model=table.maybe("model", table.text),
+        stream=table.maybe("stream", lambda name: table.flag(name, default=True)),
         at_s=table.number("at_s", 0.0),
         until_s=table.maybe("until_s", table.number),
         first=table.maybe("first", lambda name: table.whole(name, least=1)),

@@ -141,7 +141,7 @@ class Simulator:
         self, request: web.BaseRequest, received: Received, exchange: Exchange
     ) -> web.StreamResponse:
         route = (exchange.provider.id, exchange.account.id, exchange.model.id)
-        struck = self.faults.strike(route, *self.story()) if self.faults else []
+        struck = self.faults.strike(route, exchange.asked.stream, *self.story()) if self.faults else []
         play, booking = plan(exchange, struck)
         received.fault = struck[-1].name if struck else None
         if play.stream:
