@@ -34,6 +34,7 @@ from trunkline.providers.protocol import CallContext, WireReply
 
 _BEIJING = timezone(timedelta(hours=8))
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_OF_A_MINUTE = re.compile(r"per min|\b[RT]PM\b", re.IGNORECASE)
 _FREE_MODELS = "free-models-per-"
 _MAY_BE_TIMED = (FaultKind.RATE_MINUTE, FaultKind.QUOTA_WINDOW, FaultKind.OVERLOADED, FaultKind.NETWORK)
 _AFTER_5XX = (FaultKind.CONTEXT, FaultKind.BILLING, FaultKind.OVERLOADED)
@@ -165,16 +166,13 @@ def _by_headers(
 ) -> tuple[Meaning, str, int | None]:
     """A pace refusal whose headers show that only a long window is used up is a quota refusal until its reset."""
     used_up = [reading for reading in readings if reading.remaining == 0]
-    if meaning.kind is not FaultKind.RATE_MINUTE or not used_up or PACE_OF_MINUTE.search(facts.text):
+    if meaning.kind is not FaultKind.RATE_MINUTE or not used_up or _OF_A_MINUTE.search(facts.text):
         return meaning, evidence, None
     if any(reading.window.paces_only for reading in used_up):
         return meaning, evidence, None
     resets = [reading.resets_at_ms for reading in used_up if reading.resets_at_ms is not None]
     told = replace(meaning, kind=FaultKind.QUOTA_WINDOW)
     return told, f"{evidence}, nothing left of {used_up[0].window} in the headers", max(resets, default=None)
-
-
-PACE_OF_MINUTE = re.compile(r"per min|\b[RT]PM\b", re.IGNORECASE)
 
 
 def _widened(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meaning, str]:
@@ -196,7 +194,8 @@ def _usable_at_ms(
     if kind not in _MAY_BE_TIMED:
         return None
     zone: tzinfo = _BEIJING if facts.zai_code is not None else zone_named(context.provider.quirks.zone)
-    stated_ms = wait_ms(facts, headers, context.now_ms, zone)
+    longest = kind is FaultKind.QUOTA_WINDOW
+    stated_ms = wait_ms(facts, headers, context.now_ms, zone, longest=longest)
     if kind is FaultKind.QUOTA_WINDOW and DAY_QUOTA.search(facts.text):
         day_zone = UTC if _FREE_MODELS in facts.text else zone
         midnight_ms = next_midnight_ms(context.now_ms, day_zone)

@@ -47,18 +47,22 @@ def header_wait_ms(headers: Mapping[str, str], now_ms: int) -> float | None:
     return None if at_ms is None else believed_ms(at_ms - now_ms)
 
 
-def wait_ms(facts: ErrorFacts, headers: Mapping[str, str], now_ms: int, zone: tzinfo) -> float | None:
+def wait_ms(
+    facts: ErrorFacts, headers: Mapping[str, str], now_ms: int, zone: tzinfo, *, longest: bool = False
+) -> float | None:
     """The first believable wait: headers, then the body's fields, then its words (a time without a zone is in
-    `zone`)."""
-    return (
-        header_wait_ms(headers, now_ms)
-        or _body_wait_ms(facts, now_ms)
-        or _text_wait_ms(facts.text, now_ms, zone)
+    `zone`). `longest`: the longest of them instead, since a gateway's short `retry-after` may come with the reset
+    of an allowance hours away."""
+    waits = (
+        header_wait_ms(headers, now_ms),
+        delay_ms(headers.get("x-ratelimit-reset", ""), now_ms),
+        *_body_waits(facts, now_ms),
+        _text_wait_ms(facts.text, now_ms, zone),
     )
-
-
-def _body_wait_ms(facts: ErrorFacts, now_ms: int) -> float | None:
-    return next((wait for wait in _body_waits(facts, now_ms) if wait is not None), None)
+    believed = [wait for wait in waits if wait is not None]
+    if not believed:
+        return None
+    return max(believed) if longest else believed[0]
 
 
 def _body_waits(facts: ErrorFacts, now_ms: int) -> Iterator[float | None]:

@@ -59,6 +59,7 @@ class TextStream:
     has_text: bool = False
     _held: str = ""
     _in_think: bool = False
+    _after_think: bool = False
 
     def feed(self, text: str) -> list[WireEvent]:
         """The events in the next piece of content."""
@@ -85,7 +86,7 @@ class TextStream:
                     self._held = inside[len(inside) - keep :]
                     return events + _thinking(inside[: len(inside) - keep])
                 events += _thinking(inside)
-                self._held, self._in_think = after.lstrip(), False
+                self._held, self._in_think, self._after_think = after, False, True
             start = self._held.lstrip()
             if start.startswith(_THINK_OPEN):
                 self._held, self._in_think = start[len(_THINK_OPEN) :], True
@@ -95,7 +96,7 @@ class TextStream:
                 return events + self._release()
 
     def _release(self) -> list[WireEvent]:
-        clean = strip_controls(self._held)
+        clean = strip_controls(self._held.lstrip() if self._after_think else self._held)
         if not clean.strip():
             return []
         self._held = ""
