@@ -6,6 +6,7 @@ import pytest
 from tests.support import deck_world as world
 from tests.support.deck import NARROW, WIDE, Deck, open_deck
 from tests.support.fake_engine import FakeEngine
+from textual import events
 from textual.widgets import Markdown
 
 from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
@@ -248,6 +249,14 @@ async def test_the_estimate_follows_the_text_and_late_ones_are_dropped() -> None
         deliver(Preview(world.TASK, NoRoute(())))
         await deck.settle()
         assert "nobody can serve" not in deck.shown()
+
+
+async def test_a_burst_of_keys_is_sent_whole() -> None:
+    async with open_deck() as deck:
+        for key in (*"burst", "enter"):
+            deck.app.post_message(events.Key(key, key if len(key) == 1 else "\r"))
+        await deck.settle()
+        assert [request.messages[-1].text for request in deck.engine.requests.values()] == ["burst"]
 
 
 async def test_newline_and_history() -> None:

@@ -83,8 +83,8 @@ KEYS: tuple[KeySpec, ...] = (
     ),
     KeySpec("history.previous", ("up",), "history(-1)", "Earlier message, from the first line", Scope.EDITOR),
     KeySpec("history.next", ("down",), "history(1)", "Later message, from the last line", Scope.EDITOR),
-    KeySpec("chat.up", ("pageup",), "scroll_chat(-1)", "Chat a page up", Scope.EDITOR),
-    KeySpec("chat.down", ("pagedown",), "scroll_chat(1)", "Chat a page down", Scope.EDITOR),
+    KeySpec("chat.up", ("pageup",), "screen.scroll_chat(-1)", "Chat a page up", Scope.EDITOR),
+    KeySpec("chat.down", ("pagedown",), "screen.scroll_chat(1)", "Chat a page down", Scope.EDITOR),
     KeySpec("list.down", ("j", "down"), "cursor(1)", "Next line", Scope.LISTS),
     KeySpec("list.up", ("k", "up"), "cursor(-1)", "Previous line", Scope.LISTS),
     KeySpec("list.top", ("g", "home"), "cursor_to(0)", "First line", Scope.LISTS),
@@ -110,8 +110,12 @@ def bindings(*scopes: Scope) -> list[BindingType]:
             spec.action,
             spec.description,
             show=False,
-            priority=spec.scope is Scope.EDITOR,
             id=spec.id,
         )
         for spec in specs(*scopes)
     ]
+
+
+def actions_by_key(scope: Scope) -> dict[str, str]:
+    """Textual key name to action, for a widget that takes its keys itself."""
+    return {key: spec.action for spec in specs(scope) for key in spec.keys}

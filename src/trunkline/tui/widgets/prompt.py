@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.widgets import TextArea
 
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import Scope, actions_by_key
 from trunkline.tui.messages import PromptChanged, PromptSubmitted
 
 MOST_HISTORY = 200
@@ -13,7 +14,7 @@ MOST_HISTORY = 200
 class Prompt(TextArea):
     """Enter sends, ctrl-j breaks the line, up and down at the edges walk through what was sent before."""
 
-    BINDINGS = bindings(Scope.EDITOR)
+    _ACTIONS = actions_by_key(Scope.EDITOR)
 
     def __init__(self) -> None:
         super().__init__(
@@ -28,6 +29,15 @@ class Prompt(TextArea):
         self._sent: list[str] = []
         self._position: int | None = None
         self._draft = ""
+
+    async def on_key(self, event: events.Key) -> None:
+        """Keys of the editor, in the order in which they were typed: a priority binding would overtake the
+        letters before it and send a text without its end."""
+        action = self._ACTIONS.get(event.key)
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
 
     def action_send(self) -> None:
         """Hand the text over; whoever takes it calls `taken`."""

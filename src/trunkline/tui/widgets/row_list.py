@@ -154,7 +154,7 @@ class RowList(ScrollView, can_focus=True):
                 segments.append(Segment(" ", style))
             shown = fmt.fit(text if text.isprintable() else fmt.one_line(text), cell_width, right=right)
             segments.append(Segment(shown, style + self._style(tone.value) if toned else style))
-        return Strip(segments).adjust_cell_length(width, style)
+        return Strip(segments).adjust_cell_length(width, style).simplify()
 
     def _spread(self, cell_count: int) -> tuple[int, ...]:
         """The widths of a row's cells; the last of a row with fewer cells than columns takes the rest."""
