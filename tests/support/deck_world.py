@@ -5,6 +5,18 @@ from __future__ import annotations
 from tests.support.clock import START_MS
 
 from trunkline.domain.decisions import Decision, Ranked, Reason, Terms
+from trunkline.domain.events import (
+    Answered,
+    AttemptStarted,
+    Body,
+    Decided,
+    Event,
+    Queued,
+    RerouteCause,
+    Rerouted,
+    TextDelta,
+    UsageSeen,
+)
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window
 from trunkline.domain.money import PICO_PER_USD, MoneySum, Usage
@@ -244,3 +256,32 @@ def receipt(request_id: str = "R1", *, route: Route = GOOGLE_2, **changes: objec
         "complete": True,
     }
     return Receipt(**(values | changes))  # type: ignore[arg-type]
+
+
+def story(request_id: str = "R1") -> tuple[Event, ...]:
+    """A request that is refused once, goes elsewhere and is answered."""
+    refused = Attempt(
+        1,
+        GOOGLE_1,
+        AttemptOutcome.REFUSED,
+        0.4,
+        31.0,
+        fault=LIMIT_FAULT,
+        usage=Usage(1204, 0, estimated=True),
+    )
+    served = Attempt(
+        2, GOOGLE_2, AttemptOutcome.OK, 35.2, 412.0, 180.0, failover_ms=4.2, usage=Usage(1204, 380)
+    )
+    bodies: tuple[Body, ...] = (
+        Queued("high"),
+        Decided(TASK, decision(GOOGLE_1)),
+        AttemptStarted(1, GOOGLE_1),
+        LIMIT_FAULT,
+        Rerouted(GOOGLE_1, GOOGLE_2, RerouteCause.REFUSED, LIMIT_FAULT, 4.2),
+        AttemptStarted(2, GOOGLE_2),
+        TextDelta("A linear-time merge "),
+        TextDelta("walks both lists once."),
+        UsageSeen(Usage(1204, 380)),
+        Answered(receipt(request_id, attempts=(refused, served))),
+    )
+    return tuple(Event(request_id, n, START_MS + 40 * n, body) for n, body in enumerate(bodies))
