@@ -3,12 +3,7 @@ the project's list of provider traps)."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.support.openai_wire import (
     DONE,
     calls_in,
@@ -20,6 +15,7 @@ from tests.support.openai_wire import (
     thinking_in,
     usage_in,
 )
+
 from trunkline.domain.events import Finished, Started, TextDelta, ThinkingDelta, ToolCallDelta, UsageSeen
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.money import Usage
@@ -363,7 +359,8 @@ def test_control_characters_never_reach_a_screen() -> None:
           "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 5}},
          Usage(9, 4, cached_tokens=2, written_tokens=5, cost_pico=140_000_000)),
         ({"prompt_tokens": 9, "completion_tokens": -4, "cost": float("inf")}, Usage(9, None)),
-        ({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": None, "cached_tokens": None}, Usage(9, 4)),
+        ({"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": None, "cached_tokens": None},
+         Usage(9, 4)),
     ],
 )  # fmt: skip
 def test_usage_in_one_shape(raw: dict[str, object], usage: Usage) -> None:
@@ -381,57 +378,3 @@ def test_groq_and_minimax_usage() -> None:
 def test_a_whole_message_repeated_at_the_end_is_taken_once() -> None:
     last = {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}]}
     assert text_in(decode(chunk({"content": "Hi"}), event(last), DONE)) == "Hi"
-
-
-STREAMS = [
-    SAMPLE,
-    SAMPLE.replace(b"\n", b"\r\n"),
-    SAMPLE.replace(b"\n", b"\r").replace(b"Hi", "Grüße \u2028 漢字 🙂".encode()),
-    b": OPENROUTER PROCESSING\n\n" + chunk({"content": "Hi"}) + chunk({}, "error", error={"message": "gone"}),
-    b"".join(chunk({"content": piece}) for piece in THINKING_THEN_TEXT) + STOP + DONE,
-    chunk({"reasoning_content": "hm é"})
-    + b"data: {broken\n\n"
-    + chunk({"content": "Hi"})
-    + chunk({}, "length"),
-    chunk({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": '{"x":"é"}'}}]})
-    + STOP
-    + DONE
-    + DONE,
-    chunk({"content": "cut"})[:-1],
-]
-
-
-@given(stream=st.sampled_from(STREAMS), cuts=st.lists(st.integers(0, 2000), max_size=40))
-def test_any_cut_of_the_bytes_gives_the_same_events(stream: bytes, cuts: list[int]) -> None:
-    tagged = context_of(quirks=Quirks(think_tags=True))
-    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    pieces = [stream[start:stop] for start, stop in zip(places, places[1:], strict=False)]
-    assert decode(*pieces, context=tagged) == decode(stream, context=tagged)
-
-
-@given(junk=st.lists(st.binary(max_size=60), max_size=8))
-def test_no_bytes_make_it_raise_and_the_ending_is_one(junk: list[bytes]) -> None:
-    events = decode(*junk)
-    assert [isinstance(e, Fault | Finished) for e in events].count(True) == 1
-    assert isinstance(events[-1], Fault | Finished)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["error", "choices", "delta", "message", "content", "tool_calls", "function", "usage", "finish_reason",
-             "base_resp", "status_code", "code", "metadata", "details", "headers", "prompt_tokens", "type", "x_groq"]
-        ),
-        inner,
-        max_size=5,
-    ),
-    max_leaves=12,
-)  # fmt: skip
-
-
-@given(payloads=st.lists(JSON, max_size=4))
-def test_no_json_makes_it_raise(payloads: list[object]) -> None:
-    pieces = [b"data: " + json.dumps(payload).encode() + b"\n\n" for payload in payloads]
-    assert isinstance(decode(*pieces)[-1], Fault | Finished)

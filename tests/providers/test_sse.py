@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +60,7 @@ def test_trap_17_only_line_ends_end_lines(separator: str) -> None:
 def test_trap_17_any_cut_gives_the_same_events(lines: list[bytes], end: bytes, cuts: list[int]) -> None:
     stream = end.join(lines) + end
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    pieces = [stream[start:stop] for start, stop in zip(places, places[1:], strict=False)]
+    pieces = [stream[start:stop] for start, stop in itertools.pairwise(places)]
     assert split(*pieces) == split(stream) == split(stream.replace(end, b"\n"))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import orjson
-
 from tests.support.clock import START_MS
+
 from trunkline.domain.events import TextDelta, ThinkingDelta, ToolCallDelta, UsageSeen, WireEvent
 from trunkline.domain.money import Usage
 from trunkline.domain.routes import (

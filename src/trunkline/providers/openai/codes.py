@@ -65,7 +65,7 @@ CODES: dict[str, Meaning] = {
     "exceeded_current_quota_error": _BILLING,
     "insufficient_balance_error": _BILLING,
     "payment_required": _BILLING,
-    "openrouter_credits": _BILLING,
+    "openrouter_credits": Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, refine=True),
     "402 openrouter_key_limit": Meaning(
         FaultKind.BILLING, FaultScope.ACCOUNT, "the key's spending limit is reached"
     ),
@@ -199,9 +199,15 @@ TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
         Meaning(FaultKind.BILLING, FaultScope.MODEL, "the credit left does not cover this request"),
     ),
     (
+        _words(r"used all available credits or reached"),
+        Meaning(
+            FaultKind.BILLING, FaultScope.ACCOUNT, "out of credit, or the monthly spending limit is reached"
+        ),
+    ),
+    (
         _words(
             r"insufficient (?:account )?(?:balance|credits?|funds)|credit balance is too low|out of credits?"
-            r"|used all available credits|requires more credits|exceeded your current quota|no resource package"
+            r"|requires more credits|exceeded your current quota|no resource package"
             r"|prepayment credits are depleted|purchase more credits"
         ),
         _BILLING,

@@ -12,9 +12,9 @@ DAY_MS = 86_400_000
 LONGEST_BELIEVED_MS = 400 * DAY_MS
 
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
-_GO_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s|d))+")
-_GO_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s|d)")
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_GO_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s|d))+", re.ASCII)
+_GO_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s|d)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.ASCII)
 _INSTANT = re.compile(
     r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s?(Z\b|UTC\b|GMT\b|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
