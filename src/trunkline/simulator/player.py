@@ -79,12 +79,12 @@ async def _at_once(request: web.BaseRequest, response: web.StreamResponse, head:
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
-    for index, chunk in enumerate(play.chunks):
+    for chunk in play.chunks:
+        if transport.is_closing():
+            raise ConnectionResetError
         event = head + chunk
         head = b""
         transport.write(_HTTP_CHUNK % (len(event), event))
-        if index % 64 == 63:
-            await response.drain()
     if head:
         await response.write(head)
 

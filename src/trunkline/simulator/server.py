@@ -25,6 +25,7 @@ from trunkline.simulator.styles import STYLES, Complaint, Wrong
 
 HOST = "127.0.0.1"
 CONTROL = "_control"
+_SHUTDOWN_S = 0.1
 _CHAT = "v1/chat/completions"
 _MODELS = "v1/models"
 
@@ -67,9 +68,9 @@ class Simulator:
     async def start(self, port: int = 0) -> int:
         """Listen; gives the port."""
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(server, handle_signals=False)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, port, backlog=1024, shutdown_timeout=0.1).start()
+        await web.TCPSite(self._runner, HOST, port, backlog=1024).start()
         self.port = int(self._runner.addresses[0][1])
         return self.port
 
