@@ -238,6 +238,14 @@ def test_geminis_day_wins_over_its_minute() -> None:
     assert fault_of(429, body).usable_at_ms == START_MS + 26_000
 
 
+def test_geminis_words_about_a_minute_are_not_about_money() -> None:
+    text = "You exceeded your current quota, * Quota exceeded for metric: x, limit: 5 Please retry in"
+    minute = fault_of(429, [error(code=429, status="RESOURCE_EXHAUSTED", message=f"{text} 26.1s.")])
+    assert (minute.kind, minute.usable_at_ms) == (RATE, START_MS + 26_100)
+    day = fault_of(429, [error(code=429, status="RESOURCE_EXHAUSTED", message=f"{text} 10h17m5.72s.")])
+    assert (day.kind, day.usable_at_ms) == (QUOTA, START_MS + 37_025_720)
+
+
 def test_trap_24_the_free_allowance_is_told_as_what_it_is() -> None:
     metadata = {"headers": {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0"}}
     body = error(

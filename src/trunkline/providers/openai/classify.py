@@ -26,7 +26,7 @@ from trunkline.providers.openai.codes import (
     Meaning,
     meaning_of_status,
 )
-from trunkline.providers.openai.durations import DAY_MS, iso_seconds, next_midnight_ms, number_of, zone_named
+from trunkline.providers.openai.durations import iso_seconds, next_midnight_ms, number_of, zone_named
 from trunkline.providers.openai.facts import ErrorFacts, facts_of_body, facts_of_reply
 from trunkline.providers.openai.hints import wait_ms
 from trunkline.providers.openai.limits import read_limits, read_refusal
@@ -36,6 +36,7 @@ _BEIJING = timezone(timedelta(hours=8))
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _OF_A_MINUTE = re.compile(r"per min|\b[RT]PM\b", re.IGNORECASE)
 _FREE_MODELS = "free-models-per-"
+_LONGEST_PACE_MS = 3_600_000
 _MAY_BE_TIMED = (FaultKind.RATE_MINUTE, FaultKind.QUOTA_WINDOW, FaultKind.OVERLOADED, FaultKind.NETWORK)
 _AFTER_5XX = (FaultKind.CONTEXT, FaultKind.BILLING, FaultKind.OVERLOADED)
 
@@ -96,6 +97,9 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
     meaning, evidence = _widened(meaning, evidence, facts)
     stated_at_ms = _usable_at_ms(meaning.kind, facts, headers, context)
     usable_at_ms = stated_at_ms if stated_at_ms is not None else usable_at_ms
+    if meaning.kind is FaultKind.RATE_MINUTE and (usable_at_ms or 0) - context.now_ms > _LONGEST_PACE_MS:
+        meaning = replace(meaning, kind=FaultKind.QUOTA_WINDOW)
+        evidence = f"{evidence}, stated wait of over an hour"
     return Fault(
         kind=meaning.kind,
         scope=meaning.scope,
@@ -200,7 +204,7 @@ def _usable_at_ms(
         day_zone = UTC if _FREE_MODELS in facts.text else zone
         midnight_ms = next_midnight_ms(context.now_ms, day_zone)
         # Gemini sends the minute's delay with a day's refusal; only a long one is the day's.
-        if stated_ms is None or stated_ms < DAY_MS / 24:
+        if stated_ms is None or stated_ms < _LONGEST_PACE_MS:
             return midnight_ms
     return None if stated_ms is None else context.now_ms + round(stated_ms)
 

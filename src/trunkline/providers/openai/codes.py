@@ -193,7 +193,10 @@ NEVER_ALLOWED = _words(r"\blimit: 0\b")
 DAY_QUOTA = _words(r"PerDay|free-models-per-day")
 
 # In order; the first that is found says what the refusal means. Words of the request first, then money, then time.
+# Gemini's quota names lead, since its sentence about them also says "exceeded your current quota".
 TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
+    (DAY_QUOTA, _QUOTA),
+    (_words(r"PerMinute|quota exceeded for metric"), _RATE),
     (
         _words(r"can only afford"),
         Meaning(FaultKind.BILLING, FaultScope.MODEL, "the credit left does not cover this request"),
@@ -216,7 +219,7 @@ TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
     (_words(r"usage limit (?:reached|exceeded|for)|usage limit.*\breset|billing cycle"), _PLAN),
     (
         _words(
-            r"\bper[- ](?:day|week|month)\b|PerDay|\b(?:RPD|TPD)\b|\b(?:daily|weekly|monthly)\b.*\b(?:limit|quota)"
+            r"\bper[- ](?:day|week|month)\b|\b(?:RPD|TPD)\b|\b(?:daily|weekly|monthly)\b.*\b(?:limit|quota)"
         ),
         _QUOTA,
     ),

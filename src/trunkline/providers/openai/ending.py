@@ -64,7 +64,7 @@ class Gathered:
     def ending(self) -> list[WireEvent]:
         """The last events of a reply whose finish reason is known, the very last a `Finished` or a `Fault`."""
         events = self.text.close()
-        last = self._fault()
+        last: Finished | Fault | None = self._fault()
         if last is None:
             reason = _REASONS.get(self.finish_reason, FinishReason.STOP)
             if self.calls and reason is FinishReason.STOP:
