@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.support.clock import START_MS
+
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window, limit_key
@@ -39,7 +41,6 @@ from trunkline.domain.routes import (
 from trunkline.domain.state import AccountState, Block, ConversationState, RouteState, RoutingState
 from trunkline.domain.tasks import Priority, Task, Tier
 from trunkline.routing import RoutingAsk
-from tests.support.clock import START_MS
 
 Data = Mapping[str, Any]
 
@@ -165,7 +166,9 @@ def parse_selector(config: Config, text: str) -> Selector:
 def parse_route(config: Config, text: str) -> Route:
     """A full route id."""
     selector = parse_selector(config, text)
-    assert selector.provider and selector.account and selector.model, text
+    assert selector.provider is not None, text
+    assert selector.account is not None, text
+    assert selector.model is not None, text
     return Route(selector.provider, selector.account, selector.model)
 
 

@@ -1,0 +1,347 @@
+"""The ranking equals one that looks at every route by the formulas of DESIGN §4.3, written without shortcuts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.routing import build_ask, build_config, build_state
+
+from trunkline.domain.decisions import Decision, NoRoute
+from trunkline.domain.limits import LimitUse, Metric, WindowKind
+from trunkline.domain.preferences import Config
+from trunkline.domain.routes import AccountSpec, Billing, ModelSpec
+from trunkline.domain.state import AccountState, RouteState, RoutingState
+from trunkline.domain.tasks import Tier
+from trunkline.routing import RoutingAsk, compile_policy, decide
+
+PROVIDERS = ("p", "q", "r", "s", "t", "u")
+ACCOUNTS = ("a", "a1", "a10")
+MODELS = ("m", "m/x", "n", "o")
+SELECTORS = ["p", "q", "p/a1", "q/m/x", "r/n", "r/a10/n", "s/a", "n"]
+WEIGHTS = {"balanced": (0.4, 0.3, 0.15, 0.1, 0.05, 0, 0), "health_first": (0, 0, 0, 0.3, 0, 0.2, 0.5)}
+
+prices = st.sampled_from([None, [0, 0], [1, 2], [1, 2], [0.1, 0.5], [3, 15]])
+models = st.fixed_dictionaries(
+    {
+        "context": st.sampled_from([1_200, 4_000, 128_000]),
+        "price": prices,
+        "quality": st.sampled_from([None, 0.2, 0.5, 0.5, 0.9]),
+        "preference": st.sampled_from([None, 0, 50, 50, 80]),
+        "can": st.sampled_from([[], ["tools"]]),
+        "first_token_ms": st.sampled_from([None, 400.0]),
+    }
+)
+accounts = st.lists(st.sampled_from(ACCOUNTS), min_size=1, unique=True).flatmap(
+    lambda names: st.tuples(
+        *(
+            st.fixed_dictionaries(
+                {
+                    "id": st.just(name),
+                    "billing": st.sampled_from(["credits", "credits", "free", "subscription"]),
+                }
+            )
+            for name in names
+        )
+    )
+)
+pool_strategies = st.sampled_from(["round_robin", "least_used", "random", "priority", "soonest_reset"])
+providers = st.dictionaries(
+    st.sampled_from(PROVIDERS),
+    st.fixed_dictionaries(
+        {
+            "accounts": accounts,
+            "models": st.dictionaries(st.sampled_from(MODELS), models, min_size=2),
+            "pool": pool_strategies,
+        }
+    ),
+    min_size=2,
+)
+preferences = st.fixed_dictionaries(
+    {
+        "default": st.lists(st.sampled_from(SELECTORS), max_size=2, unique=True),
+        "tasks": st.fixed_dictionaries(
+            {
+                "coding": st.fixed_dictionaries(
+                    {
+                        "prefer": st.lists(st.sampled_from(SELECTORS), max_size=4, unique=True),
+                        "stated": st.booleans(),
+                        "floor": st.sampled_from([0.0, 0.4]),
+                    }
+                )
+            }
+        ),
+        "rules": st.fixed_dictionaries({"cheap_simple": st.booleans(), "prefer_free": st.booleans()}),
+    }
+)
+limits = st.lists(
+    st.fixed_dictionaries(
+        {
+            "metric": st.sampled_from(["requests", "total_tokens", "concurrency", "cost"]),
+            "window": st.sampled_from(["60s", "day", "session:5h", "balance"]),
+            "amount": st.sampled_from([1, 4_000, 10**10]),
+            "used": st.sampled_from([0, 1, 2_000, 3_900, 5_000]),
+            "model": st.sampled_from([None, None, "m", "n"]),
+            "resets_in_s": st.sampled_from([None, 60, 9_000]),
+        }
+    ),
+    max_size=3,
+)
+blocks = st.sampled_from(
+    [None, None, None, {"until_s": 60}, {"until_s": -5}, {"until_s": 60, "half_open": True}]
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Config, RoutingAsk, RoutingState]:
+    config = build_config({"providers": draw(providers), "preferences": draw(preferences)})
+    routes = [
+        (provider.id, account.id, model.id)
+        for provider in config.catalogue.providers
+        for account in provider.accounts
+        for model in provider.models
+    ]
+    known = draw(st.sets(st.sampled_from(routes), max_size=6))
+    state: dict[str, Any] = {
+        "mode": draw(st.sampled_from(["balanced", "health_first", "free_only", "quality_first"])),
+        "accounts": {
+            f"{provider}/{account}": {
+                "limits": draw(limits),
+                "block": draw(blocks),
+                "health": draw(st.sampled_from([100, 80, 30])),
+            }
+            for provider, account in sorted({route[:2] for route in routes})
+            if draw(st.booleans())
+        },
+        "routes": {
+            "/".join(route): {
+                "block": draw(blocks),
+                "health": draw(st.sampled_from([100, 50])),
+                "first_token_ms": draw(st.sampled_from([None, 900.0])),
+            }
+            for route in sorted(known)
+        },
+    }
+    ask = build_ask(
+        config,
+        {
+            "tier": draw(st.sampled_from(["t1", "t2"])),
+            "needs": draw(st.sampled_from([[], ["tools"]])),
+            "budget_usd": draw(st.sampled_from([0.0001, 0.01, 100])),
+            "exhaustive": draw(st.booleans()),
+        },
+    )
+    return config, ask, build_state(config, state)
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases())
+def test_ranking_is_that_of_looking_at_every_route(case: tuple[Config, RoutingAsk, RoutingState]) -> None:
+    config, ask, state = case
+    expected = Brute(config, ask, state).ranking()
+    decision = decide(ask, compile_policy(config), state)
+    if not expected:
+        assert isinstance(decision, NoRoute)
+        return
+    assert isinstance(decision, Decision)
+    length = len(expected) if ask.exhaustive else 12
+    assert len(decision.ranking) == min(length, len(expected))
+    keys = {route: key for key, route in Brute(config, ask, state).all_keys()}
+    for place, ranked in enumerate(decision.ranking):
+        route = (ranked.route.provider, ranked.route.account, ranked.route.model)
+        assert ranked.score == pytest.approx(-keys[route][3])
+        if place:  # the pool may give the first to another account of the same model
+            assert keys[route][:3] == expected[place][0][:3]
+            assert keys[route][3] == pytest.approx(expected[place][0][3])
+    first = keys[expected[0][1]]
+    rows = {
+        route[::2] for key, route in expected if key[:3] == first[:3] and key[3] == pytest.approx(first[3])
+    }
+    assert (decision.route.provider, decision.route.model) in rows
+    assert len({ranked.route for ranked in decision.ranking}) == len(decision.ranking)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases())
+def test_exhaustive_finds_the_same_twelve(case: tuple[Config, RoutingAsk, RoutingState]) -> None:
+    config, ask, state = case
+    policy = compile_policy(config)
+    short = decide(replace(ask, exhaustive=False), policy, state)
+    long = decide(replace(ask, exhaustive=True), policy, state)
+    if isinstance(long, NoRoute):
+        assert short == long
+    else:
+        assert isinstance(short, Decision)
+        assert short.ranking == long.ranking[:12]
+        assert (short.route, short.reason, short.rule) == (long.route, long.reason, long.rule)
+
+
+Triple = tuple[str, str, str]
+
+
+class Brute:
+    """Every route, one after the other."""
+
+    def __init__(self, config: Config, ask: RoutingAsk, state: RoutingState) -> None:
+        self.config, self.ask, self.state = config, ask, state
+        self.policy = config.preferences.tasks[0]
+        self.input, self.output = ask.task.input_tokens, ask.task.output_tokens
+        self.models = [m for p in config.catalogue.providers for m in p.models]
+        self.free_only = state.mode == "free_only"
+
+    def routes(self) -> list[tuple[AccountSpec, ModelSpec]]:
+        return [(a, m) for p in self.config.catalogue.providers for a in p.accounts for m in p.models]
+
+    def all_keys(self) -> list[tuple[tuple[Any, ...], Triple]]:
+        able = [(a, m) for a, m in self.routes() if self.may(a, m)]
+        led = any(self.order(a, m) == 0 for a, m in able)
+        return [(self.key(a, m, led), (m.provider, a.id, m.id)) for a, m in able]
+
+    def ranking(self) -> list[tuple[tuple[Any, ...], Triple]]:
+        best: dict[tuple[str, str], tuple[tuple[Any, ...], Triple]] = {}
+        for entry in self.all_keys():
+            row = (entry[1][0], entry[1][2])
+            best[row] = min(best.get(row, entry), entry)
+        return sorted(best.values())
+
+    # -- eligibility
+
+    def uses(self, account: AccountSpec, model: ModelSpec) -> list[LimitUse]:
+        state = self.state.accounts.get((account.provider, account.id))
+        return [use for use in (state.limits if state else ()) if use.model in (None, model.id)]
+
+    def claim(self, use: LimitUse, model: ModelSpec) -> int:
+        tokens = self.input + self.output
+        return {Metric.TOTAL_TOKENS: tokens, Metric.COST: self.list_cost(model)}.get(use.metric, 1)
+
+    def may(self, account: AccountSpec, model: ModelSpec) -> bool:
+        state = self.account_state(account)
+        blocks = (state.block, self.route_state(account, model).block)
+        cost = self.cost(account, model)
+        return not (
+            any(block is not None and block.holds_at(self.state.now_ms) for block in blocks)
+            or any(self.claim(use, model) > use.amount - use.used for use in self.uses(account, model))
+            or self.input + self.output > model.context_tokens
+            or not set(self.ask.task.needs) <= set(model.capabilities)
+            or (self.free_only and cost > 0 and self.stated(account, model) is None)
+            or (cost > 0 and self.ask.budget_pico is not None and cost > self.ask.budget_pico)
+        )
+
+    # -- sorting
+
+    def account_state(self, account: AccountSpec) -> AccountState:
+        found = self.state.accounts.get((account.provider, account.id))
+        return found or AccountState(account.provider, account.id)
+
+    def route_state(self, account: AccountSpec, model: ModelSpec) -> RouteState:
+        for route, state in self.state.routes.items():
+            if (route.provider, route.account, route.model) == (model.provider, account.id, model.id):
+                return state
+        return RouteState()
+
+    def place(self, account: AccountSpec, model: ModelSpec, texts: tuple[str, ...]) -> int | None:
+        selectors = [s for s in map(self.config.catalogue.select, texts) if s is not None]
+        places = [i for i, s in enumerate(selectors) if s.matches(model.provider, account.id, model.id)]
+        return places[0] if places else None
+
+    def stated(self, account: AccountSpec, model: ModelSpec) -> int | None:
+        below = model.quality_share is not None and model.quality_share < self.policy.quality_floor
+        if not self.policy.stated or not self.policy.prefer or below:
+            return None
+        return self.place(account, model, self.policy.prefer)
+
+    def past_mark(self, account: AccountSpec, model: ModelSpec) -> bool:
+        return any(
+            use.used / use.amount > 0.95
+            for use in self.uses(account, model)
+            if not use.window.paces_only and use.metric is not Metric.CONCURRENCY
+        )
+
+    def order(self, account: AccountSpec, model: ModelSpec) -> int:
+        if self.past_mark(account, model):
+            return 2
+        return 1 if self.stated(account, model) is None else 0
+
+    def key(self, account: AccountSpec, model: ModelSpec, led: bool) -> tuple[Any, ...]:
+        order, stated = self.order(account, model), self.stated(account, model)
+        favoured, lead = 1, 0
+        if stated is not None:
+            favoured, lead = 0, stated
+        elif order == 1 and not led and self.favoured(account, model):
+            favoured, lead = 0, self.cost(account, model) if self.rule() == 1 else 0
+        cost = self.cost(account, model)
+        # Sums are rounded: two ways of adding the same terms may differ in the last place.
+        return (order, favoured, lead, -round(self.score(account, model), 12), cost, self.id(account, model))
+
+    def id(self, account: AccountSpec, model: ModelSpec) -> str:
+        return f"{model.provider}/{account.id}/{model.id}"
+
+    def rule(self) -> int | None:
+        rules = self.config.preferences.rules
+        if self.state.mode == "quality_first":
+            return None
+        if rules.cheap_simple and self.ask.task.tier is Tier.T1:
+            return 1
+        return 3 if rules.prefer_free else None
+
+    def favoured(self, account: AccountSpec, model: ModelSpec) -> bool:
+        floor = self.policy.quality_floor
+        if floor and (model.quality_share is None or model.quality_share < floor):
+            return False
+        if self.rule() == 3:
+            free = model.price.is_free or account.billing is Billing.FREE
+            return free and self.health(account, model) > 80
+        return self.rule() == 1
+
+    def health(self, account: AccountSpec, model: ModelSpec) -> int:
+        return min(self.account_state(account).health, self.route_state(account, model).health)
+
+    # -- terms
+
+    def list_cost(self, model: ModelSpec) -> int:
+        price = model.price
+        if price.input is not None and price.output is not None:
+            return self.input * price.input + self.output * price.output
+        inputs = [m.price.input for m in self.models if m.price.input is not None]
+        outputs = [m.price.output for m in self.models if m.price.output is not None]
+        if not inputs:
+            return self.reference()
+        return self.input * max(inputs) + self.output * max(outputs)
+
+    def cost(self, account: AccountSpec, model: ModelSpec) -> int:
+        free = model.price.is_free or account.billing in (Billing.FREE, Billing.SUBSCRIPTION)
+        return 0 if free else self.list_cost(model)
+
+    def reference(self) -> int:
+        input_price, output_price = compile_policy(self.config).reference_price
+        return self.input * input_price + self.output * output_price
+
+    def score(self, account: AccountSpec, model: ModelSpec) -> float:
+        weights = WEIGHTS.get(self.state.mode, WEIGHTS["balanced"])
+        if self.state.mode == "quality_first":
+            weights = (0.2, 0.2, 0.05, 0.05, 0.5, 0, 0)
+        return sum(w * t for w, t in zip(weights, self.terms(account, model), strict=True))
+
+    def terms(self, account: AccountSpec, model: ModelSpec) -> tuple[float, ...]:
+        prefer = self.policy.prefer or self.config.preferences.default_prefer
+        place = self.place(account, model, prefer)
+        preference = (model.preference or 0) / 100 if place is None else max(0.2, 1 - 0.2 * place)
+        quota = min([1.0, *(self.quota(use, model) for use in self.uses(account, model))])
+        context = min(1.0, model.context_tokens / (4 * (self.input + self.output)))
+        cost, reference = self.cost(account, model), self.reference()
+        cheap = 1.0 if cost == 0 else 1 / (1 + cost / reference) if reference else 0.0
+        first_ms = self.route_state(account, model).first_token_ms or model.first_token_ms
+        speed = 0.5 if first_ms is None else 1 / (1 + first_ms / 4_000)
+        health = self.health(account, model) / 100
+        return (preference, quota, context, cheap, model.quality_share or 0.0, speed, health)
+
+    def quota(self, use: LimitUse, model: ModelSpec) -> float:
+        share = (use.amount - use.used - self.claim(use, model)) / use.amount
+        renews = use.window.kind in (WindowKind.CALENDAR, WindowKind.SESSION)
+        if not renews or use.resets_at_ms is None or use.window.nominal_ms is None:
+            return share
+        window_left = min(1.0, (use.resets_at_ms - self.state.now_ms) / use.window.nominal_ms)
+        return min(1.0, share / window_left)
