@@ -23,6 +23,8 @@ def _provider(**changes: Any) -> dict[str, Any]:
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     (world(faults=({"kind": "flood"},)), "faults[0].kind", "one of http,"),
     (world(faults=({"kind": "cut", "after": "three"},)), "faults[0].after", "a whole number"),
+    (world(faults=({"kind": "limited", "hint": "loud"},)), "faults[0].hint", "one of none, short"),
+    (world(faults=({"kind": "http", "wrong": "odd"},)), "faults[0].wrong", "billing"),
     (world(faults=({"kind": "cut", "provider": "q"},)), "faults[0].provider", "one of p"),
     (world(faults=({"kind": "cut", "at_s": 5, "until_s": 4},)), "faults[0].until_s", "a time after at_s"),
     (world(faults=({"kind": "cut", "status": 500},)), "faults[0].status", "one of the keys"),

@@ -8,7 +8,7 @@ loop = true
 [providers.google]                    # served at http://127.0.0.1:PORT/google/v1
 protocol = "openai"
 style = "openai"                      # of error bodies: openai, groq, zai, moonshot, openrouter, minimax
-headers = "openai"                    # of limits: openai, groq, cerebras, openrouter, none
+headers = "openai"                    # of limits: openai, groq, cerebras, none
 retry_after = true                    # on a 429
 [[providers.google.accounts]]
 id = "google-1"

@@ -34,6 +34,12 @@ class FaultKind:
 
 KINDS: dict[str, FaultKind] = {}
 
+# Parameters that take one of a few words.
+PARAM_WORDS: Mapping[str, tuple[str, ...]] = {
+    "hint": ("none", "short", "long", "dated", "negative", "junk"),
+    "wrong": ("", *(wrong.value for wrong in Wrong)),
+}
+
 
 def kind(name: str, **params: str | float | bool) -> Callable[[Edit], Edit]:
     """Register a kind of fault under `name` with its parameters' usual values."""

@@ -19,7 +19,7 @@ from trunkline.simulator.description import (
     Provider,
     Spread,
 )
-from trunkline.simulator.faults import KINDS
+from trunkline.simulator.faults import KINDS, PARAM_WORDS
 from trunkline.simulator.protocols import PROTOCOLS
 from trunkline.simulator.reading import Table, is_number
 from trunkline.simulator.styles import HEADER_STYLES, STYLES
@@ -176,4 +176,4 @@ def _read_param(table: Table, name: str, usual: str | float | bool) -> str | flo
         return table.whole(name, usual)
     if isinstance(usual, float):
         return table.number(name, usual)
-    return table.text(name, usual)
+    return table.word(name, PARAM_WORDS[name], usual) if name in PARAM_WORDS else table.text(name, usual)

@@ -74,8 +74,8 @@ async def _paced(response: web.StreamResponse, head: bytes, play: Play) -> None:
 
 
 async def _at_once(request: web.BaseRequest, response: web.StreamResponse, head: bytes, play: Play) -> None:
-    """Each chunk is a write of its own, straight to the transport: a fifth of the cost of the response's own
-    writing, so that a benchmark measures its client. The response has sent its headers and encodes in chunks."""
+    """Each chunk is a write of its own, straight to the transport and past the response's own writing, so that in a
+    benchmark the server costs little. The response has sent its headers and is in chunked encoding."""
     transport = request.transport
     if transport is None:
         raise ConnectionResetError
