@@ -20,7 +20,7 @@ BEAT_MS = 2_000
 DEAD_AFTER_MS = 10_000
 SNAPSHOTS_KEPT = 1_000
 _LATE_BEAT_MS = 5_000
-_BEATS_PER_TIDY = 30
+BEATS_PER_TIDY = 30
 _TRANSACTIONS_PER_CHECKPOINT = 100
 _DAY_MS = 86_400_000
 
@@ -40,6 +40,7 @@ class Upkeep:
         self._polled_mono_ms = clock.mono_ms()
         self._beat_mono_ms = clock.mono_ms()
         self._beat_at_ms: int | None = None
+        self._sweep_from_ms = 0
         self._beats = 0
         self._since_checkpoint = 0
         self._news = False
@@ -118,16 +119,17 @@ class Upkeep:
             (self.now_ms, self.process_id),
         )
         # After a suspend every beat is old: the others get the chance to beat before they are taken for dead.
-        late = self._beat_at_ms is not None and self.now_ms - self._beat_at_ms > _LATE_BEAT_MS
+        if self._beat_at_ms is not None and self.now_ms - self._beat_at_ms > _LATE_BEAT_MS:
+            self._sweep_from_ms = self.now_ms + _LATE_BEAT_MS
         self._beat_at_ms = self.now_ms
-        if not late:
+        if self.now_ms >= self._sweep_from_ms:
             dead = connection.execute(
                 "SELECT id FROM process WHERE ended_at_ms IS NULL AND beat_at_ms <= ?",
                 (self.now_ms - DEAD_AFTER_MS,),
             ).fetchall()
             for (process_id,) in dead:
                 self._end(connection, process_id)
-        if self._beats % _BEATS_PER_TIDY == 0:
+        if self._beats % BEATS_PER_TIDY == 0:
             self._tidy(connection)
         self._beats += 1
 
