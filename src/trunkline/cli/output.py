@@ -71,5 +71,10 @@ def dollars(pico: int | None, *, unknown: int = 0) -> str:
     if pico is None:
         return "unknown"
     amount = pico / 10**12
-    text = f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+    if amount >= 1 or amount == 0:
+        text = f"${amount:.2f}"
+    elif amount >= 0.0001:
+        text = f"${amount:.4f}"
+    else:
+        text = f"${amount:.6f}" if amount >= 0.000001 else "<$0.000001"
     return f"{text} + {unknown} unknown" if unknown else text

@@ -99,6 +99,9 @@ class Books:
         attempt = self._attempt(record, task)
         self._settle(record, booked, attempt)
         self.attempts.append(attempt)
+        if cancelled:
+            # An answer or a fault brings the tracker up to date itself.
+            self._tracker.settled(record.route, self._clock.wall_ms())
         self._refusal_ended_mono_ms = record.reply_ended_mono_ms or record.ended_mono_ms
         if self._first_token_mono_ms is None:
             self._first_token_mono_ms = record.first_token_mono_ms
@@ -128,14 +131,12 @@ class Books:
         unsent = record.sent_mono_ms is None or (record.fault is not None and not record.fault.request_sent)
         if unsent and not record.output_chars:
             self._ledger.release(booked.reservation_id)
-            self._tracker.settled(record.route, self._clock.wall_ms())
             return
         self._last_booking = booked
         usage = attempt.usage or Usage()
         self._ledger.settle(
             booked.reservation_id, actual_amounts(booked.claims, usage, cost_pico=attempt.cost_pico)
         )
-        self._tracker.settled(record.route, self._clock.wall_ms())
 
     def quota_spent(self, route: Route) -> tuple[QuotaSpent, ...]:
         """What the last settled call took from each known limit."""

@@ -93,10 +93,12 @@ class EngineCore:
 
         return protocol_named(name)
 
-    def keep_warm(self, decision: Decision, generation: Generation) -> None:
-        """Have a connection to the runner-up's host ready while the chosen account nears a limit or is on trial."""
+    def keep_warm(self, decision: Decision, state: RoutingState, generation: Generation) -> None:
+        """Have a connection to the runner-up's host ready while the chosen account nears a limit or is on trial.
+        `state` is what was decided on."""
         runner_up = decision.runner_up
-        if runner_up is None or not self._may_refuse(decision.route, generation):
+        warn_at = generation.config.preferences.thresholds.warn_at
+        if runner_up is None or not _may_refuse(decision.route, state, warn_at):
             return
         account = generation.account(runner_up.route)
         base_url = account.base_url or generation.provider(runner_up.route).base_url
@@ -107,20 +109,6 @@ class EngineCore:
         warming = asyncio.get_running_loop().create_task(self.transport.warm(base_url))
         self._warming.add(warming)
         warming.add_done_callback(self._warming.discard)
-
-    def _may_refuse(self, route: Route, generation: Generation) -> bool:
-        state = self.tracker.routing_state(self.clock.wall_ms())
-        account = state.accounts.get((route.provider, route.account))
-        if account is None:
-            return False
-        if account.block is not None or (
-            (known := state.routes.get(route)) is not None and known.block is not None
-        ):
-            return True
-        spent_share = generation.config.preferences.thresholds.warn_at
-        return any(
-            1.0 - use.share_left > spent_share for use in account.limits if use.model in (None, route.model)
-        )
 
     # -- inputs of a decision -----------------------------------------------------------------------------------
 
@@ -249,6 +237,15 @@ class EngineCore:
         if self._transport is not None:
             await self._transport.aclose()
         self.bus.close()
+
+
+def _may_refuse(route: Route, state: RoutingState, warn_at: float) -> bool:
+    account, known = state.accounts.get((route.provider, route.account)), state.routes.get(route)
+    if account is None:
+        return False
+    if account.block is not None or (known is not None and known.block is not None):
+        return True
+    return any(1.0 - use.share_left > warn_at for use in account.limits if use.model in (None, route.model))
 
 
 def _stored(request: ChatRequest, generation: str) -> StoredRequest:

@@ -27,6 +27,7 @@ from trunkline.domain.money import Usage
 from trunkline.domain.preferences import CallLimits
 from trunkline.domain.receipts import AttemptOutcome, FinishReason, Outcome, Receipt
 from trunkline.domain.routes import Route
+from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Task
 from trunkline.engine.accounting import Books
 from trunkline.engine.answer import AnswerSoFar
@@ -71,6 +72,7 @@ class RequestRun:
             self._deadline_at_ms = min(self._deadline_at_ms, request.deadline_at_ms)
         self._task: Task = core.analyse(request, core.generation)
         self._decision: Decision | None = None
+        self._state = RoutingState(0)
         self._fault: Fault | None = None
         self._last_route: Route | None = None
         self._finish: FinishReason | None = None
@@ -150,12 +152,13 @@ class RequestRun:
             if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms()):
                 self._decision = decision
                 self._core.tracker.picked(decision.route)
-                self._core.keep_warm(decision, self._generation)
+                self._core.keep_warm(decision, self._state, self._generation)
                 return decision.route
             await self._clock.sleep(_MIN_PARK_MS)
 
     def _decide(self) -> Decision | NoRoute:
         generation = self._generation
+        self._state = self._core.routing_state(self._request, generation)
         selected = generation.selectors((self._request.route,) if self._request.route else ())
         return decide(
             RoutingAsk(
@@ -168,7 +171,7 @@ class RequestRun:
                 budget_pico=self._request.budget_pico,
             ),
             generation.policy,
-            self._core.routing_state(self._request, generation),
+            self._state,
         )
 
     async def _wait_for_somebody(self, no_route: NoRoute) -> bool:
