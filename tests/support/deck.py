@@ -44,6 +44,12 @@ class Deck:
         """The text on the terminal as it stands."""
         return screen_text(self.app)
 
+    def chat_words(self) -> str:
+        """The words in the chat panel, whatever lines they are broken into."""
+        region = self.screen.query_one("#transcript").region
+        lines = self.shown().splitlines()[region.y : region.bottom]
+        return " ".join(" ".join(line[region.x : region.right] for line in lines).split())
+
     async def settle(self) -> None:
         """Let everything that was posted be handled and drawn."""
         for _ in range(3):

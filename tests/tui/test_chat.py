@@ -56,7 +56,7 @@ async def test_a_message_is_sent_and_its_answer_streamed_with_a_receipt(size: tu
         deck.engine.happen(request_id, TextDelta(" walks."), Answered(world.receipt(request_id)))
         await deck.settle()
         assert answer_text(deck) == "A **linear** merge walks."
-        words = " ".join(deck.shown().split())
+        words = deck.chat_words()
         assert "google/google-2 · gemini-3.8-flash · 412 ms · 1,204→380 tok · $0.0023" in words
         assert not deck.screen._chat.is_streaming
 
@@ -104,7 +104,7 @@ async def test_a_reroute_is_told_as_it_happens_in_the_answer_and_the_log() -> No
             Rerouted(world.GOOGLE_1, world.GOOGLE_2, RerouteCause.REFUSED, world.LIMIT_FAULT, 6.2),
         )
         await deck.settle()
-        words = " ".join(deck.shown().split())
+        words = deck.chat_words()
         assert "↪ google-1 refused (daily quota used up) → google-2" in words
         log_lines = [line for line in deck.shown().splitlines() if "google-1 → google-2 · gemini" in line]
         assert any("chat" in line for line in log_lines)
@@ -121,7 +121,7 @@ async def test_waiting_parking_and_seams_are_told() -> None:
             request_id, TextDelta("Half "), Seam(SeamKind.ANCHOR, 5, world.ZAI), TextDelta("and half")
         )
         await deck.settle()
-        words = " ".join(deck.shown().split())
+        words = deck.chat_words()
         assert "⧗ zai/main asks to wait until 12:00:02 (2 s)" in words
         assert "google/*: limit, until 12:01" in words
         assert "from character 5 on zai/main is writing" in words
@@ -164,7 +164,7 @@ async def test_a_cut_answer_is_never_presented_as_whole(changes: dict[str, objec
         receipt = world.receipt(request_id, complete=False, **changes)
         deck.engine.happen(request_id, TextDelta("Half an"), Answered(receipt))
         await deck.settle()
-        assert said in " ".join(deck.shown().split())
+        assert said in deck.chat_words()
         deck.screen.tick()
         assert deck.screen._chat.conversation.turns[0].whole is False
 

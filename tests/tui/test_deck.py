@@ -165,6 +165,7 @@ async def test_the_log_is_filtered_and_given_back_by_escape() -> None:
         assert [row.key for row in log.rows] == ["L2"]
         assert "3 Routing log · filtered" in deck.shown()
         await deck.press("slash", *" zzz")
+        assert "enter keep the filter" in " ".join(deck.shown().splitlines()[-1].split())
         assert "Nothing matches the filter" in deck.shown()
         await deck.press("escape")
         assert [row.key for row in log.rows] == ["L3", "L2", "L1"]

@@ -27,6 +27,6 @@ async def test_the_deck_shows_the_fixtures() -> None:
         for line in (FOLDER / "events.jsonl").read_text().splitlines():
             deck.engine.happen(request_id, codec.decode_event(line).body)
         await deck.settle()
-        words = " ".join(deck.shown().split())
+        words = deck.chat_words()
         assert "walks both lists once." in words
         assert "2 attempts" in words

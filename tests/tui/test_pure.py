@@ -101,7 +101,7 @@ def test_the_limit_with_the_least_left_is_shown() -> None:
     assert tightest(()) is None
     account = world.account("google", "g", day, minute)
     row = account_rows(world.snapshot(providers=(world.provider("google", account),)), START_MS, zone=UTC)[0]
-    assert [cell.text for cell in row.cells][2:5] == ["▇▁▁▁▁▁▁▁   5 %", "60s l", "12 s"]
+    assert [cell.text for cell in row.cells][2:5] == ["▇▁▁▁▁▁▁   5 %", "60s l", "12 s"]
 
 
 def test_disabled_keyless_and_blocked_accounts_show_no_percentage() -> None:

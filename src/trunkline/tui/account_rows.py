@@ -12,12 +12,12 @@ from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Column, Row, Tone
 
-BAR_CELLS = 8
+BAR_CELLS = 7
 
 COLUMNS = (
-    Column("account", 15, flex=3),
+    Column("account", 14, flex=3),
     Column("state", 5),
-    Column("tightest limit", BAR_CELLS + 6),
+    Column("tightest", BAR_CELLS + 6),
     Column("window", 9),
     Column("resets", 10, flex=1),
     Column("p50", 6, drop=1, right=True),
@@ -73,13 +73,13 @@ def account_rows(
     for provider in snapshot.providers:
         if len(provider.accounts) == 1:
             account = provider.accounts[0]
-            rows.append(_account_row(provider, account, f"  {provider.id}/{account.id}", now_ms, zone))
+            rows.append(_account_row(provider, account, f"{provider.id}/{account.id}", now_ms, zone))
             continue
         is_folded = provider.id in folded
         rows.append(_provider_row(provider, is_folded, now_ms, zone))
         if not is_folded:
             rows += [
-                _account_row(provider, account, f"    {account.id}", now_ms, zone)
+                _account_row(provider, account, f"  {account.id}", now_ms, zone)
                 for account in provider.accounts
             ]
     return tuple(rows)
@@ -150,7 +150,7 @@ def _allowance(
         return Cell(_BLOCK_WORDS[block.kind], Tone.BAD), nothing, Cell(until)
     use = tightest(account.limits)
     if use is None:
-        return Cell("no limit known", Tone.DIM), nothing, nothing
+        return Cell("no limits", Tone.DIM), nothing, nothing
     share = use.share_left
     tone = Tone.BAD if share <= 0.05 else Tone.WARN if share <= 0.20 else Tone.GOOD
     return (

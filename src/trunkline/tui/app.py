@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 
 from textual.app import App, SystemCommand
@@ -22,6 +23,11 @@ from trunkline.tui.themes import read_themes, shipped_themes_folder
 
 CHECK_TERMINAL_EVERY_S = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
+
+
+def _import_markdown() -> None:
+    """So that the first answer does not wait for it."""
+    import textual.widgets._markdown  # noqa: F401
 
 
 class DeckApp(App[None]):
@@ -91,6 +97,7 @@ class DeckApp(App[None]):
     def _painted(self) -> None:
         self._on_first_paint()
         self._link.open(self._take_news)
+        threading.Thread(target=_import_markdown, name="markdown-import", daemon=True).start()
 
     def _take_news(self, news: HostNews) -> None:
         """Called on the engine's thread."""

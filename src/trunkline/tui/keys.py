@@ -16,6 +16,7 @@ class Scope(StrEnum):
     DECK = "deck"
     ANYWHERE = "anywhere"
     EDITOR = "editor"
+    FIELD = "field"
     LISTS = "lists"
 
 
@@ -68,7 +69,7 @@ KEYS: tuple[KeySpec, ...] = (
         "back",
         ("escape",),
         "back",
-        "One level back; while an answer streams: twice to stop it",
+        "One level back; twice stops an answer",
         Scope.ANYWHERE,
     ),
     KeySpec("panel.next", ("tab",), "next_panel", "Next panel", Scope.ANYWHERE),
@@ -85,6 +86,9 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("history.next", ("down",), "history(1)", "Later message, from the last line", Scope.EDITOR),
     KeySpec("chat.up", ("pageup",), "screen.scroll_chat(-1)", "Chat a page up", Scope.EDITOR),
     KeySpec("chat.down", ("pagedown",), "screen.scroll_chat(1)", "Chat a page down", Scope.EDITOR),
+    KeySpec(
+        "filter.keep", ("enter",), "", "Keep the filter and go to the lines", Scope.FIELD, "keep the filter"
+    ),
     KeySpec("list.down", ("j", "down"), "cursor(1)", "Next line", Scope.LISTS),
     KeySpec("list.up", ("k", "up"), "cursor(-1)", "Previous line", Scope.LISTS),
     KeySpec("list.top", ("g", "home"), "cursor_to(0)", "First line", Scope.LISTS),

@@ -14,7 +14,7 @@ from trunkline.tui.cells import Cell, Column, Row, Tone
 COLUMNS = (
     Column("time", 8),
     Column("from", 8),
-    Column("route", 20, flex=1),
+    Column("route", 28, flex=1),
     Column("", 5),
     Column("took", 6, right=True),
     Column("why", 10, drop=1),

@@ -51,6 +51,11 @@ _SEVERITIES: dict[AlertLevel, SeverityLevel] = {
 }
 
 
+def _orders_shown(snapshot: Snapshot) -> tuple[object, ...]:
+    """What a person's order changes, which the first line must not keep waiting for the next tick."""
+    return (snapshot.mode, snapshot.pin, snapshot.paused, snapshot.crisis, snapshot.config_error)
+
+
 class DeckScreen(Screen[None], inherit_bindings=False):
     """Takes the engine's news, and gives the person's orders to the engine."""
 
@@ -119,13 +124,14 @@ class DeckScreen(Screen[None], inherit_bindings=False):
                 self._take_event(event)
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
-        is_first = self._snapshot is None
-        self._snapshot = snapshot
+        before, self._snapshot = self._snapshot, snapshot
         if self._asked_mode == snapshot.mode:
             self._asked_mode = None
         self._book.take_snapshot(snapshot.log)
-        if is_first:
+        if before is None:
             self.tick()
+        elif _orders_shown(before) != _orders_shown(snapshot):
+            self._show_summary()
 
     def _take_event(self, event: Event) -> None:
         match event.body:
@@ -178,9 +184,8 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     # -- where the focus is ---------------------------------------------------------------------------------
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        editing = isinstance(event.widget, Prompt | Input)
-        self.query_one(KeyHints).show(Scope.EDITOR if isinstance(event.widget, Prompt) else Scope.DECK)
-        self.set_class(editing, "-editing")
+        scope = Scope.FIELD if isinstance(event.widget, Input) else Scope.DECK
+        self.query_one(KeyHints).show(Scope.EDITOR if isinstance(event.widget, Prompt) else scope)
         for number, panel in self._panels().items():
             inside = event.widget in panel.walk_children(with_self=True)
             panel.set_class(inside, "-focused")

@@ -17,6 +17,7 @@ _TITLES = {
     Scope.DECK: "Outside text fields",
     Scope.ANYWHERE: "Anywhere",
     Scope.EDITOR: "In the editor",
+    Scope.FIELD: "In the filter",
     Scope.LISTS: "In lists",
 }
 

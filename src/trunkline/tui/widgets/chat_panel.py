@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.decisions import NoRoute
+from trunkline.domain.errors import TrunklineError
 from trunkline.domain.events import (
     Answered,
     AttemptStarted,
@@ -152,7 +153,13 @@ class ChatPanel(Vertical):
         def deliver(events: tuple[Event, ...]) -> None:
             self.post_message(TurnEvents(turn_id, events))
 
-        self._request_id = engine.submit(self._conversation.request(turn), deliver)
+        try:
+            self._request_id = engine.submit(self._conversation.request(turn), deliver)
+        except TrunklineError as error:
+            self._status(Cell(f"not sent: {error}", Tone.BAD))
+            self._block(turn).say(f"not sent: {error}")
+            self._over(turn, whole=False)
+            return
         self._status(Cell("esc esc stops the answer", Tone.DIM))
 
     async def _prune(self) -> None:

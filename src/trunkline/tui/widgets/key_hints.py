@@ -16,6 +16,9 @@ def hint_texts(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     if scope is Scope.EDITOR:
         ids = ["send", "newline", "palette"]
         extra = [("esc", "keys", "screen.back"), ("alt-1/3/4", "panel", "")]
+    elif scope is Scope.FIELD:
+        ids = ["filter.keep"]
+        extra = [("esc", "take it back", "screen.back")]
     else:
         ids = ["help", "switch", "mode", "auto", "pause", "zoom", "filter", "palette"]
         extra = [("1/3/4", "panel", "")]
@@ -23,11 +26,13 @@ def hint_texts(scope: Scope) -> tuple[tuple[str, str, str], ...]:
     for spec_id in ids:
         spec = _NAMES[spec_id]
         action = spec.action if spec.action.startswith("app.") else f"screen.{spec.action}"
-        clickable = "" if spec.scope is Scope.EDITOR else action
+        clickable = "" if spec.scope in (Scope.EDITOR, Scope.FIELD) else action
         named.append((spec.label.split(" / ")[0], spec.hint, clickable))
     if scope is Scope.EDITOR:
         return (*named[:2], *extra, *named[2:])
-    return (*extra, *named, ("^q", "quit", "app.quit"))
+    if scope is Scope.FIELD:
+        return (*named, *extra)
+    return (*extra, *named, ("ctrl-q", "quit", "app.quit"))
 
 
 class KeyHints(Widget):

@@ -31,6 +31,7 @@ class LogPanel(Vertical):
 
     def on_mount(self) -> None:
         self._retitle()
+        self.input.cursor_blink = False
 
     @property
     def listing(self) -> RowList:

@@ -26,6 +26,7 @@ class Prompt(TextArea):
             highlight_cursor_line=False,
             placeholder="Write a message",
         )
+        self.cursor_blink = False
         self._sent: list[str] = []
         self._position: int | None = None
         self._draft = ""
