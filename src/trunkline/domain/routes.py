@@ -141,6 +141,12 @@ class AccountSpec:
     base_url: str | None = None
     limits: tuple[LimitSpec, ...] = ()
 
+    @property
+    def costs_cash(self) -> bool:
+        """Whether a call is paid for by its tokens; a free, subscribed or local account's is not, whatever its
+        model's list price."""
+        return self.billing not in (Billing.FREE, Billing.LOCAL, Billing.SUBSCRIPTION)
+
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
