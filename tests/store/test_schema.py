@@ -13,10 +13,10 @@ from trunkline.domain.ids import IdSource
 from trunkline.store import schema
 from trunkline.store.store import Store, StoreReader
 
-TABLES = set(
-    "meta process limit_counter reservation limit_reading block request attempt decision "
-    "conversation message feedback rollup audit".split()
-)
+TABLES = {
+    *("meta", "process", "limit_counter", "reservation", "limit_reading", "block", "request", "attempt"),
+    *("decision", "conversation", "message", "feedback", "rollup", "audit"),
+}
 
 
 def open_store(path: Path) -> Store:
