@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trunkline.domain.clock import Clock
-from trunkline.domain.money import MoneySum, Usage
+from trunkline.domain.money import FREE, MoneySum, Price, Usage
 from trunkline.domain.receipts import Attempt, AttemptOutcome, QuotaSpent
 from trunkline.domain.routes import Route
 from trunkline.domain.tasks import Task
@@ -65,12 +65,12 @@ class Books:
 
     async def reserve(self, route: Route, task: Task, reservation_id: str) -> Reservation | Shortage:
         """Book what a call down `route` should take."""
-        model = self._generation.model(route)
+        price = self._price(route)
         claims = self._tracker.claims(
             route,
             input_tokens=task.input_tokens,
             output_tokens=task.output_tokens,
-            cost_pico=model.price.cost_pico(input_tokens=task.input_tokens, output_tokens=task.output_tokens),
+            cost_pico=price.cost_pico(input_tokens=task.input_tokens, output_tokens=task.output_tokens),
         )
         number = len(self.attempts) + 1
         booked = await self._ledger.reserve(
@@ -107,6 +107,9 @@ class Books:
             self._first_token_mono_ms = record.first_token_mono_ms
         return attempt
 
+    def _price(self, route: Route) -> Price:
+        return self._generation.model(route).price if self._generation.account(route).costs_cash else FREE
+
     def _attempt(self, record: CallRecord, task: Task) -> Attempt:
         usage = record.usage(task.input_tokens)
         failover_ms = None
@@ -124,7 +127,7 @@ class Books:
             failover_ms=failover_ms,
             fault=record.fault,
             usage=usage,
-            cost_pico=usage.cost_at(self._generation.model(record.route).price),
+            cost_pico=usage.cost_at(self._price(record.route)),
         )
 
     def _settle(self, record: CallRecord, booked: Reservation, attempt: Attempt) -> None:
