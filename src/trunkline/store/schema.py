@@ -10,9 +10,7 @@ from pathlib import Path
 from trunkline.domain.errors import StoreError
 
 BUSY_TIMEOUT_MS = 5_000
-LONGEST_WAL_PAGES = (
-    10_000  # a backstop: the writer thread checkpoints earlier, when it has nothing else to do
-)
+LONGEST_WAL_PAGES = 10_000  # a backstop: see store.checkpoint
 _PRIVATE = 0o600
 
 # One tuple of statements per version; a file of version n has had the first n applied. Never edit one that has

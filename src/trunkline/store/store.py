@@ -50,7 +50,7 @@ class Store:
         """Open or make the store at `path`, bring it to this version, register this process and settle what dead
         ones left. Needs no event loop. Raises StoreError naming the file and what to do."""
         connection = schema.open_for_writing(path)
-        upkeep = Upkeep(clock, process_id=ids.new(), process_name=process_name)
+        upkeep = Upkeep(path, clock, process_id=ids.new(), process_name=process_name)
         writer = Writer(path, connection, upkeep)
         writer.start()
         try:

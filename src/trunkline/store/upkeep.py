@@ -7,12 +7,14 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import orjson
 
 from trunkline.domain.clock import Clock
 from trunkline.quota.windows import STANDING_BUCKET
 from trunkline.store.books import BookClock, Books
+from trunkline.store.checkpoint import Checkpointer
 from trunkline.store.writer import Unit
 
 POLL_MS = 250
@@ -28,7 +30,7 @@ _DAY_MS = 86_400_000
 class Upkeep:
     """The writer's observer. `now_ms` is the book time of the running transaction."""
 
-    def __init__(self, clock: Clock, *, process_id: str, process_name: str) -> None:
+    def __init__(self, path: Path, clock: Clock, *, process_id: str, process_name: str) -> None:
         self.time = BookClock(clock)
         self.books = Books()
         self.process_id = process_id
@@ -43,6 +45,7 @@ class Upkeep:
         self._sweep_from_ms = 0
         self._beats = 0
         self._since_checkpoint = 0
+        self._checkpointer = Checkpointer(path)
         self._news = False
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = []
 
@@ -73,13 +76,16 @@ class Upkeep:
         if idle or mono_ms - self._polled_mono_ms >= POLL_MS:
             self._polled_mono_ms = mono_ms
             self._poll(connection)
-        if idle and self._since_checkpoint >= _TRANSACTIONS_PER_CHECKPOINT:
+        if self._since_checkpoint >= _TRANSACTIONS_PER_CHECKPOINT:
             self._since_checkpoint = 0
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._checkpointer.start()
         if mono_ms - self._beat_mono_ms < BEAT_MS:
             return None
         self._beat_mono_ms = mono_ms
         return self.beat
+
+    def stopped(self) -> None:
+        self._checkpointer.wait()
 
     def _poll(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN")

@@ -52,6 +52,10 @@ class Observer(Protocol):
         as a unit."""
         ...
 
+    def stopped(self) -> None:
+        """The last transaction is over; the connection is closed next."""
+        ...
+
 
 @dataclass(slots=True)
 class _Job:
@@ -137,6 +141,7 @@ class Writer:
                 self._work(batch)
             if not last:
                 self._tick(idle=not batch)
+        self._observer.stopped()
         self._connection.close()
 
     def _tick(self, *, idle: bool) -> None:
