@@ -128,6 +128,7 @@ def test_routes_are_told_short() -> None:
     assert short_route("google/google-1/gemini/x") == "google-1"
     assert short_route("zai/main/glm") == "zai/main"
     assert route_chain(("a/b/m", "google/google-1/x/y")) == "a/b → google-1 · x/y"
+    assert route_chain(("a/b/m", "a/b/m", "c/d/n")) == "a/b ×2 → c/d · n"
     assert route_chain(()) == "no route"
 
 

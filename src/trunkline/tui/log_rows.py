@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import groupby
 
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.snapshot import LogEntry
@@ -59,15 +60,16 @@ def short_route(route_id: str) -> str:
     return account if account.startswith(provider) else f"{provider}/{account}"
 
 
-def route_chain(route_ids: tuple[str, ...], *, with_model: bool = True) -> str:
-    """The routes called, as `a → b · model of the last`."""
+def route_chain(route_ids: tuple[str, ...]) -> str:
+    """The routes called, as `a ×2 → b · model of the last`."""
     if not route_ids:
         return "no route"
-    hops = [short_route(route_ids[0])]
-    for route_id in route_ids[1:]:
-        hops.append(short_route(route_id))
+    hops = []
+    for name, again in groupby(short_route(route_id) for route_id in route_ids):
+        times = len(list(again))
+        hops.append(name if times == 1 else f"{name} ×{times}")
     parts = route_ids[-1].split("/", 2)
-    model = f" · {parts[2]}" if with_model and len(parts) == 3 else ""
+    model = f" · {parts[2]}" if len(parts) == 3 else ""
     return " → ".join(hops) + model
 
 

@@ -156,7 +156,10 @@ class DeckScreen(Screen[None], inherit_bindings=False):
             return
         self._alerted[alert.cause] = now_ms
         self._book.take_news(now_ms, alert.text, bad=alert.level is not AlertLevel.NOTICE)
-        self.app.notify(fmt.one_line(alert.text), severity=_SEVERITIES[alert.level], timeout=6, markup=False)
+        if alert.level is not AlertLevel.NOTICE:
+            self.app.notify(
+                fmt.one_line(alert.text), severity=_SEVERITIES[alert.level], timeout=6, markup=False
+            )
 
     def tick(self) -> None:
         """Bring the panels up to the latest snapshot and to this moment; unchanged cells are not touched."""
