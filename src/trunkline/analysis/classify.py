@@ -22,7 +22,7 @@ from trunkline.domain.tasks import (
 # Of a long text only so many characters at either end are read.
 _END = 2_000
 # The request itself stands at the start or the end; signs of words are looked for there.
-_HEAD, _TAIL = 500, 240
+_HEAD, _TAIL = 360, 160
 # Every type has this much for it before any sign is seen, so that one weak sign does not make a sure judgement.
 _PRIOR = 0.35
 _SHARPNESS = 1.1

@@ -19,59 +19,96 @@ from trunkline.domain.tasks import (
 
 # Type, weight, words in lower case that speak for it. Each counts once.
 _WORDS: tuple[tuple[str, float, str], ...] = (
-    (CODING, 1.6, r"\b(?:python|javascript|typescript|java|rust|golang|c\+\+|c#|php|ruby|swift|kotlin|perl|html|css)\b"),
-    (CODING, 1.5, r"\b(?:function|method|class|program|script|algorithm|regex|endpoint|api|app|library|module)\b"),
-    (CODING, 1.3, r"\b(?:implement|refactor|debug|compile|unit tests?|fix (?:the|a|this)|bug|stack ?trace|exception)\b"),
+    (CODING, 1.6, r"\b(?:python|javascript|typescript|java|rust|golang|c\+\+|c#|php|ruby|swift|kotlin|perl|"
+                  r"html|css)\b"),
+    (CODING, 1.5, r"\b(?:function|method|class|program|script|algorithm|regex|endpoint|api|app|library|"
+                  r"module)\b"),
+    (CODING, 1.3, r"\b(?:implement|refactor|debug|compile|unit tests?|fix (?:the|a|this)|bug|stack ?trace|"
+                  r"exception)\b"),
     (CODING, 0.9, r"\b(?:write|create|generate|develop|build|construct) (?:me )?(?:an? |the )?.{0,24}"
                   r"(?:function|program|code|class|script|app|component)"),
-    (CODING, 0.8, r"\b(?:array|string|integers?|loop|variable|parameter|returns?|recursive|json|async|thread)\b"),
+    (CODING, 0.8, r"\b(?:array|string|integers?|loop|variable|parameter|returns?|recursive|json|async|"
+                  r"thread)\b"),
     (CODING, 0.8, r"^(?:feat|fix|refactor|perf|add|implement|support|handle)\b.{0,12}[(: ]"),
-    (CODING, 0.7, r"\b(?:react|django|flask|node|backend|frontend|microservices?|database schema|repository|commit)\b"),
-    (AUDIT, 2.4, r"\b(?:audit|vulnerabilit\w+|owasp|cve|exploit\w*|malware|threat|pentest|penetration|mitre|injection)\b"),
-    (AUDIT, 1.7, r"\b(?:security|insecure|severity|compliance|privilege|hardcoded|secrets?|harden|gdpr|risk assessment)\b"),
+    (CODING, 0.7, r"\b(?:react|django|flask|node|backend|frontend|microservices?|database schema|repository|"
+                  r"commit)\b"),
+    (AUDIT, 2.4, r"\b(?:audit|vulnerabilit\w+|owasp|cve|exploit\w*|malware|threat|pentest|penetration|mitre|"
+                 r"injection)\b"),
+    (AUDIT, 1.7, r"\b(?:security|insecure|severity|compliance|privilege|hardcoded|secrets?|harden|gdpr|"
+                 r"risk assessment)\b"),
     (AUDIT, 1.6, r"\b(?:review|assess|inspect|check|look) (?:this|the|my|it|for|a |over|at)\b"),
-    (AUDIT, 1.3, r"\b(?:safe to (?:ship|merge|deploy)|(?:what|any) (?:problems|issues|bugs|flaws)|trust this|code review|"
+    (AUDIT, 1.3, r"\b(?:safe to (?:ship|merge|deploy)|(?:what|any) (?:problems|issues|bugs|flaws)|"
+                 r"trust this|code review|"
                  r"reviewing|red flags|anything wrong|what(?:'s| is) wrong with)\b"),
-    (DOCUMENTATION, 2.4, r"\b(?:readme|docs?|documentation|docstrings?|changelog|javadoc|man page|release notes)\b"),
-    (DOCUMENTATION, 1.7, r"\b(?:document (?:this|the|what|how)|comments?|design note|how-to|user guide|tutorial|"
-                         r"onboarding|contributors?|technical (?:writing|report)|api reference|patent|proposal)\b"),
-    (DOCUMENTATION, 0.8, r"\b(?:guide|explain (?:the|this|what|how)|summari[sz](?:e|ing)|section|markdown|examples?)\b"),
-    (OPERATIONS, 1.9, r"\b(?:linux|ubuntu|debian|bash|shell|sudo|systemd|ssh|cron|nginx|docker|kubernetes|k8s|kubectl|"
+    (DOCUMENTATION, 2.4, r"\b(?:readme|docs?|documentation|docstrings?|changelog|javadoc|man page|"
+                         r"release notes)\b"),
+    (DOCUMENTATION, 1.7, r"\b(?:document (?:this|the|what|how)|comments?|design note|how-to|user guide|"
+                         r"tutorial|"
+                         r"onboarding|contributors?|technical (?:writing|report)|api reference|patent|"
+                         r"proposal)\b"),
+    (DOCUMENTATION, 0.8, r"\b(?:guide|explain (?:the|this|what|how)|summari[sz](?:e|ing)|section|markdown|"
+                         r"examples?)\b"),
+    (OPERATIONS, 1.9, r"\b(?:linux|ubuntu|debian|bash|shell|sudo|systemd|ssh|cron|nginx|docker|kubernetes|"
+                      r"k8s|kubectl|"
                       r"terraform|ansible|dns|firewall|iptables|tcp|daemon|mount|chmod|inode|lvm|raid)\b"),
-    (OPERATIONS, 1.5, r"\b(?:director(?:y|ies)|\.log|logs?|/(?:home|var|etc|usr|tmp)\b|files? (?:in|under|across|with)|"
+    (OPERATIONS, 1.5, r"\b(?:director(?:y|ies)|\.log|logs?|/(?:home|var|etc|usr|tmp)\b|files? (?:in|under|"
+                      r"across|with)|"
                       r"disk|processes|permissions?|home directory)"),
-    (OPERATIONS, 1.4, r"\b(?:deploy\w*|rollout|roll ?back|canary|restart|server|incident|monitoring|uptime|on-call|"
+    (OPERATIONS, 1.4, r"\b(?:deploy\w*|rollout|roll ?back|canary|restart|server|incident|monitoring|uptime|"
+                      r"on-call|"
                       r"backup|restore|ci/cd|pipeline|cluster|heartbeats|runbook|latency spike|outage)\b"),
-    (ORCHESTRATION, 2.6, r"\b(?:route (?:this|the|each)|delegate|assign .{0,20}(?:agents?|tasks?)|sub-?agents?|orchestrat\w+|"
-                         r"coordinate|dispatch|schedule the|which agent|hand (?:it )?(?:off|over) to|work queue|fan out)\b"),
-    (ORCHESTRATION, 1.4, r"\b(?:heartbeat(?:_ok)?|status (?:of|update|report|check)|in parallel|next steps? for|agents)\b"),
+    (ORCHESTRATION, 2.6, r"\b(?:route (?:this|the|each)|delegate|assign .{0,20}(?:agents?|tasks?)|"
+                         r"sub-?agents?|orchestrat\w+|"
+                         r"coordinate|dispatch|schedule the|which agent|hand (?:it )?(?:off|over) to|"
+                         r"work queue|fan out)\b"),
+    (ORCHESTRATION, 1.4, r"\b(?:heartbeat(?:_ok)?|status (?:of|update|report|check)|in parallel|"
+                         r"next steps? for|agents)\b"),
     (DATA_ANALYSIS, 2.0, r"\b(?:sql|select .{1,60} from|dataset|data ?frame|csv|pandas|outliers?|correlation|"
                          r"regression|histogram|median|standard deviation|columns?|pivot|time series)\b"),
-    (DATA_ANALYSIS, 1.5, r"\b(?:table|rows?|average|mean|total number of|percentage of|distribution|trend|chart|plot|"
-                         r"group by|per (?:month|year|day|user)|highest|lowest|top \d+|previous month|last \d+ days)\b"),
-    (DATA_ANALYSIS, 1.0, r"\b(?:insert the|update the|customers?|revenue|sales|transactions|users who|machine learning)\b"),
-    (REASONING, 1.7, r"\b(?:how (?:many|much) .{3,80}\b(?:left|more|each|total|altogether|does|did|will|would|is|are|can)\b.*\?|"
+    (DATA_ANALYSIS, 1.5, r"\b(?:table|rows?|average|mean|total number of|percentage of|distribution|trend|"
+                         r"chart|plot|"
+                         r"group by|per (?:month|year|day|user)|highest|lowest|top \d+|previous month|"
+                         r"last \d+ days)\b"),
+    (DATA_ANALYSIS, 1.0, r"\b(?:insert the|update the|customers?|revenue|sales|transactions|users who|"
+                         r"machine learning)\b"),
+    (REASONING, 1.7, r"\b(?:how (?:many|much) .{3,80}\b(?:left|more|each|total|altogether|does|did|will|"
+                     r"would|is|are|can)\b.*\?|"
                      r"if .{5,200}(?:how many|how much|what is|find))"),
-    (REASONING, 1.7, r"\b(?:prove|proof|theorem|equation|solve|derivative|integral|probability|logic(?:al|ally)?|premises?|"
-                     r"valid or invalid|deduc\w+|predicate|polynomial|matrix|prime|factori[sz]ation|triangle|radius)\b"),
-    (REASONING, 1.3, r"\b(?:evaluate|simplify|compute|calculate|find the (?:value|sum|number|product|area)|ratio|"
-                     r"percent|twice|half|sum of|average speed|per hour|km/h|probabilities|options:|answer choices)\b"),
-    (REASONING, 1.0, r"\b(?:bought|sells?|cost|costs|gave|has \d+|dollars|pounds|cups|apples|miles|hours|earns?)\b"),
+    (REASONING, 1.7, r"\b(?:prove|proof|theorem|equation|solve|derivative|integral|probability|logic(?:al|"
+                     r"ally)?|premises?|"
+                     r"valid or invalid|deduc\w+|predicate|polynomial|matrix|prime|factori[sz]ation|"
+                     r"triangle|radius)\b"),
+    (REASONING, 1.3, r"\b(?:evaluate|simplify|compute|calculate|find the (?:value|sum|number|product|area)|"
+                     r"ratio|"
+                     r"percent|twice|half|sum of|average speed|per hour|km/h|probabilities|options:|"
+                     r"answer choices)\b"),
+    (REASONING, 1.0, r"\b(?:bought|sells?|cost|costs|gave|has \d+|dollars|pounds|cups|apples|miles|hours|"
+                     r"earns?)\b"),
     (REASONING, 1.2, r"\b(?:paragraph|statements?|argument|true or false|not .{1,10}(?:and|or) .{1,10} is|"
-                     r"leftmost|rightmost|swap|a typical person|causally|trade-?offs?|why (?:does|do|is|would))\b"),
-    (CREATIVE, 2.4, r"\b(?:poem|story|lyrics|song about|novel|sonnet|haiku|fiction|screenplay|dialogue|monologue|plot twist|"
+                     r"leftmost|rightmost|swap|a typical person|causally|trade-?offs?|why (?:does|do|is|"
+                     r"would))\b"),
+    (CREATIVE, 2.4, r"\b(?:poem|story|lyrics|song about|novel|sonnet|haiku|fiction|screenplay|dialogue|"
+                    r"monologue|plot twist|"
                     r"character|scene|fairy tale|podcast script|limerick|slogan|tagline)\b"),
-    (CREATIVE, 2.2, r"(?:^|[.!?\n]\s*)(?:you are|you're|act as|pretend|imagine|suppose you are|as an? (?!result))\b"),
-    (CREATIVE, 1.4, r"\b(?:describe (?:your|how you|a day|the)|role-?play|your (?:thoughts|experience|life|advice)|"
-                    r"renowned|ancient|alien|futuristic|magical|fantasy|medieval|in the style of|i want you to act)\b"),
+    (CREATIVE, 2.2, r"(?:^|[.!?\n]\s*)(?:you are|you're|act as|pretend|imagine|suppose you are|"
+                    r"as an? (?!result))\b"),
+    (CREATIVE, 1.4, r"\b(?:describe (?:your|how you|a day|the)|role-?play|your (?:thoughts|experience|life|"
+                    r"advice)|"
+                    r"renowned|ancient|alien|futuristic|magical|fantasy|medieval|in the style of|"
+                    r"i want you to act)\b"),
     (CREATIVE, 1.4, r"\b(?:write|draft|compose|create) (?:me )?(?:an? |the )?.{0,40}"
-                    r"\b(?:essay|blog|article|post|letter|speech|review|script|ad|email|advertisement|article|video)\b"),
-    (SIMPLE, 1.5, r"^(?:who|when|where|what(?:'s| is| are| was| were| time| does)|which|is|are|does|did|can you|could you|"
+                    r"\b(?:essay|blog|article|post|letter|speech|review|script|ad|email|advertisement|"
+                    r"article|video)\b"),
+    (SIMPLE, 1.5, r"^(?:who|when|where|what(?:'s| is| are| was| were| time| does)|which|is|are|does|did|"
+                  r"can you|could you|"
                   r"how (?:do|old|tall|far|long|is|are)|in what|name)\b"),
-    (SIMPLE, 1.5, r"\b(?:my (?:card|bank|account|phone|bill|credit|calendar|reminder|alarm|flight|list|pin|visa|car|order)|"
-                  r"weather|what time|set (?:a|an|my)|remind me|book (?:a|me)|tell me|translate|thank(?:s| you)|hello|hi|"
+    (SIMPLE, 1.5, r"\b(?:my (?:card|bank|account|phone|bill|credit|calendar|reminder|alarm|flight|list|pin|"
+                  r"visa|car|order)|"
+                  r"weather|what time|set (?:a|an|my)|remind me|book (?:a|me)|tell me|translate|thank(?:s|"
+                  r" you)|hello|hi|"
                   r"what's|capital of|meaning of|please|i need|i want|i'd like)\b"),
-    (SIMPLE, 0.8, r"\b(?:which of (?:the )?(?:these|following)|world series|actor|played|born|movie|film|president|"
+    (SIMPLE, 0.8, r"\b(?:which of (?:the )?(?:these|following)|world series|actor|played|born|movie|film|"
+                  r"president|"
                   r"king|queen|country|city|river|famous)\b"),
 )  # fmt: skip
 SIGNS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
@@ -79,7 +116,8 @@ SIGNS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
 )
 
 _CODE = re.compile(
-    r"```|^\s*(?:def|class|import|from|public|private|static|const|let|var|func|fn|struct|#include|return|if ?\()\b.*"
+    r"```|^\s*(?:def|class|import|from|public|private|static|const|let|var|func|fn|struct|#include|return|"
+    r"if ?\()\b.*"
     r"[:;{(]|[;{}]\s*$",
     re.MULTILINE,
 )
