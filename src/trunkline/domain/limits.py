@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Metric(StrEnum):
@@ -69,6 +70,7 @@ class Window:
     zone: str = "UTC"
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, text: str, zone: str = "UTC") -> Window:
         """Read `60s`, `5m`, `2h`, `1d` (rolling), `day`, `week`, `month` (calendar in `zone`), `session:5h` or
         `balance`. Raises ValueError for anything else."""
@@ -125,6 +127,7 @@ class LimitSpec:
     source: FigureSource = FigureSource.CONFIGURED
 
 
+@lru_cache(maxsize=8192)
 def limit_key(*, provider: str, owner: str, model: str | None, metric: Metric, window: Window) -> str:
     """The key under which use of one limit is counted: a hash of what the limit is, so that counted use survives
     edits of the configuration. `owner` is the organisation where one is shared, else the account."""
