@@ -19,8 +19,9 @@ STATED, PLAIN, PAST_MARK = 0, 1, 2
 # Cost rules 1 and 3, by the names of the settings that turn them off.
 CHEAP_SIMPLE = "cheap_simple"
 PREFER_FREE = "prefer_free"
-# A route that nobody has measured and the catalogue says nothing of.
-_UNKNOWN_SPEED = 0.5
+# What is taken for a route that nobody has measured and of which the catalogue says nothing.
+_TYPICAL_FIRST_TOKEN_MS = 1_000.0
+_TYPICAL_TOKENS_PER_S = 60.0
 # The whole reply in this time is a speed of one half.
 _HALF_SPEED_MS = 4_000.0
 _CONTEXT_ROOM = 4
@@ -311,10 +312,9 @@ class Scan:
         """1 ÷ (1 + expected time of the whole reply ÷ 4 s), measured where it was, else as catalogued."""
         first_ms = row.first_token_ms if state.first_token_ms is None else state.first_token_ms
         per_s = row.tokens_per_s if state.tokens_per_s is None else state.tokens_per_s
-        if first_ms is None and not per_s:
-            return _UNKNOWN_SPEED
-        rest_ms = self._output_tokens / per_s * 1000 if per_s else 0.0
-        return 1.0 / (1.0 + ((first_ms or 0.0) + rest_ms) / _HALF_SPEED_MS)
+        rest_ms = 1000 * self._output_tokens / (per_s or _TYPICAL_TOKENS_PER_S)
+        expected_ms = (_TYPICAL_FIRST_TOKEN_MS if first_ms is None else first_ms) + rest_ms
+        return 1.0 / (1.0 + expected_ms / _HALF_SPEED_MS)
 
     def terms(self, option: Option) -> Terms:
         """The terms behind an option's score."""

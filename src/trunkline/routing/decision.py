@@ -109,7 +109,8 @@ def _choose(scan: Scan, ranking: list[Option]) -> Choice:
         own = own_options(scan, conversation)
         if own and moved is None:
             return Choice(_account(scan, own), How.STAY)
-        moved = moved if own else "unavailable"
+        if not own and moved not in ("asked", "fault"):
+            moved = "unavailable"
     return Choice(_account(scan, scan.options(ranking[0].row)), How.RANKED, moved)
 
 

@@ -71,16 +71,15 @@ class Rejections:
     def _rejection(self, refused: Refused) -> Rejection:
         pool = self._policy.pools[refused.provider]
         accounts, models = len(pool.members), pool.models
-        account = refused.account
-        if account is None and accounts == 1:
+        account, model = refused.account, refused.model
+        if accounts == 1 and (model is not None or models == 1):
             account = pool.members[0].id
-        if refused.model is None:
-            route = f"{refused.provider}/*" if refused.account is None else f"{refused.provider}/{account}/*"
-            if refused.account is not None and models == 1:
-                only = next(row.model for row in self._policy.rows if row.provider == refused.provider)
-                route = f"{refused.provider}/{account}/{only}"
+        if models == 1 and account is not None:
+            model = next(row.model for row in self._policy.rows if row.provider == refused.provider)
+        if model is not None:
+            route = f"{refused.provider}/{account or '*'}/{model}"
         else:
-            route = f"{refused.provider}/{account or '*'}/{refused.model}"
+            route = f"{refused.provider}/*" if account is None else f"{refused.provider}/{account}/*"
         count = (1 if refused.account is not None else accounts) * (
             1 if refused.model is not None else models
         )
