@@ -24,7 +24,7 @@ def step(
     first_choice: bool = False,
     rules: Rules | None = None,
 ) -> Step:
-    situation = Situation(tries_here, text_shown, first_choice, NOW_MS)
+    situation = Situation(tries_here, text_shown, first_choice, NOW_MS, deadline_at_ms=NOW_MS + 60_000)
     return next_step(failed, situation, Thresholds(), rules or Rules())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import NoReturn
 
 
@@ -17,6 +18,11 @@ class Secret:
     def reveal(self) -> str:
         """The credential itself."""
         return self._value
+
+    def mark(self) -> str:
+        """Sixteen hex digits, the same for the same credential, from which it cannot be had back: to notice that a
+        key was changed."""
+        return hashlib.blake2b(self._value.encode(), digest_size=8, person=b"trunkline-key").hexdigest()
 
     def __repr__(self) -> str:
         return "Secret(•••)"

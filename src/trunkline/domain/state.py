@@ -14,7 +14,8 @@ from trunkline.domain.routes import Route
 @dataclass(frozen=True, slots=True)
 class Block:
     """Why something may not be called for now. `target` is a provider id, `provider/account` or a route id.
-    `until_ms` None: until a person acts. `half_open`: one request may try it. `failures` counts in a row."""
+    `until_ms` None: until a person acts. `half_open`: one request may try it. `failures` counts in a row.
+    `key_mark` is the `Secret.mark` of the key to blame, where one is: with another key the block means nothing."""
 
     target: str
     scope: FaultScope
@@ -25,6 +26,7 @@ class Block:
     until_ms: int | None
     half_open: bool = False
     failures: int = 1
+    key_mark: str | None = None
 
     def holds_at(self, now_ms: int) -> bool:
         """Whether calls are refused at that moment."""

@@ -24,6 +24,7 @@ from trunkline.domain.money import Usage
 from trunkline.domain.receipts import AttemptOutcome, FinishReason
 from trunkline.domain.routes import Route
 from trunkline.engine.continuation import AnchorMatcher, Continuation
+from trunkline.engine.own_faults import anchor_fault
 from trunkline.providers.call import CallEvent, ReplyEnded, Sent
 
 # What an answer's tokens are estimated at when its provider never said: the usual four characters each.
@@ -105,7 +106,7 @@ class CallFollower:
                 if isinstance(item, TextDelta):
                     self._note_output(len(item.text))
                     if not self._pass_text(item):
-                        record.anchor_missed = True
+                        self._miss_anchor()
                         return
                 elif isinstance(item, Sent):
                     record.sent_mono_ms = item.mono_ms
@@ -123,7 +124,7 @@ class CallFollower:
                     self._emit(item)
                 elif isinstance(item, Finished):
                     if self._matcher is not None and not self._matcher.has_joined():
-                        record.anchor_missed = True
+                        self._miss_anchor()
                         return
                     record.finish = item.reason
                     self._emit(item)
@@ -133,6 +134,10 @@ class CallFollower:
         finally:
             await events.aclose()
             record.ended_mono_ms = self._clock.mono_ms()
+
+    def _miss_anchor(self) -> None:
+        self._record.anchor_missed = True
+        self._record.fault = anchor_fault()
 
     def _note_output(self, chars: int) -> None:
         record = self._record

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.routes import Catalogue
-from trunkline.domain.tasks import Task
 from trunkline.store.keep import ControlState
 
 
@@ -27,16 +25,10 @@ class Control:
 
     def __init__(self, state: ControlState) -> None:
         self._state = state
-        self._running = asyncio.Event()
-        self.apply(state)
 
     def apply(self, state: ControlState) -> None:
         """Take over orders as another process left them in the store."""
         self._state = state
-        if state.paused:
-            self._running.clear()
-        else:
-            self._running.set()
 
     @property
     def state(self) -> ControlState:
@@ -53,11 +45,6 @@ class Control:
             if selector is not None:
                 pin = Pin(selector, PinScope.EVERYTHING, state.pin_expires_at_ms)
         return Standing(state.mode or default_mode, pin, state.pin if pin else None, state.paused)
-
-    async def wait_until_running(self, task: Task) -> None:
-        """Wait while paused, unless the task is critical."""
-        if not task.critical:
-            await self._running.wait()
 
     def switched(self, route: str | None, catalogue: Catalogue) -> ControlState:
         """The orders with everything pinned to `route`. Raises ConfigError when it names nothing known."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from trunkline.analysis import TokenCounter, analyse
 from trunkline.domain.clock import Clock
@@ -34,6 +35,7 @@ from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
 from trunkline.providers.call import Transport
 from trunkline.providers.protocol import WireProtocol
+from trunkline.quota.breaker import OF_THE_KEY
 from trunkline.quota.ledger import Ledger
 from trunkline.quota.tracker import QuotaTracker
 from trunkline.store.keep import ControlState
@@ -66,10 +68,10 @@ class EngineCore:
         self.generation = generation
         thresholds = generation.config.preferences.thresholds
         self.tracker = QuotaTracker(generation.config.catalogue, store.ledger, thresholds)
+        self._resting: set[asyncio.Future[None]] = set()
         self.control = Control(ControlState())
         self.conversations = Conversations()
         self.bus = Bus(clock)
-        self.waiting = 0
         self.changed = True
         self.spent_day_pico = 0
         self._token_counter = TokenCounter()
@@ -147,12 +149,36 @@ class EngineCore:
         input_pico, output_pico = generation.policy.reference_price
         return Price(input=input_pico, output=output_pico)
 
+    # -- waiting ------------------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a reset or for the end of a pause."""
+        return len(self._resting)
+
+    async def rest(self, at_most_ms: float) -> None:
+        """Wait that long, or until somebody may have become free sooner than was known."""
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sleeping = asyncio.ensure_future(self.clock.sleep(at_most_ms))
+        self._resting.add(called)
+        try:
+            await asyncio.wait((called, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._resting.discard(called)
+            sleeping.cancel()
+
+    def rouse(self) -> None:
+        """Have everybody who waits look again: something was freed, ordered or configured."""
+        for called in self._resting:
+            if not called.done():
+                called.set_result(None)
+
     # -- what calls teach ---------------------------------------------------------------------------------------
 
     def replied(self, route: Route) -> None:
         """A reply has begun: whatever was on trial there has passed it."""
         for target in self.tracker.responded(route, self.clock.wall_ms()):
-            self._unblocked(target)
+            self.unblocked(target)
 
     def call_succeeded(self, attempt: Attempt) -> None:
         """A call gave a whole answer."""
@@ -168,7 +194,7 @@ class EngineCore:
             tokens_per_s=_tokens_per_s(attempt, duration_ms, first_token_ms),
         )
         for target in freed:
-            self._unblocked(target)
+            self.unblocked(target)
 
     def limits_read(self, route: Route, readings: tuple[LimitReading, ...]) -> None:
         """A reply said something of limits."""
@@ -183,16 +209,30 @@ class EngineCore:
         """A call failed for good: block what it concerns, keep that, and say it once."""
         self.limits_read(route, fault.readings)
         for block in self.tracker.faulted(route, fault, self.clock.wall_ms(), self.draw()):
-            self.store.save_block(block)
+            self.store.save_block(replace(block, key_mark=self._mark_of_blame(block)))
             self.bus.publish(BreakerChanged(block.target, block))
             if block.failures == 1 or block.until_ms is None:
                 self.bus.publish(_alert_of(block, fault))
         self.changed = True
 
-    def _unblocked(self, target: str) -> None:
+    def kept_blocks(self, stored: Iterable[Block]) -> tuple[Block, ...]:
+        """Those of the stored blocks that mean something here: not what another key of an account is to blame for."""
+        return tuple(block for block in stored if block.key_mark in (None, self._mark_of_blame(block)))
+
+    def _mark_of_blame(self, block: Block) -> str | None:
+        provider, _, rest = block.target.partition("/")
+        if block.kind not in OF_THE_KEY or not rest:
+            return None
+        account = self.generation.config.catalogue.account(provider, rest.partition("/")[0])
+        secret = self.generation.keys.secret(account.key) if account is not None else None
+        return secret.mark() if secret is not None else None
+
+    def unblocked(self, target: str) -> None:
+        """A target is free again: forget its block everywhere, and tell."""
         self.store.clear_block(target)
         self.bus.publish(BreakerChanged(target, None))
         self.changed = True
+        self.rouse()
 
     # -- the end of a request -----------------------------------------------------------------------------------
 

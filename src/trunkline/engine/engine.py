@@ -253,7 +253,7 @@ class Engine:
     def reset(self) -> None:
         """See `EngineFace.reset`."""
         for target in self._core.tracker.clear():
-            self._core.store.clear_block(target)
+            self._core.unblocked(target)
         self._order(ControlState(), "reset")
 
     def pause(self) -> None:
@@ -270,6 +270,7 @@ class Engine:
         self._core.store.post(
             lambda connection: keep.set_control(connection, state, who=who, why=action, at_ms=at_ms)
         )
+        self._core.rouse()
         self._announce_change()
 
     # -- housekeeping -------------------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ class Engine:
         try:
             core.control.apply(reader.ask(queries.control()))
             blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
-            core.tracker.restore(blocks, readings, now_ms)
+            core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
             self._stored = reader.ask(queries.totals_since(self._since_ms))
             self._recent = reader.ask(queries.recent(_LOG_LINES))
         finally:
@@ -308,15 +309,27 @@ class Engine:
             await self._foreign_change.wait()
             self._foreign_change.clear()
             try:
-                core.control.apply(await core.store.control())
+                await self._follow_orders()
                 blocks, readings = await core.store.blocks(), await core.store.readings()
             except StoreError:
                 _log.exception("what other processes changed cannot be read")
                 continue
             now_ms = core.clock.wall_ms()
-            core.tracker.restore(blocks, readings, now_ms)
+            before = {block.target for block in core.tracker.blocks()}
+            core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
             core.tracker.refresh_all(now_ms)
+            if before - {block.target for block in core.tracker.blocks()}:
+                core.rouse()
             self._announce_change()
+
+    async def _follow_orders(self) -> None:
+        """Obey the orders in the store, unless somebody here gave others while they were being read."""
+        core, before = self._core, self._core.control.state
+        await core.store.flush()
+        orders = await core.store.control()
+        if core.control.state is before and orders != before:
+            core.control.apply(orders)
+            core.rouse()
 
     async def _keep_house(self) -> None:
         while True:
@@ -362,7 +375,12 @@ class Engine:
         self.loaded = loaded
         self._core.generation = Generation.of(loaded.config, loaded.keys)
         preferences = loaded.config.preferences
-        self._core.tracker.use_config(loaded.config.catalogue, preferences.thresholds)
+        tracker = self._core.tracker
+        before = {block.target for block in tracker.blocks()}
+        tracker.use_config(loaded.config.catalogue, preferences.thresholds)
+        for target in before - {block.target for block in tracker.blocks()}:
+            self._core.unblocked(target)
+        self._core.rouse()
         self._core.bus.publish(ConfigChanged(loaded.config.generation))
 
     # -- the end ------------------------------------------------------------------------------------------------

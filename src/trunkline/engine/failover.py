@@ -36,6 +36,7 @@ class Situation:
     text_shown: bool
     first_choice: bool
     now_ms: int
+    deadline_at_ms: int
 
 
 def next_step(fault: Fault, situation: Situation, thresholds: Thresholds, rules: Rules) -> Step:
@@ -60,6 +61,8 @@ def next_step(fault: Fault, situation: Situation, thresholds: Thresholds, rules:
 
 def _worth_waiting(fault: Fault, situation: Situation, thresholds: Thresholds) -> bool:
     if fault.usable_at_ms is None or not situation.first_choice:
+        return False
+    if fault.usable_at_ms >= situation.deadline_at_ms:
         return False
     return 0 <= fault.usable_at_ms - situation.now_ms <= thresholds.patience_ms
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sys
 from dataclasses import replace
 
 from trunkline.domain.decisions import Decision, NoRoute
@@ -21,7 +22,7 @@ from trunkline.domain.events import (
     Rerouted,
     Waiting,
 )
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.faults import Fault, FaultCode
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.money import Usage
 from trunkline.domain.preferences import CallLimits
@@ -36,6 +37,13 @@ from trunkline.engine.continuation import Continuation
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.failover import Situation, Step, next_step, quick_retry_delay_ms
+from trunkline.engine.own_faults import (
+    ANCHOR_MISSED,
+    DEADLINE,
+    deadline_fault,
+    internal_fault,
+    nobody_fault,
+)
 from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import CallContext
 from trunkline.quota.ledger import Reservation, Shortage
@@ -48,10 +56,6 @@ _MAX_SHORTAGES = 200
 # Who waits for a reset looks again this often at the soonest, and everybody a little apart.
 _MIN_PARK_MS = 20.0
 _RESET_JITTER_MS = 200.0
-
-INTERNAL_ERROR = "internal_error"
-NO_ROUTE = "no_route"
-ANCHOR_MISSED = "anchor_missed"
 
 
 class RequestRun:
@@ -67,14 +71,13 @@ class RequestRun:
         self._answer = AnswerSoFar(log)
         self._books = Books(core.ledger, core.tracker, core.clock, core.generation, log.request_id)
         self._started_at_ms = core.clock.wall_ms()
-        self._deadline_at_ms = self._started_at_ms + self._preferences.thresholds.request_deadline_ms
-        if request.deadline_at_ms is not None:
-            self._deadline_at_ms = min(self._deadline_at_ms, request.deadline_at_ms)
+        self._deadline_at_ms = sys.maxsize if request.deadline_at_ms is None else request.deadline_at_ms
         self._task: Task = core.analyse(request, core.generation)
         self._decision: Decision | None = None
         self._state = RoutingState(0)
         self._fault: Fault | None = None
         self._last_route: Route | None = None
+        self._left_route: Route | None = None
         self._finish: FinishReason | None = None
         self._served_model: str | None = None
         self._failed: set[Route] = set()
@@ -95,7 +98,7 @@ class RequestRun:
             # A bug of our own must neither lose the request without a word nor leave a reservation.
             _log.exception("a request failed inside the engine", extra={"request_id": self._log.request_id})
             self._books.close_call()
-            self._fault = _internal_fault()
+            self._fault = internal_fault()
             ending = Failed(self._receipt(Outcome.FAILED))
         self._core.request_over(self._request, ending, self._log)
 
@@ -106,7 +109,11 @@ class RequestRun:
 
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._task.priority.value))
-        await self._core.control.wait_until_running(self._task)
+        if not await self._wait_while_paused():
+            return Outcome.FAILED
+        # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
+        longest_ms = self._preferences.thresholds.request_deadline_ms
+        self._deadline_at_ms = min(self._deadline_at_ms, self._clock.wall_ms() + longest_ms)
         same_route: Route | None = None
         shortages = 0
         while True:
@@ -120,10 +127,11 @@ class RequestRun:
                     same_route = None
                     shortages += 1
                     if shortages > _MAX_SHORTAGES:
+                        self._fault = self._fault or nobody_fault(NoRoute(()), None)
                         return Outcome.FAILED
                     continue
                 await self._call(route, booked)
-            except asyncio.CancelledError:
+            except BaseException:
                 self._core.tracker.give_back(route)
                 raise
             if self._fault is None:
@@ -137,7 +145,7 @@ class RequestRun:
 
     async def _next_route(self) -> Route | None:
         """The route to call next, waiting where waiting is right; None when nobody can serve in time."""
-        while True:
+        while self._has_time():
             decision = self._decide()
             if isinstance(decision, NoRoute) and self._failed:
                 # Routes that failed in passing may be asked again as soon as their breakers let them.
@@ -155,6 +163,20 @@ class RequestRun:
                 self._core.keep_warm(decision, self._state, self._generation)
                 return decision.route
             await self._clock.sleep(_MIN_PARK_MS)
+        return None
+
+    def _has_time(self) -> bool:
+        if self._clock.wall_ms() < self._deadline_at_ms:
+            return True
+        self._fault = deadline_fault(self._fault)
+        return False
+
+    async def _wait_while_paused(self) -> bool:
+        while self._core.control.state.paused and not self._task.critical:
+            if not self._has_time():
+                return False
+            await self._core.rest(self._deadline_at_ms - self._clock.wall_ms())
+        return True
 
     def _decide(self) -> Decision | NoRoute:
         generation = self._generation
@@ -167,7 +189,7 @@ class RequestRun:
                 prefer=generation.selectors(self._request.prefer),
                 avoid=generation.selectors(self._request.avoid),
                 failed=frozenset(self._failed | self._silent),
-                after=self._last_route if self._fault is not None else None,
+                after=self._left_route,
                 budget_pico=self._request.budget_pico,
             ),
             generation.policy,
@@ -181,15 +203,11 @@ class RequestRun:
         remaining_ms = self._deadline_at_ms - now_ms
         patience_ms = self._preferences.thresholds.patience_ms if self._task.interactive else remaining_ms
         if reset_at_ms is None or reset_at_ms - now_ms > min(patience_ms, remaining_ms):
-            self._fault = _nobody_fault(no_route, self._fault)
+            self._fault = nobody_fault(no_route, self._fault)
             return False
         self._answer.emit(Parked(reset_at_ms, no_route))
-        self._core.waiting += 1
-        try:
-            jitter_ms = min(_RESET_JITTER_MS, max(0, remaining_ms)) * self._core.draw()
-            await self._clock.sleep(max(_MIN_PARK_MS, reset_at_ms - now_ms) + jitter_ms)
-        finally:
-            self._core.waiting -= 1
+        jitter_ms = min(_RESET_JITTER_MS, max(0, remaining_ms)) * self._core.draw()
+        await self._core.rest(max(_MIN_PARK_MS, reset_at_ms - now_ms) + jitter_ms)
         return True
 
     # -- calling ------------------------------------------------------------------------------------------------
@@ -207,7 +225,8 @@ class RequestRun:
             follower = CallFollower(
                 record, self._clock, self._answer.emit, lambda: core.replied(route), continuation
             )
-            await follower.follow(core.transport.call(self._upstream(route, continuation)))
+            upstream = self._upstream(route, continuation)
+            await follower.follow(core.transport.call(upstream))
         finally:
             core.tracker.ended(route)
         attempt = self._books.close_call()
@@ -217,9 +236,10 @@ class RequestRun:
         core.limits_read(route, record.readings)
         if record.anchor_missed:
             self._answer.bar_continuation(route)
-            self._fault = _anchor_fault()
-        else:
-            self._fault = record.fault
+        self._fault = record.fault
+        in_short_time = upstream.limits.total_ms < self._preferences.call_limits.total_ms
+        if record.fault is not None and record.fault.code == FaultCode.TOTAL_TIMEOUT and in_short_time:
+            self._fault = deadline_fault(None)
         if self._fault is None and attempt is not None:
             core.call_succeeded(attempt)
 
@@ -265,6 +285,7 @@ class RequestRun:
             text_shown=self._answer.text_chars > 0,
             first_choice=bool(ranking) and ranking[0].route == route and ranking[0].order == 0,
             now_ms=self._clock.wall_ms(),
+            deadline_at_ms=self._deadline_at_ms,
         )
         return next_step(fault, situation, thresholds, self._preferences.rules)
 
@@ -274,9 +295,13 @@ class RequestRun:
             if fault.code != ANCHOR_MISSED:
                 await self._clock.sleep(quick_retry_delay_ms(self._core.draw()))
             return True
-        self._core.fault_seen(route, fault)
+        if fault.code == DEADLINE:
+            self._core.tracker.give_back(route)
+        else:
+            self._core.fault_seen(route, fault)
         if step is Step.STOP:
             return False
+        self._left_route = None if step is Step.WAIT else route
         if step is Step.WAIT and fault.usable_at_ms is not None:
             self._answer.emit(Waiting(fault.usable_at_ms, route, fault))
             await self._clock.sleep(max(0, fault.usable_at_ms - self._clock.wall_ms()) + 1)
@@ -339,36 +364,3 @@ def _reroute_cause(fault: Fault | None, *, text_shown: bool) -> RerouteCause:
     if text_shown:
         return RerouteCause.CUT
     return RerouteCause.REFUSED if fault.http_status is not None else RerouteCause.FAULT
-
-
-def _nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
-    """The fault of a request that nobody can serve: the last provider's own where it says more than a limit."""
-    if last is not None and not last.kind.is_limit and last.code != ANCHOR_MISSED:
-        return last
-    return Fault(
-        last.kind if last is not None else FaultKind.QUOTA_WINDOW,
-        FaultScope.REQUEST,
-        NO_ROUTE,
-        "no account can answer this now",
-        provider_text=last.provider_text if last is not None else "",
-        usable_at_ms=no_route.earliest_reset_at_ms,
-        request_sent=False,
-    )
-
-
-def _anchor_fault() -> Fault:
-    return Fault(
-        FaultKind.NETWORK,
-        FaultScope.REQUEST,
-        ANCHOR_MISSED,
-        "the model did not carry on where the answer was cut; it begins anew",
-    )
-
-
-def _internal_fault() -> Fault:
-    return Fault(
-        FaultKind.BAD_REQUEST,
-        FaultScope.REQUEST,
-        INTERNAL_ERROR,
-        "Trunkline itself failed on this request; the log file says where",
-    )

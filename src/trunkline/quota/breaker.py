@@ -35,7 +35,7 @@ _LONGEST_OTHER_HINT_MS = 31 * DAY_MS
 
 _OF_THE_REQUEST = (FaultKind.CONTEXT, FaultKind.CONTENT, FaultKind.BAD_REQUEST)
 _UNTIL_A_PERSON_ACTS = (FaultKind.AUTH, FaultKind.ENTITLEMENT)
-_OF_THE_KEY = (FaultKind.AUTH, FaultKind.ENTITLEMENT, FaultKind.BILLING)
+OF_THE_KEY = (FaultKind.AUTH, FaultKind.ENTITLEMENT, FaultKind.BILLING)
 
 
 def account_target(provider: str, account: str) -> str:
@@ -263,7 +263,7 @@ class Breakers:
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """Close what the account's old key was to blame for; what was closed."""
         own = account_target(provider, account)
-        blamed = [b for b in self._blocks.values() if _under(b.target, own) and b.kind in _OF_THE_KEY]
+        blamed = [b for b in self._blocks.values() if _under(b.target, own) and b.kind in OF_THE_KEY]
         for block in blamed:
             self._close(block)
             self._failures.pop(block.target, None)

@@ -1,0 +1,57 @@
+"""Faults that the engine itself states: nobody can serve, a continuation that was none, time that ran out, a bug."""
+
+from __future__ import annotations
+
+from trunkline.domain.decisions import NoRoute
+from trunkline.domain.faults import Fault, FaultKind, FaultScope
+
+INTERNAL_ERROR = "internal_error"
+NO_ROUTE = "no_route"
+ANCHOR_MISSED = "anchor_missed"
+DEADLINE = "deadline"
+
+
+def nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
+    """The fault of a request that nobody can serve: the last provider's own where it says more than a limit."""
+    if last is not None and not last.kind.is_limit and last.code != ANCHOR_MISSED:
+        return last
+    return Fault(
+        last.kind if last is not None and last.kind.is_limit else FaultKind.QUOTA_WINDOW,
+        FaultScope.REQUEST,
+        NO_ROUTE,
+        "no account can answer this now",
+        provider_text=last.provider_text if last is not None else "",
+        usable_at_ms=no_route.earliest_reset_at_ms,
+        request_sent=False,
+    )
+
+
+def anchor_fault() -> Fault:
+    """The reply did not begin with the anchor that it was asked to repeat."""
+    return Fault(
+        FaultKind.NETWORK,
+        FaultScope.REQUEST,
+        ANCHOR_MISSED,
+        "the model did not carry on where the answer was cut; it begins anew",
+    )
+
+
+def deadline_fault(last: Fault | None) -> Fault:
+    """The request's own time is over; that says nothing against the route it was at."""
+    return Fault(
+        FaultKind.NETWORK,
+        FaultScope.REQUEST,
+        DEADLINE,
+        "the time for this request ran out" + (f"; before that: {last.message}" if last is not None else ""),
+        request_sent=False,
+    )
+
+
+def internal_fault() -> Fault:
+    """A bug of Trunkline's own."""
+    return Fault(
+        FaultKind.BAD_REQUEST,
+        FaultScope.REQUEST,
+        INTERNAL_ERROR,
+        "Trunkline itself failed on this request; the log file says where",
+    )
