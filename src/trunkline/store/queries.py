@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from trunkline.domain.messages import Role
@@ -173,15 +173,16 @@ def receipt(request_id: str) -> Query[Receipt | None]:
 def _receipt(results: list[list[Row]]) -> Receipt | None:
     import orjson
 
-    from trunkline.store import codec
+    from trunkline.store import codec, packed
 
     requests, decisions, attempts = results
     if not requests:
         return None
     fields = orjson.loads(requests[0][0])
-    fields["decision"] = orjson.loads(decisions[0][0]) if decisions and decisions[0][0] else None
+    fields["decision"] = None
     fields["attempts"] = [orjson.loads(body) for (body,) in attempts]
-    return codec.decode(orjson.dumps(fields), Receipt)
+    found = codec.decode(orjson.dumps(fields), Receipt)
+    return replace(found, decision=packed.unpack(decisions[0][0])) if decisions and decisions[0][0] else found
 
 
 def totals_since(at_ms: int) -> Query[StoredTotals]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from trunkline.domain.money import MoneySum
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Outcome, Receipt
 from trunkline.domain.routes import Route
-from trunkline.store import codec
+from trunkline.store import codec, packed
 
 _HOUR_MS = 3_600_000
 _KEPT_WHOLE = tuple(field.name for field in fields(Receipt) if field.name not in ("decision", "attempts"))
@@ -62,7 +62,7 @@ def record(
         [_attempt_row(row, receipt, attempt) for attempt in receipt.attempts],
     )
     if receipt.decision is not None or inputs is not None:
-        body = None if receipt.decision is None else codec.encode(receipt.decision)
+        body = None if receipt.decision is None else packed.pack(receipt.decision)
         connection.execute("INSERT INTO decision VALUES (?, ?, ?)", (row, body, inputs))
     _roll_up(connection, receipt)
 
