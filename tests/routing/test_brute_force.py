@@ -223,7 +223,7 @@ class Brute:
         cost = self.cost(account, model)
         return not (
             any(block is not None and block.holds_at(self.state.now_ms) for block in blocks)
-            or any(self.claim(use, model) > use.amount - use.used for use in self.uses(account, model))
+            or any(self.claim(use, model) > use.left for use in self.uses(account, model))
             or self.input + self.output > model.context_tokens
             or not set(self.ask.task.needs) <= set(model.capabilities)
             or (self.free_only and cost > 0 and self.stated(account, model) is None)
@@ -255,7 +255,7 @@ class Brute:
 
     def past_mark(self, account: AccountSpec, model: ModelSpec) -> bool:
         return any(
-            use.used / use.amount > 0.95
+            min(1.0, use.used / use.amount) > 0.95
             for use in self.uses(account, model)
             if not use.window.paces_only and use.metric is not Metric.CONCURRENCY
         )
@@ -334,12 +334,12 @@ class Brute:
         cost, reference = self.cost(account, model), self.reference()
         cheap = 1.0 if cost == 0 else 1 / (1 + cost / reference) if reference else 0.0
         first_ms = self.route_state(account, model).first_token_ms or model.first_token_ms
-        speed = 0.5 if first_ms is None else 1 / (1 + first_ms / 4_000)
+        speed = 1 / (1 + ((first_ms or 1_000) + 1_000 * self.output / 60) / 4_000)
         health = self.health(account, model) / 100
         return (preference, quota, context, cheap, model.quality_share or 0.0, speed, health)
 
     def quota(self, use: LimitUse, model: ModelSpec) -> float:
-        share = (use.amount - use.used - self.claim(use, model)) / use.amount
+        share = (use.left - self.claim(use, model)) / use.amount
         renews = use.window.kind in (WindowKind.CALENDAR, WindowKind.SESSION)
         if not renews or use.resets_at_ms is None or use.window.nominal_ms is None:
             return share
