@@ -52,7 +52,7 @@ class Deck:
 
     async def settle(self) -> None:
         """Let everything that was posted be handled and drawn."""
-        for _ in range(3):
+        for _ in range(2):
             await self.pilot.pause()
 
     async def show(self, snapshot: Snapshot) -> None:

@@ -309,6 +309,12 @@ async def test_hostile_names_stay_text() -> None:
         assert deck.app.screen is not deck.screen
 
 
+async def test_an_unknown_theme_is_said_and_replaced() -> None:
+    async with open_deck(theme="no-such-theme") as deck:
+        assert "there is no theme called no-such-theme" in " ".join(deck.shown().split())
+        assert deck.app.theme.startswith("trunkline-")
+
+
 async def test_ctrl_q_leaves() -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+q")

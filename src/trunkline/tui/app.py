@@ -68,14 +68,16 @@ class DeckApp(App[None]):
         themes, errors = read_themes(*folders)
         for theme in themes:
             self.register_theme(theme)
+        few_colours = self.console.color_system in (None, "standard")
+        default = TERMINAL_THEME if few_colours else DeckOptions.DEFAULT_THEME
         wanted = self._options.theme
-        if wanted is None:
-            few_colours = self.console.color_system in (None, "standard")
-            wanted = TERMINAL_THEME if few_colours else DeckOptions.DEFAULT_THEME
+        if wanted in (None, DeckOptions.DEFAULT_THEME):
+            wanted = default
+        elif wanted not in self.available_themes:
+            errors = (*errors, f"there is no theme called {wanted}; using {default}")
+            wanted = default
         if wanted in self.available_themes:
             self.theme = wanted
-        else:
-            errors = (*errors, f"there is no theme called {wanted}")
         return errors
 
     def get_default_screen(self) -> Screen[None]:

@@ -12,8 +12,9 @@ TERMINAL_THEME = "trunkline-terminal"
 
 @dataclass(frozen=True, slots=True)
 class DeckOptions:
-    """`theme` None: ours for this terminal's colours. `themes_folder` holds the user's themes. `low_bandwidth`
-    None: over SSH. `start_panel` is 1, 3 or 4. `zone` is that of shown times, None the machine's own."""
+    """`theme` None or our default: ours for this terminal's colours. `themes_folder` holds the user's themes.
+    `low_bandwidth` None: over SSH. `start_panel` is 1, 3 or 4. `zone` is that of shown times, None the
+    machine's own."""
 
     DEFAULT_THEME: ClassVar[str] = "trunkline-dark"
 
