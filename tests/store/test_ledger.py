@@ -248,3 +248,13 @@ async def _interleave(steps: list[tuple[str, int, int]]) -> None:
             reader = StoreReader.open(path, clock)
             assert reader.use("requests", MINUTE).used == brute_force()
             reader.close()
+
+
+async def test_a_change_stamped_by_a_clock_that_jumped_back_is_not_overlooked(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path / "t.db", clock) as one, opened(tmp_path / "t.db", clock) as two:
+        clock.advance(1_500)
+        await one.write(lambda _: None)
+        clock.jump_wall(-1_400)
+        assert isinstance(await two.ledger.reserve(ask("a", claim(10))), Reservation)
+        assert isinstance(await one.ledger.reserve(ask("b", claim(1))), Shortage)

@@ -44,9 +44,10 @@ class BookClock:
             self._anchor = (at_ms, self._clock.mono_ms())
 
     def load(self, connection: sqlite3.Connection) -> int:
-        """Take over what the store has seen, and return it."""
-        row = connection.execute("SELECT value FROM meta WHERE name = ?", (_LATEST,)).fetchone()
-        seen_ms = 0 if row is None else int(row[0])
+        """Take over what the store has seen, and return it: what `save` kept or the last change of a counter."""
+        kept = connection.execute("SELECT value FROM meta WHERE name = ?", (_LATEST,)).fetchone()
+        changed = connection.execute("SELECT max(changed_at_ms) FROM limit_counter").fetchone()
+        seen_ms = max(0 if kept is None else int(kept[0]), changed[0] or 0)
         self.see(seen_ms)
         return seen_ms
 
@@ -114,10 +115,6 @@ class Books:
         self._keys = keys
         self._loaded_ms = seen_ms
 
-    def committing(self, now_ms: int) -> None:
-        """Everything stamped before `now_ms` is known: it is this process that holds the write lock."""
-        self._loaded_ms = now_ms
-
     def forget(self) -> None:
         """What is in memory may no longer be what is in the store; the next `reload` reads everything."""
         self._loaded_ms = None
@@ -161,6 +158,8 @@ class Books:
         connection.executemany("INSERT OR REPLACE INTO limit_counter VALUES (?, ?, ?, ?, ?)", rows)
         for key, bucket, amount, end_ms, _ in rows:
             _book(self._keys, key).put(bucket, amount, end_ms)
+        # This process holds the write lock, so it knows every earlier change; later ones are stamped no earlier.
+        self._loaded_ms = now_ms
 
     def use(self, key: str, window: Window, now_ms: int) -> KeyUse:
         """Use under `key`; from any thread."""

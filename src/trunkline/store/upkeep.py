@@ -38,7 +38,6 @@ class Upkeep:
         self._clock = clock
         self._name = process_name
         self._version = -1
-        self._saved_ms = -1
         self._polled_mono_ms = clock.mono_ms()
         self._beat_mono_ms = clock.mono_ms()
         self._beat_at_ms: int | None = None
@@ -60,15 +59,10 @@ class Upkeep:
         self.now_ms = self.time.advance()
 
     def finish(self, connection: sqlite3.Connection) -> None:
-        if self.now_ms != self._saved_ms:
-            self.time.save(connection)
-            self._saved_ms = self.now_ms
-        self.books.committing(self.now_ms)
         self._since_checkpoint += 1
 
     def undone(self) -> None:
         self._version = -1
-        self._saved_ms = -1
         self.books.forget()
 
     def tick(self, connection: sqlite3.Connection, *, idle: bool) -> Unit[object] | None:
@@ -120,6 +114,7 @@ class Upkeep:
 
     def beat(self, connection: sqlite3.Connection) -> None:
         """Say that this process lives; settle the reservations of those that do not."""
+        self.time.save(connection)
         connection.execute(
             "UPDATE process SET beat_at_ms = ?, ended_at_ms = NULL WHERE id = ?",
             (self.now_ms, self.process_id),
