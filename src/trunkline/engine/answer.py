@@ -46,14 +46,16 @@ class AnswerSoFar:
 
     def carry_on(self, model: ModelSpec, route: Route) -> Continuation | None:
         """How a call down `route` carries on; None when it begins anew. What was shown is then taken back, with a
-        `Restarted` event if it was text (thinking alone is begun anew without a word)."""
-        if not self.text_chars:
+        `Restarted` event if it was text or a whole tool call (thinking alone is begun anew without a word)."""
+        if not self.text_chars and not self.tool_calls:
             return None
-        if route not in self._cannot_continue and self.text_chars >= _MIN_CONTINUED_CHARS:
+        may_continue = route not in self._cannot_continue and not self.tool_calls
+        if may_continue and self.text_chars >= _MIN_CONTINUED_CHARS:
             return Continuation.for_model(model.prefill, self.text)
         self._pieces.clear()
         self.seams.clear()
         self.text_chars = 0
+        self.tool_calls = 0
         self.restarts += 1
         self.emit(Restarted(route))
         return None

@@ -218,6 +218,7 @@ class Engine:
     async def fresh_snapshot(self) -> Snapshot:
         """A snapshot that includes everything recorded so far."""
         await self._core.store.flush()
+        self._core.tracker.refresh_all(self._core.clock.wall_ms())
         await self._refresh()
         return self.snapshot()
 
