@@ -13,9 +13,9 @@ from trunkline.domain.money import MoneySum
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Outcome, Receipt
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.store import queries, upkeep
-from trunkline.store.queries import percentile
 from trunkline.store.records import StoredRequest
 from trunkline.store.store import StoreReader
+from trunkline.store.totals import percentile
 
 AGENT = Origin(OriginKind.GATEWAY, "agent-7")
 

@@ -46,13 +46,29 @@ async def test_a_failing_unit_takes_only_itself_back(tmp_path: Path) -> None:
         assert store.ledger.use("requests", MINUTE).used == 2
 
 
-async def test_a_unit_that_books_and_then_fails_books_nothing(tmp_path: Path) -> None:
+async def test_a_reservation_is_booked_once(tmp_path: Path) -> None:
     async with opened(tmp_path / "t.db") as store:
         again = ask("same", claim(2))
         await store.ledger.reserve(again)
         with pytest.raises(StoreError, match="UNIQUE"):
             await store.ledger.reserve(again)
         assert store.ledger.use("requests", MINUTE).used == 2
+
+
+async def test_a_unit_that_books_and_then_fails_books_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path / "t.db") as store:
+        ledger = store.ledger
+
+        def book_and_fail(connection: sqlite3.Connection) -> None:
+            assert isinstance(ledger._reserve(connection, ask("a", claim(9))), Reservation)
+            raise ValueError("this unit fails")
+
+        failed, booked = await asyncio.gather(
+            store.write(book_and_fail), ledger.reserve(ask("b", claim(8))), return_exceptions=True
+        )
+        assert isinstance(failed, ValueError)
+        assert isinstance(booked, Reservation)
+        assert ledger.use("requests", MINUTE).used == 8
 
 
 async def test_one_transaction_and_one_wake_up_for_a_batch(tmp_path: Path) -> None:

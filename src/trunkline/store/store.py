@@ -21,8 +21,9 @@ from trunkline.store import keep, queries, records, schema
 from trunkline.store.books import BookClock, Books
 from trunkline.store.keep import AuditEntry, ControlState, StoredConversation, StoredMessage, StoredReading
 from trunkline.store.ledger import SqliteLedger
-from trunkline.store.queries import AttemptSample, Query, RunningRequest, StoredTotals
+from trunkline.store.queries import AttemptSample, Query, RunningRequest
 from trunkline.store.records import StoredRequest
+from trunkline.store.totals import StoredTotals
 from trunkline.store.upkeep import Upkeep
 from trunkline.store.writer import Unit, Writer
 
