@@ -15,10 +15,15 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
 CHILD = """
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from trunkline.tui import DeckOptions, run_deck
 assert "textual" not in sys.modules
+if {busy!r}:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
 
 def make():
     from tests.support import deck_world
@@ -28,6 +33,14 @@ def make():
         def start(self, listener):
             super().start(listener)
             self.tell(deck_world.snapshot())
+            if {busy!r}:
+                threading.Thread(target=self.keep_drawing, daemon=True).start()
+
+        def keep_drawing(self):
+            while True:
+                for mode in ("balanced", "cost_first"):
+                    self.tell(deck_world.snapshot(mode=mode))
+                    time.sleep(0.01)
 
         def close(self, timeout_s=3.0):
             Path({marker!r}).write_text("closed")
@@ -38,11 +51,11 @@ sys.exit(run_deck(make, options=DeckOptions()))
 """
 
 
-def start(marker: Path, **environment: str) -> tuple[int, int]:
+def start(marker: Path, *, busy: bool = False, **environment: str) -> tuple[int, int]:
     pid, master = pty.fork()
     if pid == 0:
         os.environ.update({"TERM": "xterm-256color", "PYTHONPATH": str(Path.cwd()), **environment})
-        os.execv(sys.executable, [sys.executable, "-c", CHILD.format(marker=str(marker))])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-c", CHILD.format(marker=str(marker), busy=busy)])  # noqa: S606
     return pid, master
 
 
@@ -98,6 +111,15 @@ def test_every_way_out_closes_the_engine(tmp_path: Path, way_out: str, code: int
     assert marker.read_text() == "closed"
     if way_out != "hangup":
         os.close(master)
+
+
+def test_a_terminal_that_vanishes_while_drawing_and_without_a_signal_ends_the_deck(tmp_path: Path) -> None:
+    marker = tmp_path / "closed"
+    pid, master = start(marker, busy=True)
+    read_until(master, "$1.84")
+    os.close(master)
+    assert wait_exit(pid) == 129
+    assert marker.read_text() == "closed"
 
 
 def test_no_color_means_no_colour(tmp_path: Path) -> None:

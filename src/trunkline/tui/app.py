@@ -21,7 +21,7 @@ from trunkline.tui.options import TERMINAL_THEME, DeckOptions
 from trunkline.tui.screens.deck import DeckScreen
 from trunkline.tui.themes import read_themes, shipped_themes_folder
 
-CHECK_TERMINAL_EVERY_S = 2.0
+LOST_SIGNAL = 1  # SIGHUP, where there is one
 SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
 
 
@@ -50,6 +50,7 @@ class DeckApp(App[None]):
         self._link = link
         self._options = options
         self._on_first_paint = on_first_paint
+        self._loop_for_signals: asyncio.AbstractEventLoop | None = None
         self.deck = DeckScreen(
             link,
             clock,
@@ -84,14 +85,12 @@ class DeckApp(App[None]):
         return self.deck
 
     def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop_for_signals = asyncio.get_running_loop()
         for number in SIGNALS:
             try:
                 loop.add_signal_handler(number, self._leave_on, number)
             except (NotImplementedError, RuntimeError, ValueError):
-                break  # not the main thread, or a platform without: the terminal check remains
-        if not self.is_headless:
-            self.set_interval(CHECK_TERMINAL_EVERY_S, self._check_terminal)
+                break  # not the main thread, or a platform without: the terminal watch remains
         self.call_after_refresh(self._painted)
         for error in self._theme_errors:
             self.notify(error, severity="warning", timeout=10, markup=False)
@@ -105,19 +104,13 @@ class DeckApp(App[None]):
         """Called on the engine's thread."""
         self.deck.post_message(NewsArrived(news))
 
+    def leave_for_lost_terminal(self) -> None:
+        """May be called on any thread."""
+        if self._loop_for_signals is not None:
+            self._loop_for_signals.call_soon_threadsafe(self._leave_on, LOST_SIGNAL)
+
     def _leave_on(self, number: int) -> None:
         self.exit(return_code=128 + number)
-
-    def _check_terminal(self) -> None:
-        """A terminal that is gone sends no key; without this the deck would run on for nobody."""
-        import os
-        import termios
-
-        try:
-            termios.tcgetattr(sys.__stdin__.fileno() if sys.__stdin__ else 0)
-            os.fstat(1)
-        except (termios.error, OSError, ValueError):
-            self._leave_on(signal.SIGHUP)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield SystemCommand("Theme", "Other colours", self.action_change_theme)

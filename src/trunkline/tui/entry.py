@@ -42,6 +42,7 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
     from trunkline.domain.ids import IdSource
     from trunkline.tui.app import DeckApp
     from trunkline.tui.engine_link import EngineLink
+    from trunkline.tui.terminal_watch import TerminalWatch
 
     clock = SystemClock()
     link = EngineLink(make_engine)
@@ -49,7 +50,10 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
         app = DeckApp(
             link, clock, IdSource(clock), options, low_bandwidth=sparing, on_first_paint=settle_process
         )
+        watch = TerminalWatch(app.leave_for_lost_terminal, link.close)
+        watch.start()
         app.run()
+        watch.stop()
         return app.return_code or 0
     finally:
         link.close()
