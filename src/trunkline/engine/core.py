@@ -272,8 +272,10 @@ class EngineCore:
 
     async def aclose(self) -> None:
         """Close connections and end every subscription."""
-        for warming in tuple(self._warming):
-            warming.cancel()
+        warming = tuple(self._warming)
+        for one in warming:
+            one.cancel()
+        await asyncio.gather(*warming, return_exceptions=True)
         if self._transport is not None:
             await self._transport.aclose()
         self.bus.close()

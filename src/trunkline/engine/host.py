@@ -15,7 +15,17 @@ from typing import Any
 
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.errors import TrunklineError
-from trunkline.domain.events import Alert, AlertLevel, Event, SnapshotChanged, TextDelta, ThinkingDelta
+from trunkline.domain.events import (
+    Alert,
+    AlertLevel,
+    Answered,
+    Cancelled,
+    Event,
+    Failed,
+    SnapshotChanged,
+    TextDelta,
+    ThinkingDelta,
+)
 from trunkline.domain.ids import IdSource
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
@@ -26,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _SNAPSHOT_INTERVAL_MS = 1_000.0
 _BATCH_INTERVAL_MS = 100.0
+_LAST_DELIVERIES_S = 1.0
 # Windows roll and countdowns end without anybody's doing.
 _QUIET_SNAPSHOT_INTERVAL_MS = 5_000.0
 
@@ -42,9 +53,10 @@ class EngineHost:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._engine: Engine | None = None
-        self._handles: dict[str, Handle] = {}
+        self._requests: dict[str, tuple[Handle, asyncio.Task[None]]] = {}
         self._relays: set[asyncio.Task[None]] = set()
         self._early: list[Callable[[Engine], None]] = []
+        self._ended = False
         self._lock = threading.Lock()
 
     # -- called from the face's thread --------------------------------------------------------------------------
@@ -59,15 +71,15 @@ class EngineHost:
         """See `HostedEngine.submit`."""
         request_id = request.request_id or self._ids.new()
         named = replace(request, request_id=request_id)
-        self._on_engine(lambda engine: self._relay(self._submit(engine, named, deliver)))
+        self._on_engine(lambda engine: self._submit(engine, named, deliver))
         return request_id
 
     def cancel(self, request_id: str) -> None:
         """See `HostedEngine.cancel`."""
 
         def cancel(_: Engine) -> None:
-            if handle := self._handles.get(request_id):
-                handle.cancel()
+            if found := self._requests.get(request_id):
+                found[0].cancel()
 
         self._on_engine(cancel)
 
@@ -79,9 +91,17 @@ class EngineHost:
         """See `HostedEngine.find_receipt`."""
 
         async def find(engine: Engine) -> None:
-            deliver(await engine.receipt(request_id))
+            try:
+                receipt = await engine.receipt(request_id)
+            except TrunklineError as error:
+                self._alert(f"refused:{error}", str(error))
+            else:
+                deliver(receipt)
 
-        self._on_engine(lambda engine: self._relay(find(engine)))
+        def begin(engine: Engine) -> None:
+            self._relay(find(engine))
+
+        self._on_engine(begin)
 
     def switch(self, route: str | None) -> None:
         """See `HostedEngine.switch`."""
@@ -110,6 +130,7 @@ class EngineHost:
     def close(self, timeout_s: float = 3.0) -> None:
         """See `HostedEngine.close`."""
         with self._lock:
+            self._ended = True
             loop, stop = self._loop, self._stop
         if loop is not None and stop is not None and not loop.is_closed():
             try:
@@ -122,6 +143,8 @@ class EngineHost:
     def _on_engine(self, work: Callable[[Engine], None]) -> None:
         """Run `work` on the engine's thread, after it is open; dropped when it has ended."""
         with self._lock:
+            if self._ended:
+                return
             if self._engine is None:
                 self._early.append(work)
                 return
@@ -139,10 +162,14 @@ class EngineHost:
         try:
             asyncio.run(self._main())
         except TrunklineError as error:
-            self._listener(EngineDied(str(error)))
+            self._tell(EngineDied(str(error)))
         except Exception as error:
             _log.exception("the engine ended by a failure of its own")
-            self._listener(EngineDied(f"the engine failed: {type(error).__name__}; the log file says where"))
+            self._tell(EngineDied(f"the engine failed: {type(error).__name__}; the log file says where"))
+        finally:
+            with self._lock:
+                self._ended = True
+                self._early.clear()
 
     async def _main(self) -> None:
         engine = self._open_engine()
@@ -151,8 +178,10 @@ class EngineHost:
             with self._lock:
                 self._loop, self._stop, self._engine = asyncio.get_running_loop(), stop, engine
                 early, self._early = self._early, []
-            self._listener(EngineReady())
-            self._listener(engine.snapshot())
+                if self._ended:
+                    return
+            self._tell(EngineReady())
+            self._tell(engine.snapshot())
             for work in early:
                 self._guarded(work)
             engine.load_transport()
@@ -161,9 +190,25 @@ class EngineHost:
             self._relay(self._pass_news(news, changed))
             self._relay(self._pass_snapshots(engine, changed))
             await stop.wait()
+            await self._end_requests()
             for relay in tuple(self._relays):
                 relay.cancel()
             await asyncio.gather(*self._relays, return_exceptions=True)
+
+    async def _end_requests(self) -> None:
+        """Cancel what runs and let its endings be delivered."""
+        for handle, _ in tuple(self._requests.values()):
+            handle.cancel()
+        deliveries = [delivery for _, delivery in self._requests.values()]
+        if deliveries:
+            await asyncio.wait(deliveries, timeout=_LAST_DELIVERIES_S)
+
+    def _tell(self, news: HostNews) -> None:
+        """Hand something to the face, whose own failures are not the engine's."""
+        try:
+            self._listener(news)
+        except Exception:
+            _log.exception("the listener failed on %s", type(news).__name__)
 
     def _guarded(self, work: Callable[[Engine], None]) -> None:
         engine = self._engine
@@ -172,34 +217,49 @@ class EngineHost:
         try:
             work(engine)
         except TrunklineError as error:
-            alert = Alert(AlertLevel.WARNING, f"refused:{error}", str(error))
-            self._listener(Event("", 0, self._clock.wall_ms(), alert))
+            self._alert(f"refused:{error}", str(error))
+        except Exception as error:
+            _log.exception("what a face asked for failed")
+            name = type(error).__name__
+            self._alert(f"failed:{name}", f"that failed: {name}; the log file says where")
 
-    def _relay(self, work: Coroutine[Any, Any, None]) -> None:
+    def _alert(self, cause: str, text: str) -> None:
+        alert = Alert(AlertLevel.WARNING, cause, text)
+        self._tell(Event("", 0, self._clock.wall_ms(), alert))
+
+    def _relay(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._relays.add(task)
         task.add_done_callback(self._relays.discard)
+        return task
 
-    async def _submit(
+    def _submit(
         self, engine: Engine, request: ChatRequest, deliver: Callable[[tuple[Event, ...]], None]
     ) -> None:
         handle = engine.submit(request)
-        self._handles[handle.request_id] = handle
+        self._requests[handle.request_id] = handle, self._relay(self._deliver(handle, deliver))
+
+    async def _deliver(self, handle: Handle, deliver: Callable[[tuple[Event, ...]], None]) -> None:
         position = 0
         try:
             while batch := await handle.beyond(position):
                 position += len(batch)
-                deliver(join_deltas(batch))
+                try:
+                    deliver(join_deltas(batch))
+                except Exception:
+                    _log.exception("events of %s could not be delivered", handle.request_id)
+                if isinstance(batch[-1].body, Answered | Failed | Cancelled):
+                    return
                 await self._clock.sleep(_BATCH_INTERVAL_MS)
         finally:
-            del self._handles[handle.request_id]
+            self._requests.pop(handle.request_id, None)
 
     async def _pass_news(self, news: AsyncIterator[Event], changed: asyncio.Event) -> None:
         async for event in news:
             if isinstance(event.body, SnapshotChanged):
                 changed.set()
             else:
-                self._listener(event)
+                self._tell(event)
 
     async def _pass_snapshots(self, engine: Engine, changed: asyncio.Event) -> None:
         while True:
@@ -209,7 +269,7 @@ class EngineHost:
             except TimeoutError:
                 pass
             changed.clear()
-            self._listener(engine.snapshot())
+            self._tell(engine.snapshot())
             await self._clock.sleep(_SNAPSHOT_INTERVAL_MS)
 
 
