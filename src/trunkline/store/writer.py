@@ -29,7 +29,7 @@ _LARGEST_BATCH = 256
 _TICK_S = 0.25
 # Another process holds the lock for a fraction of a millisecond. SQLite's own waiting sleeps 1, 2, 5, 10 … 100 ms,
 # which is most of the 99th percentile when two processes write; these are about five seconds in all.
-_LOCK_PAUSES_S = (0.0002,) * 50 + (0.002,) * 2_500
+_LOCK_PAUSES_S = (0.0002,) * 500 + (0.002,) * 2_400
 
 
 class Observer(Protocol):
