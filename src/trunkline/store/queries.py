@@ -20,7 +20,8 @@ from trunkline.store.keep import (
     StoredMessage,
     StoredReading,
 )
-from trunkline.store.totals import StoredTotals, add_up
+from trunkline.store.totals import StoredTotals as StoredTotals  # what `totals_since` gives, for its callers
+from trunkline.store.totals import add_up
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
