@@ -67,6 +67,17 @@ async def test_with_limits_unknown_and_unsaid_no_caller_sees_a_failure(tmp_path:
         assert Counter(result.receipt.outcome for result in results) == {Outcome.ANSWERED: 60}
 
 
+async def test_an_account_used_up_by_somebody_else_costs_no_answer(tmp_path: Path) -> None:
+    thirty = {"metric": "requests", "amount": 30, "window": "60s"}
+    pool = Serves("pool", ("a", "b", "c"), limits=[thirty])
+    async with open_world(tmp_path, pool, preferences=MINUTES) as world:
+        world.fault("drain", account="a", first=1)
+        results = await asyncio.gather(*(world.run(agent(f"question {n}")) for n in range(60)))
+        assert Counter(result.receipt.outcome for result in results) == {Outcome.ANSWERED: 60}
+        assert world.refused > 0
+        assert world.served("pool") - world.refused == 60
+
+
 async def test_one_bad_account_of_three_costs_no_answer(tmp_path: Path) -> None:
     async with open_world(tmp_path, Serves("pool", ("a", "b", "c"))) as world:
         world.fault("http", account="b", status=500)
