@@ -98,6 +98,7 @@ class Scan:
         )
         weights = self.profile.weights
         self._changing_weights = (weights.quota, weights.speed, weights.health)
+        self._context_weight, self._cost_weight = weights.context, weights.cost
         self._most_changing = weights.speed + weights.health
         self._free_only = self.profile.mode.budget is BudgetMode.FREE_ONLY and self.only is None
         self._live = LiveAccounts(policy, state, self.rejections, self._claims, self.only)
@@ -148,18 +149,25 @@ class Scan:
         room = row.max_output_tokens
         return self._input_tokens + (output if output < room else room)
 
-    def _list_pico(self, row: ModelRow) -> int:
-        """Cost at list price, or at the dearest known one."""
-        if row.price_input is None or row.price_output is None:
-            return self._dearest_pico
-        return self._input_tokens * row.price_input + self._output_tokens * row.price_output
-
     def bound(self, row: ModelRow) -> Bound:
         """What no option of the row can beat."""
         place = row.place
-        list_pico = self._list_pico(row)
+        input_tokens, output_tokens, reference_pico = (
+            self._input_tokens,
+            self._output_tokens,
+            self._reference_pico,
+        )
+        if row.price_input is None or row.price_output is None:
+            list_pico = self._dearest_pico
+        else:
+            list_pico = input_tokens * row.price_input + output_tokens * row.price_output
         cost_pico = 0 if row.any_cash_free else list_pico
-        base = self._base(self.profile.fixed[place], row, cost_pico)
+        # `_base` written out: this runs for every model of the catalogue, and its calls were half of a decision.
+        room = row.max_output_tokens
+        need = _CONTEXT_ROOM * (input_tokens + (output_tokens if output_tokens < room else room))
+        context = 1.0 if need <= row.context_tokens else row.context_tokens / need
+        cheapness = 1.0 if cost_pico == 0 else reference_pico / (reference_pico + cost_pico)
+        base = (self.profile.fixed[place] + self._context_weight * context) + self._cost_weight * cheapness
         minus_score = -((base + self._changing_weights[0]) + self._most_changing)
         if place in self.profile.stated_rows:
             return Bound(STATED, 0, self._best_lead(row), minus_score, place, base, cost_pico, list_pico, row)
@@ -298,8 +306,9 @@ class Scan:
 
     def _base(self, fixed: float, row: ModelRow, cost_pico: int) -> float:
         """The weighted terms that no account changes; grows with every term, so that a bound bounds exactly."""
-        weights = self.profile.weights
-        return (fixed + weights.context * self._context(row)) + weights.cost * self._cheapness(cost_pico)
+        return (fixed + self._context_weight * self._context(row)) + self._cost_weight * self._cheapness(
+            cost_pico
+        )
 
     def _context(self, row: ModelRow) -> float:
         need = _CONTEXT_ROOM * self._need_tokens(row)
