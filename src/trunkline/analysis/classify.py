@@ -78,9 +78,9 @@ def classify(text: str) -> Guess:
 
 def _scores(lowered: str, shape: Shape) -> dict[str, float]:
     scores = dict.fromkeys(_BASE, _PRIOR)
-    for kind, weight, sign in SIGNS:
-        if sign.search(lowered) is not None:
-            scores[kind] += weight
+    for sign in SIGNS:
+        if sign.found_in(lowered):
+            scores[sign.kind] += sign.weight
     if shape.has_table:
         scores[DATA_ANALYSIS] += 2.6
         scores[SIMPLE] -= 1.0

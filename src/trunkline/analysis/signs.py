@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from trunkline.domain.tasks import (
@@ -111,8 +112,69 @@ _WORDS: tuple[tuple[str, float, str], ...] = (
                   r"president|"
                   r"king|queen|country|city|river|famous)\b"),
 )  # fmt: skip
-SIGNS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
-    (kind, weight, re.compile(words, re.MULTILINE)) for kind, weight, words in _WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A pattern that speaks for a task type. Wherever it is found one of `openings` stands (none are known where it
+    is empty): looking for those first costs a tenth of looking for the pattern."""
+
+    kind: str
+    weight: float
+    pattern: re.Pattern[str]
+    openings: tuple[str, ...]
+
+    def found_in(self, lowered: str) -> bool:
+        """Whether the text, in lower case, has the sign."""
+        if self.openings:
+            for opening in self.openings:
+                if opening in lowered:
+                    break
+            else:
+                return False
+        return self.pattern.search(lowered) is not None
+
+
+def openings_of(pattern: str) -> tuple[str, ...]:
+    """The literal beginnings of the alternatives in the group that `pattern` begins with; empty where it begins
+    otherwise, or where an alternative has no beginning of two characters."""
+    begun = re.match(r"(?:\\b|\^)?\(\?:", pattern)
+    if begun is None:
+        return ()
+    openings = []
+    for alternative in _alternatives(pattern[begun.end() :]):
+        literal = re.match(r"[a-z0-9 ']*", alternative)
+        text = literal[0] if literal is not None else ""
+        if alternative[len(text) : len(text) + 1] in ("?", "*", "{"):
+            text = text[:-1]
+        if len(text) < 2:
+            return ()
+        openings.append(text)
+    return tuple(dict.fromkeys(openings))
+
+
+def _alternatives(group: str) -> list[str]:
+    """The top-level alternatives of a group, given what follows its opening bracket."""
+    alternatives, depth, begin, at = [], 0, 0, 0
+    while at < len(group):
+        character = group[at]
+        if character == "\\":
+            at += 1
+        elif character in "([":
+            depth += 1
+        elif character in ")]":
+            if depth == 0:
+                break
+            depth -= 1
+        elif character == "|" and depth == 0:
+            alternatives.append(group[begin:at])
+            begin = at + 1
+        at += 1
+    return [*alternatives, group[begin:at]]
+
+
+SIGNS: tuple[Sign, ...] = tuple(
+    Sign(kind, weight, re.compile(words, re.MULTILINE), openings_of(words)) for kind, weight, words in _WORDS
 )
 
 _CODE = re.compile(
@@ -148,5 +210,9 @@ def shape_of(text: str) -> Shape:
         bullets=len(_BULLET.findall(text)),
         has_code=_CODE.search(text) is not None,
         has_table=_TABLE.search(text) is not None,
-        has_formula=_FORMULA.search(text) is not None,
+        has_formula=_may_have_formula(text) and _FORMULA.search(text) is not None,
     )
+
+
+def _may_have_formula(text: str) -> bool:
+    return "$" in text or "\\" in text or "^" in text or not text.isascii()
