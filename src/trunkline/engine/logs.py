@@ -36,6 +36,7 @@ def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO
     queue_handler = logging.handlers.QueueHandler(records)
     listener = logging.handlers.QueueListener(records, file_handler)
     logger = logging.getLogger("trunkline")
+    before = logger.level, logger.propagate
     logger.setLevel(level)
     logger.propagate = False
     logger.addHandler(queue_handler)
@@ -43,6 +44,8 @@ def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO
 
     def stop() -> None:
         logger.removeHandler(queue_handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
         listener.stop()
         file_handler.close()
 
