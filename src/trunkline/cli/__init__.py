@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """The `trunkline` program."""
-    from trunkline.cli.program import run
+    try:
+        from trunkline.cli.program import run
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)  # before there was anything to stop

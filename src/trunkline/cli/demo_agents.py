@@ -5,24 +5,32 @@ from __future__ import annotations
 import asyncio
 
 from trunkline.domain.messages import ChatRequest, Hints, Message, Role
-from trunkline.domain.receipts import Receipt
+from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.engine.api import RequestHandle
 from trunkline.engine.engine import Engine
 from trunkline.simulator.agents import AgentPrompt, agent_schedule
 
 _STORY_SECONDS = 60.0
 
 
-async def run_agents(engine: Engine, *, seed: int, seconds: float, speed: float) -> list[Receipt]:
-    """Run the whole schedule in `seconds`, wait for every answer, and give the receipts in order of asking."""
-    handles = []
+async def run_agents(
+    engine: Engine, finished: list[Receipt], *, seed: int, seconds: float, speed: float
+) -> None:
+    """Run the whole schedule in `seconds` and wait for every answer. Receipts are added to `finished` as requests
+    end; one that is cancelled is not."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
-    for prompt in agent_schedule(seed, seconds, speed):
-        await asyncio.sleep(max(0.0, began_s + prompt.at_s - loop.time()))
-        handles.append(engine.submit(_request(prompt)))
-    answers = await asyncio.gather(*(handle.answer() for handle in handles))
-    return [answer.receipt for answer in answers]
+    async with asyncio.TaskGroup() as group:
+        for prompt in agent_schedule(seed, seconds, speed):
+            await asyncio.sleep(max(0.0, began_s + prompt.at_s - loop.time()))
+            group.create_task(_collect(engine.submit(_request(prompt)), finished))
+
+
+async def _collect(handle: RequestHandle, finished: list[Receipt]) -> None:
+    receipt = (await handle.answer()).receipt
+    if receipt.outcome is not Outcome.CANCELLED:
+        finished.append(receipt)
 
 
 def start_agents(engine: Engine, *, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tomllib
@@ -14,10 +15,13 @@ from typing import Any
 from trunkline.config.load import substitute_port
 from trunkline.config.places import Places
 from trunkline.domain.errors import TrunklineError
+from trunkline.domain.text import strip_controls
 from trunkline.engine.engine import EngineSettings
 
 DEMO_SECONDS = 60.0
+_START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 2.0
+_COMPLAINTS = "simulator.err"
 
 
 class DemoError(TrunklineError):
@@ -36,14 +40,17 @@ class DemoWorld:
         """Start the simulator and return at once. `speed` is how many seconds of the story pass in one."""
         command = [sys.executable, "-m", "trunkline.simulator", "--config", str(_asset("demo.toml"))]
         command += ["--seed", str(seed), "--speed", str(speed)]
+        home.mkdir(parents=True, exist_ok=True)
         # Its own process group: a Ctrl-C in the terminal is the deck's to handle, and the simulator ends with it.
-        simulator = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        with (home / _COMPLAINTS).open("w") as complaints:
+            simulator = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                start_new_session=True,
+            )
         return cls(home, simulator)
 
     def settings(self) -> EngineSettings:
@@ -54,11 +61,16 @@ class DemoWorld:
         return EngineSettings(places, _simulated_keys(catalogue), "demo", base_providers_text=catalogue)
 
     def _port(self) -> int:
-        line = self.simulator.stdout.readline() if self.simulator.stdout is not None else ""
+        line = ""
+        out = self.simulator.stdout
+        if out is not None and select.select([out], [], [], _START_LIMIT_S)[0]:
+            line = out.readline()
         try:
             return int(json.loads(line)["port"])
         except (ValueError, KeyError, TypeError) as error:
-            raise DemoError("the simulated providers did not start; what they said is above") from error
+            complaints = (self.home / _COMPLAINTS).read_text(encoding="utf-8", errors="replace").split("\n")
+            last = next((said for said in reversed(complaints) if said.strip()), "they said nothing")
+            raise DemoError(f"the simulated providers did not start: {strip_controls(last)}") from error
 
     def stop(self) -> None:
         """End the simulator: it goes when its stdin closes, or is made to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -10,13 +11,16 @@ import click
 
 from trunkline.domain.text import strip_controls
 
+_GAP = "  "
+_NARROWEST = 8
+
 
 def print_json(value: object) -> None:
     """One JSON document on stdout, indented for a person, one line in a pipe."""
     import orjson
 
     option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
-    click.echo(orjson.dumps(value, option=option).decode())
+    click.echo(orjson.dumps(value, option=option))
 
 
 def say(text: str) -> None:
@@ -25,12 +29,29 @@ def say(text: str) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns on stdout, as wide as they need; the last is not padded."""
-    clean = [[strip_controls(cell) for cell in row] for row in (headings, *rows)]
+    """Columns on stdout, as wide as they need, cut to the width of a terminal; the last is not padded."""
+    clean = [[" ".join(strip_controls(cell).split()) for cell in row] for row in (headings, *rows)]
     widths = [max(len(row[column]) for row in clean) for column in range(len(headings))]
+    if sys.stdout.isatty():
+        widths = _narrowed(widths, shutil.get_terminal_size().columns)
     for row in clean:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+        cells = [_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo(_GAP.join(cells).rstrip())
+
+
+def _narrowed(widths: list[int], room: int) -> list[int]:
+    """`widths` with the widest columns made narrower until a row fits, none below what still says something."""
+    narrowed = list(widths)
+    while sum(narrowed) + len(_GAP) * (len(narrowed) - 1) > room:
+        widest = max(range(len(narrowed)), key=lambda column: narrowed[column])
+        if narrowed[widest] <= _NARROWEST:
+            break
+        narrowed[widest] -= 1
+    return narrowed
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def iso(at_ms: int | None) -> str | None:
@@ -67,8 +88,8 @@ def span(duration_ms: float | None) -> str:
 
 
 def dollars(pico: int | None, *, unknown: int = 0) -> str:
-    """Money for people; `unknown` says how many costs are missing from the sum."""
-    if pico is None:
+    """Money for people; `unknown` says how many costs are missing from the sum. Nothing known is not $0."""
+    if pico is None or (unknown and not pico):
         return "unknown"
     amount = pico / 10**12
     if amount >= 1 or amount == 0:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -38,6 +40,14 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read our output has had enough. Nothing is left to say to it, at exit neither.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return OK
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
@@ -69,7 +79,11 @@ def program(ctx: click.Context) -> None:
 
 
 def run() -> None:
-    """Run the program and leave with its exit code: 0 ok, 1 could not be served, 2 bad usage or configuration."""
+    """Run the program and leave with its exit code: 0 ok, 1 could not be served, 2 bad usage or configuration, and
+    128 and a signal's number when it was stopped by one."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a character that the terminal lacks is no reason to fail
     try:
         code = program.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -84,8 +98,4 @@ def run() -> None:
     except TrunklineError as error:
         click.echo(f"trunkline: {error}", err=True)
         sys.exit(NOT_SERVED)
-    except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
     sys.exit(code if isinstance(code, int) else OK)

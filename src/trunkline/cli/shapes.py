@@ -136,12 +136,17 @@ def receipt_json(receipt: Receipt) -> Json:
     }
 
 
-def answer_json(answer: Answer) -> Json:
-    """The whole of `ask --json`."""
+def answer_json(answer: Answer, no_route: NoRoute | None, now_ms: int) -> Json:
+    """The whole of `ask --json`. `no_route` is why nobody could serve, where that was so: `decision` is null then."""
+    decision = answer.receipt.decision if no_route is None else None
+    rejected = no_route.rejected if no_route is not None else ()
     return {
         "text": answer.text,
         "complete": answer.receipt.complete,
         "receipt": receipt_json(answer.receipt),
+        "decision": decision_json(decision) if decision is not None else None,
+        "rejected": [rejection_json(rejection, now_ms) for rejection in rejected],
+        "earliest_reset": iso(no_route.earliest_reset_at_ms) if no_route is not None else None,
     }
 
 

@@ -6,28 +6,38 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Iterator
 
 import click
 
 from trunkline.cli.opening import settings_of
-from trunkline.cli.output import dollars, print_json, say, span
+from trunkline.cli.output import local_time, print_json, say
+from trunkline.cli.receipts import receipt_line, rejection_lines
 from trunkline.cli.request import prompt_text, request_from
 from trunkline.cli.shapes import answer_json
 from trunkline.domain.decisions import NoRoute
-from trunkline.domain.events import Decided, Rerouted, Restarted, Seam, TextDelta, Waiting
+from trunkline.domain.events import (
+    BusBody,
+    Decided,
+    Parked,
+    RequestBody,
+    Rerouted,
+    Restarted,
+    Seam,
+    TextDelta,
+    Waiting,
+)
 from trunkline.domain.messages import ChatRequest
-from trunkline.domain.money import Usage
-from trunkline.domain.receipts import FinishReason, Outcome, Receipt
+from trunkline.domain.receipts import Outcome
 from trunkline.domain.text import strip_controls
 from trunkline.engine.api import Answer
 from trunkline.engine.engine import Engine, Handle
 from trunkline.engine.logs import start_logging
-from trunkline.routing import rejection_sentence, short_reason
 
 
 @click.command("ask")
-@click.argument("prompt")
+@click.argument("prompt", nargs=-1)
 @click.option("--task", "task_type", help="Task type, instead of the analyser's guess.")
 @click.option("--priority", type=click.Choice(["high", "medium", "low"]), help="How urgent it is.")
 @click.option("--route", help="Pin to a provider, account, model or route.")
@@ -41,7 +51,7 @@ from trunkline.routing import rejection_sentence, short_reason
 @click.pass_context
 def ask_command(
     ctx: click.Context,
-    prompt: str,
+    prompt: tuple[str, ...],
     task_type: str | None,
     priority: str | None,
     route: str | None,
@@ -51,127 +61,137 @@ def ask_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Ask PROMPT (- reads stdin): the answer on stdout, the receipt on stderr."""
+    """Ask PROMPT (- reads stdin): the answer on stdout, the receipt on stderr.
+
+    In a terminal the answer appears as it comes; in a pipe when it is over, because an answer that breaks off may
+    have to begin anew elsewhere.
+    """
     text = prompt_text(prompt)
     settings = settings_of("ask")
     stop_logging = start_logging(settings.places.log_dir, "ask")
     try:
         engine = Engine.open(settings)
-        request = request_from(
-            engine.generation.config.catalogue,
-            text,
-            task_type=task_type,
-            priority=priority,
-            route=route,
-            model=model,
-            system=system,
-            max_output_tokens=max_tokens,
-        )
-        answer = asyncio.run(_ask(engine, request, _Printer(silent=as_json, quiet=quiet)))
+        try:
+            request = request_from(
+                engine.generation.config,
+                text,
+                task_type=task_type,
+                priority=priority,
+                route=route,
+                model=model,
+                system=system,
+                max_output_tokens=max_tokens,
+            )
+        except click.UsageError:
+            engine.close_now()
+            raise
+        printer = _Printer(live=not as_json and sys.stdout.isatty(), quiet=quiet)
+        answer, signalled = asyncio.run(_ask(engine, request, printer))
     finally:
         stop_logging()
+    no_route = printer.no_route if answer.receipt.outcome is Outcome.FAILED else None
     if as_json:
-        print_json(answer_json(answer))
-    elif not quiet:
-        _print_receipt(answer.receipt)
-    if answer.receipt.outcome is Outcome.CANCELLED:
-        ctx.exit(130)
+        print_json(answer_json(answer, no_route, _now_ms()))
+    elif not printer.live:
+        printer.write(answer.text)
+        printer.end()
+    if not quiet:
+        _report(answer, no_route)
+    if signalled is not None:
+        ctx.exit(128 + signalled)
     ctx.exit(0 if answer.receipt.outcome is Outcome.ANSWERED else 1)
 
 
-async def _ask(engine: Engine, request: ChatRequest, printer: _Printer) -> Answer:
+async def _ask(engine: Engine, request: ChatRequest, printer: _Printer) -> tuple[Answer, int | None]:
+    """The answer, and the signal that stopped it if one did."""
     async with engine:
         handle = engine.submit(request)
-        with _stopping(handle):
+        with _stopping(handle) as received:
             async for event in handle.events():
                 printer.show(event.body)
             answer = await handle.answer()
     printer.end()
-    return answer
+    return answer, received[0] if received and answer.receipt.outcome is Outcome.CANCELLED else None
 
 
 @contextlib.contextmanager
-def _stopping(handle: Handle) -> Iterator[None]:
+def _stopping(handle: Handle) -> Iterator[list[int]]:
+    """Signals stop the request, and are listed."""
+    received: list[int] = []
     loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        received.append(number)
+        handle.cancel()
+
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
-        loop.add_signal_handler(number, handle.cancel)
+        loop.add_signal_handler(number, stop, number)
     try:
-        yield
+        yield received
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
 
 
 class _Printer:
-    """Writes the answer as it comes, and on stderr what happens to it on the way."""
+    """Writes the answer as it comes where `live`, and on stderr what happens to it on the way. `no_route` is the last
+    decision when that was that nobody can serve."""
 
-    def __init__(self, *, silent: bool, quiet: bool) -> None:
-        self._silent = silent
+    def __init__(self, *, live: bool, quiet: bool) -> None:
+        self.live = live
+        self.no_route: NoRoute | None = None
         self._quiet = quiet
         self._at_line_start = True
 
-    def show(self, body: object) -> None:
+    def show(self, body: RequestBody | BusBody) -> None:
         """Show one event."""
-        if isinstance(body, TextDelta) and not self._silent:
-            text = strip_controls(body.text)
-            sys.stdout.write(text)
-            sys.stdout.flush()
-            self._at_line_start = text.endswith("\n") if text else self._at_line_start
-        elif isinstance(body, Rerouted):
-            why = body.fault.message if body.fault else "its allowance would not take the request"
-            self._note(f"↪ {body.from_route} → {body.to_route}: {why}")
-        elif isinstance(body, Waiting):
-            self._note(f"… waiting for {body.route}, as it asked")
-        elif isinstance(body, Seam):
-            self._note(f"⋯ carried on by {body.route}")
-        elif isinstance(body, Restarted):
-            self._note(f"⟲ begun anew by {body.route}; the text above does not count")
-        elif isinstance(body, Decided) and isinstance(body.decision, NoRoute):
-            self._note("nobody can answer this now:")
-            for rejection in body.decision.rejected:
-                self._note(f"  {rejection_sentence(rejection, 0)}")
+        match body:
+            case TextDelta() if self.live:
+                self.write(body.text)
+            case Decided():
+                self.no_route = body.decision if isinstance(body.decision, NoRoute) else None
+            case Rerouted():
+                why = body.fault.message if body.fault else "its allowance would not take the request"
+                self._note(f"↪ {body.from_route} → {body.to_route}: {why}")
+            case Waiting():
+                self._note(f"… {body.route} asks to wait until {local_time(body.until_ms)}")
+            case Parked():
+                until = "somebody is free" if body.until_ms is None else local_time(body.until_ms)
+                self._note(f"… nobody can answer now; waiting until {until}")
+            case Seam():
+                self._note(f"⋯ carried on by {body.route}")
+            case Restarted():
+                above = "; the text above does not count" if self.live else ""
+                self._note(f"⟲ begun anew by {body.route}{above}")
+            case _:
+                pass
+
+    def write(self, text: str) -> None:
+        """Write some of the answer."""
+        clean = strip_controls(text)
+        if clean:
+            click.echo(clean, nl=False)
+            self._at_line_start = clean.endswith("\n")
 
     def end(self) -> None:
         """Leave the cursor on a line of its own."""
         if not self._at_line_start:
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+            click.echo("")
             self._at_line_start = True
 
     def _note(self, text: str) -> None:
-        if self._quiet:
-            return
-        self.end()
-        say(text)
+        if not self._quiet:
+            self.end()
+            say(text)
 
 
-def _print_receipt(receipt: Receipt) -> None:
-    if receipt.outcome is not Outcome.ANSWERED:
-        fault = receipt.fault
-        said = f" ({fault.provider_text})" if fault and fault.provider_text else ""
-        say(f"not answered: {fault.message if fault else receipt.outcome.value}{said}")
-        return
-    parts = (
-        str(receipt.route),
-        f"{span(receipt.first_token_ms)} first",
-        span(receipt.total_ms),
-        _tokens(receipt.usage),
-        dollars(receipt.cost_pico),
-        short_reason(receipt.decision) if receipt.decision else "",
-        _whole(receipt),
-    )
-    say(" · ".join(part for part in parts if part))
+def _report(answer: Answer, no_route: NoRoute | None) -> None:
+    if no_route is not None:
+        for line in rejection_lines(no_route.rejected, _now_ms()):
+            say(f"  {line}")
+    say(receipt_line(answer.receipt))
 
 
-def _tokens(usage: Usage) -> str:
-    if usage.input_tokens is None or usage.output_tokens is None:
-        return "tokens unknown"
-    about = "≈" if usage.estimated else ""
-    return f"{about}{usage.input_tokens:,}→{usage.output_tokens:,} tok"
-
-
-def _whole(receipt: Receipt) -> str:
-    if receipt.complete:
-        return ""
-    return "CUT at the output limit" if receipt.finish is FinishReason.LENGTH else "NOT WHOLE"
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -30,8 +30,8 @@ def get_command(key: str | None, as_json: bool) -> None:
         print_json([_json(setting) for setting in found] if under else _json(found[0]))
     elif under:
         print_table(
-            ("setting", "value", "from"),
-            [[s.key, _shown(s.current), "you" if s.stated else "shipped"] for s in found],
+            ("setting", "from", "value"),
+            [[s.key, "you" if s.stated else "shipped", _shown(s.current)] for s in found],
         )
     else:
         click.echo(_shown(found[0].current))

@@ -6,6 +6,7 @@ import click
 
 from trunkline.cli.opening import idle_engine
 from trunkline.cli.output import print_json, say
+from trunkline.cli.request import require_known_name, require_known_route
 from trunkline.engine.engine import Engine
 
 
@@ -15,6 +16,7 @@ from trunkline.engine.engine import Engine
 def switch_command(route: str, as_json: bool) -> None:
     """Send everything down ROUTE: a provider, an account, a model or provider/account/model."""
     with idle_engine("switch") as engine:
+        require_known_route(engine.generation.config.catalogue, route)
         engine.switch(route)
         _report(engine, as_json, f"everything goes to {route}; `trunkline reset` takes that back")
 
@@ -53,6 +55,7 @@ def mode_command(name: str | None, as_json: bool) -> None:
     """Show the mode in force and the others, or use another."""
     with idle_engine("mode") as engine:
         if name is not None:
+            require_known_name("mode", name, engine.snapshot().modes)
             engine.set_mode(name)
         snapshot = engine.snapshot()
         if as_json:

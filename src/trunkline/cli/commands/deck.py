@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import click
 
-from trunkline.cli.commands.doctor import missing_lines
+from trunkline.cli.missing import missing_lines
 from trunkline.cli.opening import settings_of
 from trunkline.cli.output import say
 from trunkline.cli.ports import listening
+from trunkline.cli.terminal import has_terminal
 from trunkline.config.load import Loaded, load, missing_keys
 from trunkline.engine.api import HostedEngine
 from trunkline.engine.engine import EngineSettings
@@ -21,11 +21,11 @@ def open_deck() -> int:
     settings = settings_of("deck")
     loaded = load(settings.places, settings.environ)
     usable = any(
-        account.enabled and account.has_key
+        account.enabled and account.has_key and provider.models
         for provider in loaded.config.catalogue.providers
         for account in provider.accounts
     )
-    in_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    in_terminal = has_terminal()
     if usable and in_terminal:
         return _run(settings, loaded)
     if usable:

@@ -15,7 +15,12 @@ import click
 from trunkline.cli.demo_world import DEMO_SECONDS, DemoWorld
 from trunkline.cli.output import dollars, print_json, print_table, say
 from trunkline.cli.summary import DemoSummary
+from trunkline.cli.terminal import cleaning_up_on_signals, ending_signal, has_terminal
+from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostedEngine
+from trunkline.engine.logs import start_logging
+
+_PROGRESS_EVERY_S = 0.5
 
 
 @click.command("demo")
@@ -23,73 +28,116 @@ from trunkline.engine.api import HostedEngine
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1, max=3600),
-    default=DEMO_SECONDS,
-    show_default=True,
-    help="With --headless: the whole story in so many seconds.",
+    help=f"With --headless: the whole story in so many seconds ({DEMO_SECONDS:.0f} unless given).",
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Of every random draw.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: print the summary as JSON.")
 @click.pass_context
-def demo_command(ctx: click.Context, headless: bool, seconds: float, seed: int, as_json: bool) -> None:
+def demo_command(ctx: click.Context, headless: bool, seconds: float | None, seed: int, as_json: bool) -> None:
     """The control centre on simulated providers and agents; nothing to configure, nothing leaves this machine."""
     if not headless:
+        if as_json or seconds is not None:
+            raise click.UsageError("--seconds and --json go with --headless")
         ctx.exit(open_demo(seed=seed))
-    with _temporary_home() as home:
-        world = DemoWorld.start(home, seed=seed, speed=DEMO_SECONDS / seconds)
-        try:
-            summary = asyncio.run(_run_headless(world, seconds, seed))
-        finally:
-            world.stop()
+    seconds = seconds or DEMO_SECONDS
+    with _world(seed=seed, speed=DEMO_SECONDS / seconds) as world:
+        summary, signalled = asyncio.run(_run_headless(world, seconds, seed))
     if as_json:
         print_json(summary.json())
     else:
         _print(summary)
+    if signalled is not None:
+        say("stopped early; requests under way are not counted")
+        ctx.exit(128 + signalled)
 
 
 def open_demo(*, seed: int = 7) -> int:
     """Open the deck on the demo's world; gives the exit code."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_terminal():
         say("The demo's control centre needs a terminal; `trunkline demo --headless --json` needs none.")
         return 2
-    with _temporary_home() as home:
-        # The simulator takes its time to start: it does so in its own process while the deck is imported.
-        world = DemoWorld.start(home, seed=seed, speed=1.0)
+    # The simulator takes its time to start: it does so in its own process while the deck is imported.
+    with _world(seed=seed, speed=1.0) as world:
+        from trunkline.tui import DeckOptions, run_deck
+
+        def make_engine() -> HostedEngine:
+            from trunkline.cli.demo_agents import start_agents
+            from trunkline.engine.engine import Engine
+            from trunkline.engine.host import EngineHost
+
+            settings = world.settings()
+            host = EngineHost(lambda: Engine.open(settings))
+            host.run_beside(lambda engine: start_agents(engine, seed=seed))
+            return host
+
+        return run_deck(make_engine, options=DeckOptions())
+
+
+@contextlib.contextmanager
+def _world(*, seed: int, speed: float) -> Iterator[DemoWorld]:
+    """A running simulator and a home for the engine; both are gone afterwards, whatever happened."""
+    with cleaning_up_on_signals():
+        home = Path(tempfile.mkdtemp(prefix="trunkline-demo-"))
         try:
-            from trunkline.tui import DeckOptions, run_deck
-
-            def make_engine() -> HostedEngine:
-                from trunkline.cli.demo_agents import start_agents
-                from trunkline.engine.engine import Engine
-                from trunkline.engine.host import EngineHost
-
-                settings = world.settings()
-                host = EngineHost(lambda: Engine.open(settings))
-                host.run_beside(lambda engine: start_agents(engine, seed=seed))
-                return host
-
-            return run_deck(make_engine, options=DeckOptions())
+            world = DemoWorld.start(home, seed=seed, speed=speed)
+            stop_logging = start_logging(home / "logs", "demo")
+            try:
+                yield world
+            finally:
+                stop_logging()
+                world.stop()
         finally:
-            world.stop()
+            shutil.rmtree(home, ignore_errors=True)
 
 
-async def _run_headless(world: DemoWorld, seconds: float, seed: int) -> DemoSummary:
+async def _run_headless(world: DemoWorld, seconds: float, seed: int) -> tuple[DemoSummary, int | None]:
+    """The summary, and the signal that ended the run early if one did."""
+    loop = asyncio.get_running_loop()
+    signalled = ending_signal(loop)
+    began_s = loop.time()
+    finished: list[Receipt] = []
+    work = loop.create_task(_work(world, finished, seconds, seed))
+    progress = loop.create_task(_show_progress(finished, seconds))
+    await asyncio.wait((work, signalled), return_when=asyncio.FIRST_COMPLETED)
+    progress.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await progress
+    if work.done():
+        await work
+        return DemoSummary.of(seconds, finished), None
+    work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+    return DemoSummary.of(round(loop.time() - began_s, 1), finished), signalled.result()
+
+
+async def _work(world: DemoWorld, finished: list[Receipt], seconds: float, seed: int) -> None:
     from trunkline.cli.demo_agents import run_agents
     from trunkline.engine.engine import Engine
 
     settings = await asyncio.to_thread(world.settings)
     async with Engine.open(settings) as engine:
         engine.load_transport()
-        receipts = await run_agents(engine, seed=seed, seconds=seconds, speed=DEMO_SECONDS / seconds)
-    return DemoSummary.of(seconds, receipts)
+        await run_agents(engine, finished, seed=seed, seconds=seconds, speed=DEMO_SECONDS / seconds)
 
 
-@contextlib.contextmanager
-def _temporary_home() -> Iterator[Path]:
-    home = Path(tempfile.mkdtemp(prefix="trunkline-demo-"))
+async def _show_progress(finished: list[Receipt], seconds: float) -> None:
+    """One line on stderr, rewritten while it is a terminal."""
+    if not sys.stderr.isatty():
+        return
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
     try:
-        yield home
+        while True:
+            so_far = DemoSummary.of(seconds, finished)
+            line = (
+                f"{loop.time() - began_s:.0f} of {seconds:.0f} s · {so_far.answered} answered"
+                f" · {so_far.failed} failed · {so_far.rerouted} rerouted"
+            )
+            click.echo(f"\r{line}\x1b[K", err=True, nl=False)
+            await asyncio.sleep(_PROGRESS_EVERY_S)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def _print(summary: DemoSummary) -> None:
@@ -102,7 +150,13 @@ def _print(summary: DemoSummary) -> None:
     if p50 is not None and p99 is not None:
         click.echo(f"from a refusal to the next request: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
     rows = [
-        [name, f"{share.requests}", f"{share.answered}", f"{share.failed}", dollars(share.cost.pico)]
+        [
+            name,
+            f"{share.requests}",
+            f"{share.answered}",
+            f"{share.failed}",
+            dollars(share.cost.pico, unknown=share.cost.unknown),
+        ]
         for name, share in sorted(summary.by_provider.items())
     ]
     print_table(("provider", "calls", "answered", "failed", "cost"), rows)

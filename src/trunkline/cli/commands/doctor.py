@@ -10,6 +10,7 @@ import sqlite3
 import click
 
 from trunkline import __version__
+from trunkline.cli.missing import missing_lines
 from trunkline.cli.output import print_json, print_table
 from trunkline.cli.ports import listening
 from trunkline.config.load import Loaded, MissingKey, load, missing_keys
@@ -22,7 +23,8 @@ from trunkline.store.store import Store
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor_command(as_json: bool) -> None:
+@click.pass_context
+def doctor_command(ctx: click.Context, as_json: bool) -> None:
     """Check configuration, keys, store and local servers; no call to a provider is made."""
     loaded = load(find_places(os.environ), os.environ)
     missing = missing_keys(loaded)
@@ -32,6 +34,7 @@ def doctor_command(as_json: bool) -> None:
         print_json(_json(loaded, missing, local_found, store_problem))
     else:
         _print(loaded, missing, local_found, store_problem)
+    ctx.exit(0 if store_problem is None else 2)
 
 
 def _store_problem(loaded: Loaded) -> str | None:
@@ -107,6 +110,11 @@ def _print(
     if usable:
         rows = [[f"{provider}/{account}", key, f"{models}"] for provider, account, key, models in usable]
         print_table(("account", "key", "models"), rows)
+        for provider in dict.fromkeys(provider for provider, _, _, models in usable if not models):
+            click.echo(
+                f'  {provider}: no model is named; add [providers.{provider}.models."NAME"] with its `context` to '
+                f"{loaded.places.providers_file}"
+            )
     else:
         click.echo("No account is configured.")
     for account, why in _unusable(loaded):
@@ -114,17 +122,3 @@ def _print(
     click.echo("")
     for line in missing_lines(missing, local_found):
         click.echo(line)
-
-
-def missing_lines(missing: tuple[MissingKey, ...], local_found: frozenset[str]) -> list[str]:
-    """What each missing key or local server would add, a line each."""
-    lines: list[str] = []
-    for one in missing:
-        variables = " or ".join(one.variables)
-        if not one.local:
-            lines.append(f"  {one.provider}: set {variables} for {len(one.adds)} models")
-        elif one.provider in local_found:
-            lines.append(f"  {one.provider}: something listens at {one.base_url}; set {variables} to use it")
-        else:
-            lines.append(f"  {one.provider}: nothing listens at {one.base_url}; start it and set {variables}")
-    return lines

@@ -8,15 +8,16 @@ import click
 
 from trunkline.cli.opening import idle_engine
 from trunkline.cli.output import dollars, print_json, print_table
+from trunkline.cli.receipts import rejection_lines
 from trunkline.cli.request import prompt_text, request_from
 from trunkline.cli.shapes import preview_json
 from trunkline.domain.decisions import Decision
 from trunkline.engine.api import Preview
-from trunkline.routing import rejection_sentence, short_reason
+from trunkline.routing import short_reason
 
 
 @click.command("explain")
-@click.argument("prompt")
+@click.argument("prompt", nargs=-1)
 @click.option("--task", "task_type", help="Task type, instead of the analyser's guess.")
 @click.option("--priority", type=click.Choice(["high", "medium", "low"]), help="How urgent it is.")
 @click.option("--route", help="Pin to a provider, account, model or route.")
@@ -25,7 +26,7 @@ from trunkline.routing import rejection_sentence, short_reason
 @click.pass_context
 def explain_command(
     ctx: click.Context,
-    prompt: str,
+    prompt: tuple[str, ...],
     task_type: str | None,
     priority: str | None,
     route: str | None,
@@ -33,10 +34,11 @@ def explain_command(
     as_json: bool,
 ) -> None:
     """Who would answer PROMPT (- reads stdin) and why; no call is made."""
+    text = prompt_text(prompt)
     with idle_engine("explain") as engine:
         request = request_from(
-            engine.generation.config.catalogue,
-            prompt_text(prompt),
+            engine.generation.config,
+            text,
             task_type=task_type,
             priority=priority,
             route=route,
@@ -76,5 +78,5 @@ def _print(preview: Preview, now_ms: int) -> None:
         click.echo("answers   nobody")
     if decision.rejected:
         click.echo("")
-        for rejection in decision.rejected:
-            click.echo(f"not  {rejection_sentence(rejection, now_ms)}")
+        for line in rejection_lines(decision.rejected, now_ms):
+            click.echo(f"not  {line}")

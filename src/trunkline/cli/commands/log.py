@@ -6,14 +6,25 @@ import click
 
 from trunkline.cli.opening import idle_engine
 from trunkline.cli.output import dollars, local_time, print_json, print_table, say, span
+from trunkline.cli.receipts import print_receipt
 from trunkline.cli.shapes import log_entry_json, receipt_json
 from trunkline.domain.snapshot import LogEntry
+from trunkline.engine.engine import Engine
+
+_MOST_LINES = 1_000
+# The time in milliseconds and two random characters of a ULID.
+_SHORT_ID = 12
 
 
 @click.command("log")
 @click.argument("request_id", required=False)
 @click.option(
-    "--limit", "-n", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many lines."
+    "--limit",
+    "-n",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, _MOST_LINES),
+    help="How many lines.",
 )
 @click.option("--origin", help="Only requests of this origin (chat, ask, agent-7 …).")
 @click.option("--account", help="Only requests that called this provider/account.")
@@ -32,10 +43,12 @@ def log_command(
         if request_id is not None:
             receipt = engine.receipt_now(request_id)
             if receipt is None:
-                say(f"no request begins with {request_id!r}")
+                say(_not_found(engine, request_id))
                 ctx.exit(1)
-            else:
+            elif as_json:
                 print_json(receipt_json(receipt))
+            else:
+                print_receipt(receipt)
             return
         entries = engine.log_now(limit, origin=origin, account=account)
     if as_json:
@@ -44,7 +57,7 @@ def log_command(
         say('nothing was asked yet; `trunkline ask "…"` asks something')
     else:
         print_table(
-            ("time", "origin", "task", "route", "outcome", "took", "cost", "why"),
+            ("request", "time", "origin", "task", "route", "outcome", "took", "cost", "why"),
             [_row(entry) for entry in entries],
         )
 
@@ -52,6 +65,7 @@ def log_command(
 def _row(entry: LogEntry) -> list[str]:
     outcome = entry.outcome.value if entry.complete or entry.outcome.value != "answered" else "cut"
     return [
+        entry.request_id[:_SHORT_ID],
         local_time(entry.at_ms),
         entry.origin,
         entry.task_type,
@@ -61,3 +75,10 @@ def _row(entry: LogEntry) -> list[str]:
         dollars(entry.cost_pico),
         ", ".join((entry.reason, *entry.faults)),
     ]
+
+
+def _not_found(engine: Engine, beginning: str) -> str:
+    recent = engine.log_now(_MOST_LINES)
+    if sum(entry.request_id.startswith(beginning) for entry in recent) > 1:
+        return f"several requests begin with {beginning!r}; give more of it"
+    return f"no request begins with {beginning!r}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import click
 
+from trunkline.cli.missing import missing_lines
 from trunkline.cli.opening import idle_engine
 from trunkline.cli.output import dollars, local_time, print_json, print_table, say, span
 from trunkline.cli.shapes import limit_json, snapshot_json
+from trunkline.config.load import missing_keys
 from trunkline.domain.limits import LimitUse, Metric
+from trunkline.domain.routes import AccountSpec, ModelSpec
 from trunkline.domain.snapshot import AccountView, Snapshot, Status
 
 _SHAPES = {
@@ -69,7 +74,7 @@ def quota_command(as_json: bool) -> None:
                     _amount(limit, limit.left),
                     _amount(limit, limit.amount),
                     local_time(limit.resets_at_ms),
-                    f"{limit.source.value}, {local_time(limit.as_of_ms)}",
+                    limit.source.value + (f", {local_time(limit.as_of_ms)}" if limit.as_of_ms else ""),
                 ]
                 for account, limit in pairs
             ],
@@ -80,13 +85,12 @@ def quota_command(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
     """Providers, accounts and models that can be asked, and what is missing."""
-    from trunkline.config.load import missing_keys
-
     with idle_engine("list") as engine:
         catalogue = engine.generation.config.catalogue
         missing = missing_keys(engine.loaded)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
     rows = [
-        (provider.id, account.id, str(account.key), account.has_key and account.enabled, model)
+        (account, model, _why_not(account, model, today))
         for provider in catalogue.providers
         for account in provider.accounts
         for model in provider.models
@@ -96,13 +100,13 @@ def list_command(as_json: bool) -> None:
             {
                 "routes": [
                     {
-                        "route": f"{provider}/{account}/{model.id}",
-                        "usable": usable and model.retired_on is None,
-                        "key": key,
+                        "route": f"{account.provider}/{account.id}/{model.id}",
+                        "usable": why_not is None,
+                        "key": str(account.key),
                         "context": model.context_tokens,
                         "retired_on": model.retired_on,
                     }
-                    for provider, account, key, usable, model in rows
+                    for account, model, why_not in rows
                 ],
                 "missing": [
                     {"provider": one.provider, "variables": list(one.variables), "adds": list(one.adds)}
@@ -112,22 +116,33 @@ def list_command(as_json: bool) -> None:
         )
         return
     if rows:
-        print_table(
-            ("route", "window", "key", ""),
+        table = [
             [
-                [
-                    f"{provider}/{account}/{model.id}",
-                    f"{model.context_tokens:,}",
-                    key,
-                    "" if usable else "no key",
-                ]
-                for provider, account, key, usable, model in rows
-            ],
-        )
+                f"{account.provider}/{account.id}/{model.id}",
+                f"{model.context_tokens:,}",
+                str(account.key),
+                why_not or "",
+            ]
+            for account, model, why_not in rows
+        ]
+        print_table(("route", "window", "key", ""), table)
     else:
         say(NOTHING_CONFIGURED)
-    for one in missing:
-        say(f"{one.provider}: set {' or '.join(one.variables)} for {len(one.adds)} models")
+    if missing:
+        say("not configured:")
+    for line in missing_lines(missing, None):
+        say(line)
+
+
+def _why_not(account: AccountSpec, model: ModelSpec, today: str) -> str | None:
+    """Why that route cannot be asked at all, whatever its quota; None where it can. Dates are ISO."""
+    if not account.enabled:
+        return "switched off"
+    if not account.has_key:
+        return "no key"
+    if model.retired_on is not None and model.retired_on <= today:
+        return f"retired on {model.retired_on}"
+    return None
 
 
 def _print_head(snapshot: Snapshot) -> None:
@@ -144,7 +159,9 @@ def _print_head(snapshot: Snapshot) -> None:
 def _account_row(name: str, account: AccountView) -> list[str]:
     tightest = min(account.limits, key=lambda limit: limit.share_left, default=None)
     held = account.block is not None and account.status in (Status.EXHAUSTED, Status.DOWN)
-    if not account.has_key:
+    if not account.enabled:
+        limit_text, resets = "switched off", "–"
+    elif not account.has_key:
         limit_text, resets = f"no key at {account.key_ref}", "–"
     elif held and account.block is not None:
         limit_text, resets = account.block.message, local_time(account.block.until_ms)

@@ -1,0 +1,46 @@
+"""The terminal and the signals that end a program in it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def has_terminal() -> bool:
+    """Whether the control centre can be drawn: it reads stdin and draws on stderr, which Textual keeps for itself."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def ending_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Future[int]:
+    """The number of the first ending signal, once it has come. Only the main thread's loop can wait for one."""
+    came: asyncio.Future[int] = loop.create_future()
+
+    def take(number: int) -> None:
+        if not came.done():
+            came.set_result(number)
+
+    for number in ENDING:
+        loop.add_signal_handler(number, take, number)
+    return came
+
+
+@contextmanager
+def cleaning_up_on_signals() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP leave by SystemExit, so that what was started is ended and what was made removed.
+    An event loop that handles them itself takes precedence."""
+    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
