@@ -179,6 +179,12 @@ class Scan:
         unfree = 0 if row.any_cash_free else 1
         return Bound(PLAIN, unfree, 0, minus_score, place, base, cost_pico, list_pico, row)
 
+    def ceiling(self, place: int) -> tuple[int, int, int, float]:
+        """What the start of no unstated option's key can be below, for this row and all after it in `by_fixed`."""
+        base = (self.profile.fixed[place] + self._context_weight) + self._cost_weight
+        highest = (base + self._changing_weights[0]) + self._most_changing
+        return (PLAIN, 1 if self.rule is None else 0, 0, -highest)
+
     def _best_lead(self, row: ModelRow) -> int:
         accounts = self.profile.by_account.get(row.place)
         if accounts is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection, RejectionCode
 from trunkline.domain.routes import Selector
@@ -11,13 +11,15 @@ from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Tier
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.candidates import CHEAP_SIMPLE, PAST_MARK, PREFER_FREE, STATED, Key, Option, Scan
-from trunkline.routing.policy import CompiledPolicy, ModelRow
+from trunkline.routing.policy import CompiledPolicy
 from trunkline.routing.pools import pick_account
 from trunkline.routing.reasons import Choice, How, explain_choice
 from trunkline.routing.rejections import Facts
 from trunkline.routing.stay import cache_is_warm, own_options, reason_to_move
 
 LONGEST_RANKING = 12
+# So many models are looked at before it is asked whether any of the rest can still matter.
+_CHUNK = 40
 
 
 def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Decision | NoRoute:
@@ -52,33 +54,43 @@ def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Deci
 
 def rank(scan: Scan) -> list[Option]:
     """The best option of each row, sorted; the best 12, or all where the ask is exhaustive."""
-    rows = [row for row in scan.policy.rows if scan.considered(row)]
-    stated = [row for row in rows if row.place in scan.profile.stated_rows]
-    led: list[Option] = []
-    if stated:
-        _evaluate(scan, stated, led)
-    if any(option.order == STATED for option in led):
-        rows = [row for row in rows if row.place not in scan.profile.stated_rows]
+    profile, found = scan.profile, list[Option]()
+    places: Sequence[int] = profile.by_fixed
+    if profile.stated_rows:
+        _evaluate(scan, [place for place in places if place in profile.stated_rows], found)
+    if any(option.order == STATED for option in found):
+        places = [place for place in places if place not in profile.stated_rows]
     else:
         scan.rule = _rule(scan)
-        led = []
-    _evaluate(scan, rows, led)
-    return led
+        found = []
+    for start in range(0, len(places), _CHUNK):
+        limit = _limit(scan, found)
+        if limit is not None and limit[:4] < scan.ceiling(places[start]):
+            break
+        _evaluate(scan, places[start : start + _CHUNK], found)
+    return found
 
 
-def _evaluate(scan: Scan, rows: Iterable[ModelRow], found: list[Option]) -> None:
+def _evaluate(scan: Scan, places: Iterable[int], found: list[Option]) -> None:
     """Add the rows' best options to `found`, in the order of what they could reach at best, until the twelfth is
-    better than anything that can still come."""
-    longest = None if scan.ask.exhaustive else LONGEST_RANKING
-    for bound in sorted(map(scan.bound, rows)):
-        limit = found[longest - 1].key if longest is not None and len(found) >= longest else None
+    better than anything that can still come of them."""
+    rows = scan.policy.rows
+    for bound in sorted([scan.bound(rows[place]) for place in places if scan.considered(rows[place])]):
+        limit = _limit(scan, found)
         if limit is not None and limit[:4] < bound[:4]:
             return
         option = scan.best(bound, limit)
         if option is not None:
             insort(found, option, key=_key)
-            if longest is not None:
-                del found[longest:]
+            if limit is not None:
+                found.pop()
+
+
+def _limit(scan: Scan, found: list[Option]) -> Key | None:
+    """What an option must beat to be among the twelve; None where all are wanted or there is room."""
+    if scan.ask.exhaustive or len(found) < LONGEST_RANKING:
+        return None
+    return found[LONGEST_RANKING - 1].key
 
 
 def _key(option: Option) -> Key:

@@ -44,12 +44,14 @@ class Liking(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`likings` runs parallel to the policy's rows; `by_account` overrides it where a list names accounts.
-    `fixed` is, per row, the part of the best score that no request changes: weighted preference and quality.
+    `fixed` is, per row, the part of the best score that no request changes: weighted preference and quality;
+    `by_fixed` are the rows' places, the highest of it first.
     `stated_rows` are indices of rows with a place in a stated list. `floor` is the least quality 0..1."""
 
     mode: Mode
     weights: Weights
     fixed: tuple[float, ...]
+    by_fixed: tuple[int, ...]
     likings: tuple[Liking, ...]
     by_account: dict[int, dict[str, Liking]]
     stated_rows: frozenset[int]
@@ -91,13 +93,13 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
         )
         for row, liking in zip(rows, likings, strict=True)
     ]
+    fixed = tuple(fixed_score(weights, preference, row) for row, preference in zip(rows, best, strict=True))
     rules_on = preferences.rules.auto_routing and mode.budget is not BudgetMode.QUALITY_FIRST
     return Profile(
         mode=mode,
         weights=weights,
-        fixed=tuple(
-            fixed_score(weights, preference, row) for row, preference in zip(rows, best, strict=True)
-        ),
+        fixed=fixed,
+        by_fixed=tuple(sorted(range(len(rows)), key=lambda place: -fixed[place])),
         likings=tuple(likings),
         by_account=by_account,
         stated_rows=frozenset(lead),
