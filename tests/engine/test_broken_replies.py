@@ -26,6 +26,7 @@ from trunkline.domain.messages import ToolSpec
 from trunkline.domain.receipts import FinishReason, Outcome
 
 FIRST = 'default = ["first"]\n'
+ORDERED = 'default = ["first", "second", "third", "last"]\n'
 SHORT_LIMITS = """
 [timeouts]
 first_token_s = 0.15
@@ -148,13 +149,15 @@ async def test_the_next_account_of_the_pool_carries_on_first(tmp_path: Path) -> 
 
 
 async def test_two_cuts_make_two_seams_and_one_answer(tmp_path: Path) -> None:
-    async with open_world(tmp_path, *TWO, Serves("third"), preferences=FIRST) as world:
+    async with open_world(tmp_path, *TWO, Serves("third"), Serves("last"), preferences=ORDERED) as world:
+        world.draw = 1.0
         world.fault("cut", provider="first", after=8)
         world.fault("cut", provider="second", after=10)
-        world.fault("cut", provider="third", after=2, first=1)
+        world.fault("cut", provider="third", after=10)
         result = await world.run(ask())
         assert shown(result) == WHOLE_TEXT
-        assert len(result.receipt.seams) >= 1
+        assert len(result.routes) == len(set(result.routes))
+        assert len(result.receipt.seams) == len(result.of(Seam)) >= 2
         assert result.receipt.complete
 
 

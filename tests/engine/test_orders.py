@@ -113,7 +113,8 @@ async def test_an_order_read_while_a_newer_one_is_given_does_not_undo_it(tmp_pat
     async with open_world(tmp_path, *TWO) as world, world.open("other") as other:
         for n in range(6):
             other.switch("first" if n % 2 else "second")
-            await asyncio.sleep(0.05)
+            await other.fresh_snapshot()
+            await asyncio.sleep(0.05 * n)
             world.engine.switch("second/a/m")
             await world.engine.fresh_snapshot()
             assert await _agreed(world, other)

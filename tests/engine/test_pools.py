@@ -26,6 +26,7 @@ async def test_sixty_requests_fit_three_known_accounts_of_twenty_without_one_ref
         assert world.refused == 0
         assert world.served("pool") == 60
         assert {account: world.served("pool", account) for account in "abc"} == {"a": 20, "b": 20, "c": 20}
+        await world.engine.fresh_snapshot()
         assert world.open_reservations() == 0
 
 

@@ -9,7 +9,8 @@ import pytest
 from tests.support.clock import FakeClock
 from tests.support.engine_world import WHOLE_TEXT, Serves, agent, ask, open_world, told, until_event
 
-from trunkline.domain.events import Alert, BreakerChanged, Failed, Parked, Rerouted, Waiting
+from trunkline.domain.decisions import NoRoute
+from trunkline.domain.events import Alert, BreakerChanged, Decided, Failed, Parked, Rerouted, Waiting
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.receipts import AttemptOutcome, Outcome
 
@@ -215,6 +216,20 @@ async def test_nobody_can_serve_says_until_when(tmp_path: Path) -> None:
         assert fault.kind.is_limit
         assert fault.usable_at_ms == clock.wall_ms() + 300_000
         assert result.outcomes == ["refused", "refused"]
+        # The last word names everybody who was rejected, for whoever shows it.
+        decided = result.of(Decided)[-1].decision
+        assert isinstance(decided, NoRoute)
+        assert {rejection.route for rejection in decided.rejected} == {"pool/a/m", "pool/b/m"}
+
+
+async def test_until_when_is_said_though_the_last_refusal_was_of_a_key(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with open_world(tmp_path, TWO, clock=clock) as world:
+        world.fault("limited", account="a", wait_s=600)
+        world.fault("key_revoked", account="b")
+        fault = (await world.run(ask())).receipt.fault
+        assert fault is not None
+        assert fault.usable_at_ms == clock.wall_ms() + 600_000
 
 
 async def test_what_nobody_waits_for_is_parked_until_the_reset_and_then_answered(tmp_path: Path) -> None:

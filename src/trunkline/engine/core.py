@@ -236,11 +236,13 @@ class EngineCore:
 
     # -- the end of a request -----------------------------------------------------------------------------------
 
-    def request_over(self, request: ChatRequest, ending: Ending, log: EventLog) -> None:
+    def request_over(
+        self, request: ChatRequest, ending: Ending, log: EventLog, generation: Generation
+    ) -> None:
         """Record a finished request and tell everybody."""
         receipt = ending.receipt
         now_ms = self.clock.wall_ms()
-        self.store.record(receipt, request=_stored(request, self.generation.config.generation))
+        self.store.record(receipt, request=_stored(request, generation.config.generation))
         self.conversations.note(receipt, now_ms)
         self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
         if request.conversation_id is not None:

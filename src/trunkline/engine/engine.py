@@ -87,7 +87,7 @@ class Engine:
         self._watcher = ConfigWatcher(loaded.sources)
         self._closers: list[Callable[[], object]] = []
         self._config_error: str | None = None
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self._since_ms = _start_of_day_ms(core.clock.wall_ms())
         self._stored: StoredTotals = StoredTotals(self._since_ms, Totals())
         self._recent: tuple[LogEntry, ...] = ()
@@ -119,7 +119,11 @@ class Engine:
             generation=Generation.of(loaded.config, loaded.keys),
             make_transport=lambda: (make_transport or _http_transport)(clock),
         )
-        return cls(settings, core, loaded)
+        try:
+            return cls(settings, core, loaded)
+        except BaseException:
+            store.close_now()
+            raise
 
     def start(self) -> None:
         """Begin housekeeping on the running loop: reloads, news from other processes, snapshots."""
@@ -147,10 +151,10 @@ class Engine:
         log = EventLog(request_id, self._core.clock)
         run = RequestRun(self._core, request, log)
         task = asyncio.get_running_loop().create_task(run.serve())
-        self._running[request_id] = task
+        self._running.add(task)
 
         def over(_: asyncio.Task[None]) -> None:
-            self._running.pop(request_id, None)
+            self._running.discard(task)
             if log.receipt is None:
                 run.cancelled_unstarted()
 
@@ -227,7 +231,8 @@ class Engine:
         return self._core.bus.subscribe(capacity)
 
     async def receipt(self, request_id: str) -> Receipt | None:
-        """The receipt of any request in the store, by its id or a unique beginning of it."""
+        """The receipt of any request that is over, by its id or a unique beginning of it."""
+        await self._core.store.flush()
         return await self._core.store.receipt(request_id)
 
     def receipt_now(self, request_id: str) -> Receipt | None:
@@ -400,7 +405,7 @@ class Engine:
         for chore in self._chores:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
-        running = list(self._running.values())
+        running = list(self._running)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

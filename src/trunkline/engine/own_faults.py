@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from trunkline.domain.decisions import NoRoute
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
+from trunkline.quota.breaker import OF_THE_KEY
 
 INTERNAL_ERROR = "internal_error"
 NO_ROUTE = "no_route"
@@ -12,16 +15,21 @@ DEADLINE = "deadline"
 
 
 def nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
-    """The fault of a request that nobody can serve: the last provider's own where it says more than a limit."""
+    """The fault of a request that nobody can serve: the last provider's own where it says more than a limit, with
+    the earliest moment at which somebody may be free again; for a rejected key that moment is somebody else's."""
+    until_ms = no_route.earliest_reset_at_ms
     if last is not None and not last.kind.is_limit and last.code != ANCHOR_MISSED:
-        return last
+        if last.usable_at_ms is not None or until_ms is None:
+            return last
+        if last.kind not in OF_THE_KEY:
+            return replace(last, usable_at_ms=until_ms)
     return Fault(
         last.kind if last is not None and last.kind.is_limit else FaultKind.QUOTA_WINDOW,
         FaultScope.REQUEST,
         NO_ROUTE,
         "no account can answer this now",
         provider_text=last.provider_text if last is not None else "",
-        usable_at_ms=no_route.earliest_reset_at_ms,
+        usable_at_ms=until_ms,
         request_sent=False,
     )
 

@@ -100,12 +100,13 @@ class RequestRun:
             self._books.close_call()
             self._fault = internal_fault()
             ending = Failed(self._receipt(Outcome.FAILED))
-        self._core.request_over(self._request, ending, self._log)
+        self._core.request_over(self._request, ending, self._log, self._generation)
 
     def cancelled_unstarted(self) -> None:
         """End the log of a run that was cancelled before its first step."""
         self._finish = FinishReason.CANCELLED
-        self._core.request_over(self._request, Cancelled(self._receipt(Outcome.CANCELLED)), self._log)
+        ending = Cancelled(self._receipt(Outcome.CANCELLED))
+        self._core.request_over(self._request, ending, self._log, self._generation)
 
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._task.priority.value))
@@ -203,6 +204,8 @@ class RequestRun:
         remaining_ms = self._deadline_at_ms - now_ms
         patience_ms = self._preferences.thresholds.patience_ms if self._task.interactive else remaining_ms
         if reset_at_ms is None or reset_at_ms - now_ms > min(patience_ms, remaining_ms):
+            if self._decision is not None:
+                self._answer.emit(Decided(self._task, no_route))
             self._fault = nobody_fault(no_route, self._fault)
             return False
         self._answer.emit(Parked(reset_at_ms, no_route))
