@@ -27,7 +27,7 @@ _SHORT_ID = 12
     help="How many lines.",
 )
 @click.option("--origin", help="Only requests of this origin (chat, ask, agent-7 …).")
-@click.option("--account", help="Only requests that called this provider/account.")
+@click.option("--account", help="Only requests that called this provider or provider/account.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def log_command(
@@ -50,7 +50,8 @@ def log_command(
             else:
                 print_receipt(receipt)
             return
-        entries = engine.log_now(limit, origin=origin, account=account)
+        provider, _, account_id = (account or "").partition("/")
+        entries = engine.log_now(limit, origin=origin, provider=provider or None, account=account_id or None)
     if as_json:
         print_json([log_entry_json(entry) for entry in entries])
     elif not entries:

@@ -1,0 +1,128 @@
+"""Bad usage, bad configuration, nothing configured, and pipes that close early: what is said, where, and the code."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.cli.conftest import Cli
+
+NO_SUCH_KEY = "sk-proj-0123456789abcdefghijklmnop"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("ask", "--route", "pool/a/smal", "hi"), "Did you mean 'pool/a/small'"),
+        (("ask", "--model", "smal", "hi"), "Did you mean 'small'"),
+        (("explain", "--task", "codin", "hi"), "Did you mean 'coding'"),
+        (("ask", "--route", "pool", "--model", "small", "hi"), "exclude each other"),
+        (("switch", "poool"), "Did you mean 'pool'"),
+        (("mode", "balance"), "Did you mean 'balanced'"),
+        (("statsu",), "There is no command 'statsu'. Did you mean 'status'"),
+        (("config", "get", "budget.dayly"), "expected the name of a setting"),
+        (("config", "set", "mode", "cheapest"), "expected one of balanced,"),
+        (("demo", "--json"), "go with --headless"),
+    ],
+)
+def test_bad_usage_says_what_was_meant(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    done = cli.run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_task_type_of_the_users_own_is_known(cli: Cli) -> None:
+    (cli.home / "preferences.toml").write_text('[tasks.triage]\npriority = "low"\n')
+    task = cli.json("explain", "sort these", "--task", "triage")["task"]
+    assert (task["type"], task["priority"]) == ("triage", "low")
+
+
+def test_broken_preferences_are_named_by_file_key_and_value(cli: Cli) -> None:
+    file = cli.home / "preferences.toml"
+    file.write_text('# mine\n[thresholds]\npatience_s = "soon"\n')
+    done = cli.run("status")
+    assert (done.returncode, done.stdout) == (2, "")
+    for part in (f"{file}:3", "thresholds.patience_s", "'soon'", "expected a number"):
+        assert part in done.stderr
+    assert cli.run().returncode == 2
+    assert cli.run("config", "set", "thresholds.patience_s", "4").returncode == 2
+
+
+def test_a_plain_key_is_refused_and_not_repeated(cli: Cli) -> None:
+    file = cli.home / "providers.toml"
+    file.write_text(file.read_text().replace("env:KEY_A", NO_SUCH_KEY))
+    for command in (("status",), ("ask", "hi"), ("config", "get"), ("doctor",)):
+        done = cli.run(*command)
+        assert done.returncode == 2
+        assert NO_SUCH_KEY not in done.stdout + done.stderr
+        assert 'write key = "env:POOL_API_KEY"' in done.stderr
+
+
+def test_plain_trunkline_in_a_pipe_with_nothing_says_what_would_work(empty: Cli) -> None:
+    done = empty.run()
+    assert (done.returncode, done.stdout) == (2, "")
+    for part in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "ollama", "trunkline demo"):
+        assert part in done.stderr
+
+
+def test_plain_trunkline_in_a_pipe_with_an_account_says_what_to_use(cli: Cli) -> None:
+    done = cli.run()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "needs a terminal" in done.stderr
+    assert "trunkline ask" in done.stderr
+
+
+def test_the_demo_without_a_terminal_says_so(empty: Cli) -> None:
+    done = empty.run("demo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--headless" in done.stderr
+
+
+def test_doctor_in_an_empty_home(empty: Cli) -> None:
+    found = empty.json("doctor")
+    missing = {one["provider"]: one for one in found["missing"]}
+    assert missing["openai"]["variables"] == ["OPENAI_API_KEY"]
+    assert missing["openai"]["adds"]
+    assert missing["ollama"]["local"] is True
+    assert missing["ollama"]["found"] in (True, False)
+    assert found["accounts"] == []
+    assert found["store"]["problem"] is None
+    done = empty.run("doctor")
+    assert done.returncode == 0
+    assert "No account is configured." in done.stdout
+    assert "openai: set OPENAI_API_KEY for" in done.stdout
+    assert str(empty.home / "providers.toml") in done.stdout
+
+
+def test_doctor_names_an_account_without_a_model(empty: Cli) -> None:
+    empty.environment["OLLAMA_HOST"] = "http://127.0.0.1:9/v1"
+    done = empty.run("doctor")
+    assert "ollama: no model is named" in done.stdout
+
+
+def test_a_store_that_cannot_be_used_is_bad_configuration(empty: Cli) -> None:
+    (empty.home / "trunkline.db").mkdir()
+    done = empty.run("status")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "trunkline.db" in done.stderr
+    assert empty.run("doctor").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("config", "get"), ("--help",), ("doctor", "--json"), ("ask", "--model", "small", "hello")]
+)
+def test_a_reader_that_has_gone_is_no_failure(cli: Cli, arguments: tuple[str, ...]) -> None:
+    ours, its = os.pipe()
+    os.close(ours)
+    process = cli.start(*arguments, stdout=its)
+    os.close(its)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert "Broken" not in err
+
+
+def test_a_terminal_that_lacks_a_character_is_no_failure(cli: Cli) -> None:
+    cli.environment["PYTHONIOENCODING"] = "ascii"
+    assert "automatic" in cli.run("status").stdout
+    assert cli.run("ask", "hello").returncode == 0
