@@ -240,10 +240,15 @@ class Engine:
         return self._ask_now(queries.receipt(request_id))
 
     def log_now(
-        self, limit: int, *, origin: str | None = None, account: str | None = None
+        self,
+        limit: int,
+        *,
+        origin: str | None = None,
+        provider: str | None = None,
+        account: str | None = None,
     ) -> tuple[LogEntry, ...]:
         """The last requests in the store, newest first, without a loop."""
-        return self._ask_now(queries.recent(limit, origin=origin, account=account))
+        return self._ask_now(queries.recent(limit, origin=origin, provider=provider, account=account))
 
     # -- orders -------------------------------------------------------------------------------------------------
 
