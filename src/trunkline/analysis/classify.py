@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from trunkline.analysis.signs import SIGNS, Shape, shape_of
 from trunkline.domain.tasks import (
@@ -62,7 +63,13 @@ class Guess:
 def classify(text: str) -> Guess:
     """Judge `text` by its two ends. With few signs the confidence is low, and then the type is `simple` only
     where nothing else has anything for it."""
-    ends = text if len(text) <= 2 * _END else f"{text[:_END]}\n{text[-_END:]}"
+    return _judge(text if len(text) <= 2 * _END else f"{text[:_END]}\n{text[-_END:]}", len(text))
+
+
+@lru_cache(maxsize=512)
+def _judge(ends: str, length: int) -> Guess:
+    """Judge a text by its ends. Remembered: an agent sends the same last message with every step of its work, a
+    schedule the same prompt every time, and what is previewed while it is typed is sent a moment later."""
     shape = shape_of(ends)
     asked = ends if len(ends) <= _HEAD + _TAIL else f"{ends[:_HEAD]}\n{ends[-_TAIL:]}"
     lowered = asked.lower()
@@ -73,7 +80,7 @@ def classify(text: str) -> Guess:
     if best == SIMPLE and confidence < _UNSURE:
         rest = max((kind for kind in scores if kind != SIMPLE), key=lambda kind: scores[kind])
         best = rest if scores[rest] > _PRIOR else SIMPLE
-    return Guess(best, round(confidence, 3), _complexity(best, lowered, shape, len(text)))
+    return Guess(best, round(confidence, 3), _complexity(best, lowered, shape, length))
 
 
 def _scores(lowered: str, shape: Shape) -> dict[str, float]:

@@ -148,17 +148,17 @@ class Books:
             return ()
         attempt = self.attempts[-1]
         actual = dict(actual_amounts(booked.claims, attempt.usage or Usage(), cost_pico=attempt.cost_pico))
-        return tuple(
-            QuotaSpent(
-                account=f"{route.provider}/{route.account}",
-                metric=claim.metric.value,
-                window=str(claim.window),
-                amount=actual.get(claim.key, claim.amount),
-                left=max(0, claim.limit_amount - self._ledger.use(claim.key, claim.window).used),
-            )
-            for claim in booked.claims
-            if claim.limit_amount is not None
-        )
+        used = {use.key: use.used for use in booked.uses}
+        spent = []
+        for claim in booked.claims:
+            if claim.limit_amount is None:
+                continue
+            amount = actual.get(claim.key, claim.amount)
+            used_since = used.get(claim.key, 0) - claim.amount + amount
+            left = max(0, claim.limit_amount - used_since)
+            account = f"{route.provider}/{route.account}"
+            spent.append(QuotaSpent(account, claim.metric.value, str(claim.window), amount, left))
+        return tuple(spent)
 
     def waste(self) -> MoneySum:
         """What the calls cost that did not give the answer; an answer's own call is the last, if it is whole."""

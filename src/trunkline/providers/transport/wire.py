@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
+from httpx_aiohttp.transport import map_aiohttp_exceptions
 
 from trunkline.domain.clock import Clock
 
@@ -28,6 +29,10 @@ KEEP_IDLE_S = 45.0
 _STALE_WITHIN_MS = 2_000.0
 
 _exchange: ContextVar[Exchange] = ContextVar("trunkline_exchange")
+
+
+# Where a request carries its headers past httpx.
+_HEADERS = "trunkline_headers"
 
 
 class _WarmedError(Exception):
@@ -80,7 +85,36 @@ class _Transport(AiohttpTransport):
             cookie_jar=aiohttp.DummyCookieJar(),
             response_class=_Response,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            timeout=aiohttp.ClientTimeout(),
         )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As httpx-aiohttp's, less what nobody looks at: the reply's head and body are read from aiohttp's own
+        response, so httpx is not given them to parse again, and headers go out as they came in."""
+        if not isinstance(self.client, aiohttp.ClientSession):
+            self.client = self.get_client()
+        proxy = self.proxy
+        with map_aiohttp_exceptions():
+            response = await self.client.request(
+                method=request.method,
+                url=str(request.url),
+                headers=request.extensions[_HEADERS],
+                data=request.content or None,
+                allow_redirects=False,
+                auto_decompress=False,
+                proxy=str(proxy.url) if proxy else None,
+                proxy_headers=_proxy_headers(proxy),
+            )
+        return httpx.Response(response.status, request=request)
+
+
+def _proxy_headers(proxy: httpx.Proxy | None) -> dict[str, str] | None:
+    if proxy is None:
+        return None
+    headers = dict(proxy.headers)
+    if proxy.auth is not None:
+        headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(*proxy.auth)
+    return headers
 
 
 class _NoCookies(httpx.Cookies):
@@ -156,7 +190,7 @@ class Exchange:
     ) -> None:
         """Begin. Raises ValueError or httpx.InvalidURL for a request that cannot be said in HTTP."""
         request = httpx.Request(
-            method, client.url(url), headers=list(headers), content=body or None, extensions={"timeout": {}}
+            method, client.url(url), content=body or None, extensions={"timeout": {}, _HEADERS: list(headers)}
         )
         self._opened = asyncio.get_running_loop().create_task(self._open(client, request))
         self._opened.add_done_callback(self._on_opened)
