@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.support.engine_world import Serves, agent, open_world
 
+from trunkline.domain.events import RerouteCause, Rerouted
 from trunkline.domain.receipts import Outcome
 
 PER_MINUTE = {"metric": "requests", "amount": 20, "window": "60s"}
@@ -86,3 +87,24 @@ async def test_one_bad_account_of_three_costs_no_answer(tmp_path: Path) -> None:
         assert all(result.receipt.complete for result in results)
         # Once it is known to be down it is left alone but for a trial now and then.
         assert world.served("pool", "b") < 2 * 30
+
+
+async def test_a_shortage_that_only_the_ledger_knows_of_costs_no_call(tmp_path: Path) -> None:
+    two = {"metric": "requests", "amount": 2, "window": "60s"}
+    pool = Serves("pool", ("a", "b"), limits=[two], known=True, simulated={"headers": "none"})
+    async with open_world(tmp_path, pool) as world:
+        stale = world.open("never hears of others")
+        try:
+            assert [account.id for account in stale.snapshot().providers[0].accounts] == ["a", "b"]
+            for _ in range(2):
+                await world.run(agent(route="pool/a"))
+            result = await world.run(agent(), stale)
+            assert result.outcomes == ["short", "ok"]
+            assert result.routes == ["pool/b/m"]
+            assert world.refused == 0
+            (rerouted,) = result.of(Rerouted)
+            assert rerouted.cause is RerouteCause.SHORT
+            assert (str(rerouted.from_route), str(rerouted.to_route)) == ("pool/a/m", "pool/b/m")
+            assert result.receipt.waste_pico == 0
+        finally:
+            await stale.aclose()

@@ -160,6 +160,14 @@ async def test_content_is_asked_elsewhere_where_the_user_says_so(tmp_path: Path)
         assert (await world.run(ask())).routes == ["pool/a/m", "pool/b/m"]
 
 
+async def test_nobody_who_refused_is_asked_the_same_again(tmp_path: Path) -> None:
+    preferences = 'default = ["best", "good", "last"]\n[rules]\nretry_refused_elsewhere = true\n'
+    async with open_world(tmp_path, BEST, Serves("good"), Serves("last"), preferences=preferences) as world:
+        world.fault("content", provider="best")
+        world.fault("content", provider="good")
+        assert (await world.run(ask())).routes == ["best/a/m", "good/a/m", "last/a/m"]
+
+
 async def test_a_rejected_key_blocks_its_account_and_is_said_once(tmp_path: Path) -> None:
     async with open_world(tmp_path, TWO) as world:
         world.fault("key_revoked", account="a")

@@ -78,6 +78,7 @@ class RequestRun:
         self._fault: Fault | None = None
         self._last_route: Route | None = None
         self._left_route: Route | None = None
+        self._short_route: Route | None = None
         self._finish: FinishReason | None = None
         self._served_model: str | None = None
         self._failed: set[Route] = set()
@@ -126,6 +127,7 @@ class RequestRun:
                 if isinstance(booked, Shortage):
                     self._core.tracker.give_back(route)
                     same_route = None
+                    self._short_route = route
                     shortages += 1
                     if shortages > _MAX_SHORTAGES:
                         self._fault = self._fault or nobody_fault(NoRoute(()), None)
@@ -247,10 +249,13 @@ class RequestRun:
             core.call_succeeded(attempt)
 
     def _announce(self, route: Route) -> None:
-        if self._last_route is None or self._last_route == route:
-            return
-        cause = _reroute_cause(self._fault, text_shown=self._answer.text_chars > 0)
-        self._answer.emit(Rerouted(self._last_route, route, cause, self._fault, self._books.since_refusal_ms))
+        if self._short_route is not None:
+            left, self._short_route = self._short_route, None
+            self._answer.emit(Rerouted(left, route, RerouteCause.SHORT, None, self._books.since_refusal_ms))
+        elif self._last_route is not None and self._last_route != route:
+            cause = _reroute_cause(self._fault, text_shown=self._answer.text_chars > 0)
+            after_ms = self._books.since_refusal_ms
+            self._answer.emit(Rerouted(self._last_route, route, cause, self._fault, after_ms))
 
     def _upstream(self, route: Route, continuation: Continuation | None) -> UpstreamCall:
         provider = self._generation.provider(route)
