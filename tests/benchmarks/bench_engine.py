@@ -49,12 +49,16 @@ retry_after = true
 [[providers.pool.accounts]]
 id = "dry"
 key = "sim-dry"
-limits = [{ metric = "requests", amount = 1, window = "1d" }]
 [[providers.pool.accounts]]
 id = "full"
 key = "sim-full"
 [providers.pool.models.whole]
 fixed_chunks = 8
+
+[[faults]]
+kind = "limited"
+provider = "pool"
+account = "dry"
 """
 CATALOGUE = """
 [providers.fast]
@@ -63,7 +67,10 @@ base_url = "http://127.0.0.1:{port}/fast/v1"
 [[providers.fast.accounts]]
 id = "main"
 key = "env:FAST"
-limits = [{ metric = "requests", amount = 10000000, window = "60s" }, { metric = "total_tokens", amount = 1000000000, window = "day" }]
+limits = [
+    { metric = "requests", amount = 10000000, window = "60s" },
+    { metric = "total_tokens", amount = 1000000000, window = "day" },
+]
 [providers.fast.models.whole]
 context = 128000
 price = { input = 0.1, output = 0.4 }
@@ -106,13 +113,17 @@ def httpx_calls(client: httpx.AsyncClient, base_url: str) -> dict[str, Callable[
     headers = {"Authorization": "Bearer sim-fast"}
 
     async def whole() -> None:
-        reply = await client.post(f"{base_url}/chat/completions", json={**body, "model": "whole"}, headers=headers)
+        reply = await client.post(
+            f"{base_url}/chat/completions", json={**body, "model": "whole"}, headers=headers
+        )
         assert reply.json()["choices"][0]["message"]["content"]
 
     async def stream() -> None:
         asked = {**body, "model": "stream", "stream": True, "stream_options": {"include_usage": True}}
         text = []
-        async with client.stream("POST", f"{base_url}/chat/completions", json=asked, headers=headers) as reply:
+        async with client.stream(
+            "POST", f"{base_url}/chat/completions", json=asked, headers=headers
+        ) as reply:
             async for line in reply.aiter_lines():
                 if line.startswith("data: {"):
                     chunk = json.loads(line[6:])
@@ -137,8 +148,12 @@ def engine_calls(engine: Engine) -> dict[str, Callable[[], Awaitable[None]]]:
         assert answer.receipt.outcome is Outcome.ANSWERED, answer.receipt.fault
 
     async def stream() -> None:
-        pieces = [event.body.text async for event in engine.stream(request("stream")) if isinstance(event.body, TextDelta)]
-        assert len(pieces) > 1
+        pieces = [
+            event.body.text
+            async for event in engine.stream(request("stream"))
+            if isinstance(event.body, TextDelta)
+        ]
+        assert "".join(pieces)
 
     return {"whole": whole, "stream": stream}
 
@@ -170,7 +185,9 @@ async def failover(engine: Engine, requests: int) -> None:
         )
         answer = await engine.complete(request)
         assert answer.receipt.outcome is Outcome.ANSWERED, answer.receipt.fault
-        samples += [attempt.failover_ms for attempt in answer.receipt.attempts if attempt.failover_ms is not None]
+        samples += [
+            attempt.failover_ms for attempt in answer.receipt.attempts if attempt.failover_ms is not None
+        ]
     samples.sort()
     print(
         f"refusal to next request: n {len(samples)}, p50 {samples[len(samples) // 2]:.2f} ms, "
@@ -178,7 +195,7 @@ async def failover(engine: Engine, requests: int) -> None:
     )
 
 
-async def main() -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=400)
     requests = parser.parse_args().requests
@@ -195,15 +212,19 @@ async def main() -> None:
         catalogue = CATALOGUE.replace("{port}", str(port))
         settings = EngineSettings(Places(home, home, home), KEYS, "bench", base_providers_text=catalogue)
         try:
-            async with Engine.open(settings) as engine:
-                engine.load_transport()
-                await compare(f"http://127.0.0.1:{port}/fast/v1", engine, requests)
-                await failover(engine, requests)
+            asyncio.run(measure(f"http://127.0.0.1:{port}/fast/v1", settings, requests))
         finally:
             stop_logging()
             server.stdin.close()
             server.wait()
 
 
+async def measure(base_url: str, settings: EngineSettings, requests: int) -> None:
+    async with Engine.open(settings) as engine:
+        engine.load_transport()
+        await compare(base_url, engine, requests)
+        await failover(engine, requests)
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -223,7 +223,7 @@ class Reply:
             self._progressed = True
         if self._progressed and not self._finishing:
             self._watch.pause()
-        return events
+        return _joined(events)
 
     def _broken(self, error: Exception) -> Sequence[WireEvent]:
         """The reply broke off: by a limit of ours, by the other side, or because it cannot be understood."""
@@ -268,3 +268,22 @@ class Reply:
     def _cut(self) -> Fault:
         message = f"the answer from {self._host} ended before it was whole"
         return faults.network(FaultCode.CUT, FaultScope.MODEL, message, http_status=self._status)
+
+
+def _joined(events: Sequence[WireEvent]) -> Sequence[WireEvent]:
+    """`events` with neighbouring pieces of text made one: what came in one read is handed on in one piece."""
+    if len(events) < 2:
+        return events
+    joined: list[WireEvent] = []
+    pieces: list[str] = []
+    for event in events:
+        if type(event) is TextDelta:
+            pieces.append(event.text)
+            continue
+        if pieces:
+            joined.append(TextDelta("".join(pieces)))
+            pieces.clear()
+        joined.append(event)
+    if pieces:
+        joined.append(TextDelta("".join(pieces)))
+    return joined
