@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from tests.support.engine_world import WHOLE_TEXT, Serves, Told, agent, ask, ope
 from tests.support.odd_server import OddServer, Peer, Received, free_port
 
 from trunkline.domain.events import (
+    Alert,
     Answered,
+    BreakerChanged,
     Failed,
     Rerouted,
     Restarted,
@@ -73,6 +76,19 @@ async def test_a_lasting_failure_is_left_after_one_retry(tmp_path: Path, fault: 
         assert result.routes == ["first/a/m", "first/a/m", "second/a/m"]
         assert result.receipt.complete
         assert (await world.run(ask())).routes == ["second/a/m"]
+
+
+async def test_a_route_that_stays_down_is_told_of_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *TWO, preferences=FIRST) as world:
+        news = world.engine.subscribe()
+        world.fault("http", provider="first", status=503)
+        for n in range(4):
+            assert (await world.run(f"question {n}")).receipt.complete
+            await asyncio.sleep(0.06)
+        bodies = [(await anext(news)).body for _ in range(20) if news._waiting]  # type: ignore[attr-defined]
+        opened = [body for body in bodies if isinstance(body, BreakerChanged) and body.block is not None]
+        assert len(opened) >= 2
+        assert len([body for body in bodies if isinstance(body, Alert)]) == 1
 
 
 async def test_where_nobody_listens_the_next_route_is_asked_at_once_and_nothing_is_used(
@@ -322,23 +338,20 @@ async def test_a_partial_tool_call_is_never_emitted(tmp_path: Path) -> None:
             assert result.routes[-1] == "second/a/m"
 
 
-async def test_tool_calls_shown_before_a_cut_are_taken_back(tmp_path: Path) -> None:
-    broken = sse("I will look that up for you at once. ", finish=None, done=False)
-    broken += _call(0, "early", "weather", '{"city": "Rome"}') + _call(1, "half", "weather", '{"ci')
+async def test_a_call_in_place_of_the_rest_of_a_text_is_an_answer(tmp_path: Path) -> None:
+    text = "I will look that up for you at once. "
+    broken = sse(text, finish=None, done=False) + _call(0, "half", "weather", '{"ci')
     async with OddServer(Odd(broken)) as odd, OddServer(Odd(WHOLE_CALL)) as good:
         providers = (
             Serves(n, url=f"{s.url}/v1", models=TOOLS) for n, s in (("first", odd), ("second", good))
         )
         async with open_world(tmp_path, *providers, preferences=FIRST) as world:
             result = await world.run(ask(tools=(TOOL,)))
-            standing: list[str] = []
-            for body in result.bodies:
-                if isinstance(body, Restarted):
-                    standing.clear()
-                elif isinstance(body, ToolCallDelta):
-                    standing.append(body.call_id)
-            assert standing == ["call-1"]
+            assert result.routes == ["first/a/m", "second/a/m"]
+            assert [body.call_id for body in result.of(ToolCallDelta)] == ["call-1"]
+            assert shown(result) == text
             assert result.receipt.complete
+            assert len(result.of(Seam)) == 1
 
 
 async def test_half_an_answer_with_a_terminator_and_no_finish_reason_is_not_an_answer(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.clock import FakeClock
 
-from trunkline.domain.events import SeamKind
+from trunkline.domain.events import SeamKind, TextDelta, ToolCallDelta
 from trunkline.domain.messages import ChatRequest, Message, Role
-from trunkline.domain.routes import Prefill
+from trunkline.domain.routes import ModelSpec, Prefill, Route
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.engine.answer import AnswerSoFar
 from trunkline.engine.continuation import AnchorMatcher, Continuation
+from trunkline.engine.eventlog import EventLog
 
 REQUEST = ChatRequest((Message.of(Role.USER, "Tell a story."),), Origin(OriginKind.CHAT))
 SO_FAR = "Once upon a time a lighthouse keeper counted ships, and every evening wrote their names"
@@ -68,3 +71,19 @@ def test_a_reply_that_begins_otherwise_is_known_at_once() -> None:
     matcher = AnchorMatcher(Continuation(SeamKind.ANCHOR, SO_FAR))
     assert matcher.feed("Sure! Here is the rest") is None
     assert not matcher.has_joined()
+
+
+def test_a_whole_call_shown_before_a_cut_is_taken_back_and_never_continued() -> None:
+    log = EventLog("r", FakeClock())
+    answer = AnswerSoFar(log)
+    route, model = Route("p", "a", "m"), ModelSpec("p", "m", 1_000, prefill=Prefill.ASSISTANT)
+    answer.emit(ToolCallDelta(0, "early", "weather", "{}"))
+    assert answer.carry_on(model, route) is None
+    assert answer.restarts == 1
+    assert answer.carry_on(model, route) is None
+    assert answer.restarts == 1
+    answer.emit(TextDelta("A text that is long enough to be known again."))
+    assert answer.carry_on(model, route) is not None
+    answer.emit(ToolCallDelta(0, "late", "weather", "{}"))
+    assert answer.carry_on(model, route) is None
+    assert (answer.restarts, answer.text, answer.tool_calls) == (2, "", 0)

@@ -112,8 +112,12 @@ class CallFollower:
                     record.sent_mono_ms = item.mono_ms
                 elif isinstance(item, ReplyEnded):
                     record.reply_ended_mono_ms = item.mono_ms
-                elif isinstance(item, ThinkingDelta | ToolCallDelta):
-                    self._note_output(len(item.text if isinstance(item, ThinkingDelta) else item.arguments))
+                elif isinstance(item, ThinkingDelta):
+                    self._note_output(len(item.text))
+                    self._emit(item)
+                elif isinstance(item, ToolCallDelta):
+                    self._note_output(len(item.arguments))
+                    self._join_by_call()
                     self._emit(item)
                 elif isinstance(item, Started):
                     record.served_model = item.served_model or record.served_model
@@ -134,6 +138,12 @@ class CallFollower:
         finally:
             await events.aclose()
             record.ended_mono_ms = self._clock.mono_ms()
+
+    def _join_by_call(self) -> None:
+        """Asked to carry a text on, the model makes its call instead: there is no text to join, and none is missed."""
+        if self._matcher is not None and not self._matcher.has_joined():
+            self._matcher.join()
+            self._emit_seam()
 
     def _miss_anchor(self) -> None:
         self._record.anchor_missed = True

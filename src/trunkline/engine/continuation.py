@@ -64,6 +64,10 @@ class AnchorMatcher:
         """The anchor was repeated: what comes now is the answer's."""
         return self._joined
 
+    def join(self) -> None:
+        """Ask for no anchor any more; what was held back was only ever part of it."""
+        self._joined = True
+
     def feed(self, text: str) -> str | None:
         """The part of `text` that belongs to the answer: empty while undecided, None when the reply does not
         begin with the anchor."""
