@@ -12,7 +12,7 @@ import asyncio
 import ssl
 import weakref
 import zlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -94,7 +94,7 @@ class _Transport(AiohttpTransport):
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
         proxy = self.proxy
-        with map_aiohttp_exceptions():
+        try:
             response = await self.client.request(
                 method=request.method,
                 url=str(request.url),
@@ -105,7 +105,18 @@ class _Transport(AiohttpTransport):
                 proxy=str(proxy.url) if proxy else None,
                 proxy_headers=_proxy_headers(proxy),
             )
-        return httpx.Response(response.status, request=request)
+        except Exception:
+            with map_aiohttp_exceptions():
+                raise
+        return httpx.Response(response.status, request=request, stream=_Elsewhere())
+
+
+class _Elsewhere(httpx.AsyncByteStream):
+    """A body that httpx need not read: it is read from aiohttp's response."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        return
+        yield
 
 
 def _proxy_headers(proxy: httpx.Proxy | None) -> dict[str, str] | None:
