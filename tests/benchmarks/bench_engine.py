@@ -56,9 +56,11 @@ key = "sim-full"
 fixed_chunks = 8
 
 [[faults]]
-kind = "limited"
+kind = "http"
 provider = "pool"
 account = "dry"
+status = 429
+body = '{"error": {"message": "Too many requests", "type": "rate_limit_error", "code": "slow_down"}}'
 """
 CATALOGUE = """
 [providers.fast]
