@@ -10,7 +10,16 @@ from tests.support.clock import FakeClock
 from tests.support.engine_world import WHOLE_TEXT, Serves, agent, ask, open_world, told, until_event
 
 from trunkline.domain.decisions import NoRoute
-from trunkline.domain.events import Alert, BreakerChanged, Decided, Failed, Parked, Rerouted, Waiting
+from trunkline.domain.events import (
+    Alert,
+    BreakerChanged,
+    Decided,
+    Failed,
+    LimitLearned,
+    Parked,
+    Rerouted,
+    Waiting,
+)
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.receipts import AttemptOutcome, Outcome
 
@@ -290,6 +299,22 @@ async def test_a_request_makes_six_calls_at_most_and_the_receipt_names_each(tmp_
         assert world.served("pool") == 6
         await world.engine.fresh_snapshot()
         assert await world.engine.receipt(result.receipt.request_id) == result.receipt
+
+
+async def test_what_a_refusal_says_of_a_limit_is_learned_and_kept(tmp_path: Path) -> None:
+    told_of = {"metric": "requests", "amount": 3, "window": "60s"}
+    async with open_world(tmp_path, Serves("pool", limits=[told_of], simulated={"headers": "none"})) as world:
+        news = world.engine.subscribe()
+        for _ in range(4):
+            result = await world.run(ask())
+        assert result.outcomes[0] == "refused"
+        async with asyncio.timeout(5):
+            async for event in news:
+                if isinstance(event.body, LimitLearned):
+                    break
+        assert event.body.reading.amount == 3
+        await world.engine.fresh_snapshot()
+        assert world.query("SELECT count(*) FROM limit_reading") == [(1,)]
 
 
 async def test_a_limited_route_is_announced_and_shown(tmp_path: Path) -> None:
