@@ -1,0 +1,72 @@
+"""`trunkline demo` in a pseudo-terminal, as the README's first command opens it: first paint to last trace."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import until
+from tests.cli.processes import Terminal, children_of, running
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+
+RECEIPT_LINE = re.compile(r"╰ \w+/\S+ · .+ ms")
+
+
+@pytest.fixture
+def deck(tmp_path: Path) -> Iterator[Terminal]:
+    """The demo's deck; what it makes is made in `tmp_path`."""
+    terminal = Terminal("demo", TMPDIR=str(tmp_path), TRUNKLINE_HOME=str(tmp_path / "home"))
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def simulator_of(deck: Terminal) -> int:
+    """The process id of its child, once there is an account on the screen."""
+    deck.wait_for(lambda text: "Trunkline" in text, "a first paint")
+    deck.wait_for(lambda text: "google-1" in text and "kimi" in text, "the accounts")
+    (child,) = children_of(deck.pid)
+    return child
+
+
+def test_the_demo_answers_a_prompt_and_leaves_nothing_behind(deck: Terminal, tmp_path: Path) -> None:
+    simulator = simulator_of(deck)
+    deck.type("write a function that merges two sorted lists")
+    deck.wait_for(lambda text: "merges two sorted lists" in text, "what is typed")
+    deck.type("\r")
+    deck.wait_for(lambda text: bool(RECEIPT_LINE.search(text)), "the receipt under the answer")
+    deck.wait_for(lambda text: "agent-" in text, "the agents at work")
+    deck.type("\x11")
+    assert deck.wait() == 0
+    assert deck.is_cooked()
+    assert b"\x1b[?1049l" in deck.raw[-400:], "the screen that was there before is shown again"
+    assert b"\x1b[?25h" in deck.raw[-400:], "the cursor is shown again"
+    assert b"Traceback" not in deck.raw
+    assert not running(simulator)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("way_out", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("hang up", 129)])
+def test_however_it_ends_nothing_is_left(deck: Terminal, tmp_path: Path, way_out: str, code: int) -> None:
+    simulator = simulator_of(deck)
+    if way_out == "hang up":
+        deck.hang_up()
+    else:
+        os.kill(deck.pid, signal.Signals[way_out])
+    assert deck.wait() == code
+    until(lambda: not running(simulator), "end of the simulator")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deck_that_is_killed_takes_its_simulator_along(deck: Terminal) -> None:
+    simulator = simulator_of(deck)
+    os.kill(deck.pid, signal.SIGKILL)
+    assert deck.wait() == -signal.SIGKILL
+    until(lambda: not running(simulator), "end of the simulator")
