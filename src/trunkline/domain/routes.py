@@ -214,7 +214,9 @@ class Catalogue:
             self, "_models", {(m.provider, m.id): m for provider in self.providers for m in provider.models}
         )
         object.__setattr__(
-            self, "_retired", {(provider.id, r.id): r for provider in self.providers for r in provider.retired}
+            self,
+            "_retired",
+            {(provider.id, r.id): r for provider in self.providers for r in provider.retired},
         )
 
     _providers: dict[str, ProviderSpec] = field(init=False, repr=False, compare=False, default_factory=dict)
