@@ -53,9 +53,7 @@ def test_the_program_loads_no_command_before_it_is_called() -> None:
     assert not heavy(modules, {"pydantic", "sqlite3", "asyncio", "textual"} | HTTP | HEAVY)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["explain", "hello"], ["status"], ["list"], ["quota"], ["log"], ["config", "get", "mode"]]
-)
+@pytest.mark.parametrize("arguments", [["explain", "hello"], ["status"], ["log"], ["config", "get", "mode"]])
 def test_a_command_that_makes_no_call_loads_no_http_library_and_no_textual(
     tmp_path: Path, arguments: list[str]
 ) -> None:
@@ -76,6 +74,7 @@ def test_asking_loads_no_textual_either(tmp_path: Path) -> None:
         '[providers.nobody]\nprotocol = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nkey = "none"\n'
         "[providers.nobody.models.m]\ncontext = 1000\n"
     )
+    (tmp_path / "preferences.toml").write_text("[thresholds]\npatience_s = 0.1\n")
     code = (
         "from trunkline.cli.program import program\n"
         "assert program.main(['ask', '-q', 'hello'], standalone_mode=False) == 1"

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+
+from trunkline.cli.program import program
 
 WORLD = """
 seed = 3
@@ -92,11 +95,26 @@ class Cli:
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def quick(self, *arguments: str) -> Result:
+        """A command that makes no call, run in this process: for what a process of its own adds nothing to."""
+        assert arguments[0] != "ask", "it would take over this process's log and signals"
+        clean = clean_environment()
+        unset: dict[str, str | None] = {name: None for name in os.environ if name not in clean}
+        environment = unset | {"TRUNKLINE_HOME": str(self.home)} | self.environment
+        done = CliRunner().invoke(program, arguments, env=environment)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
     def json(self, *arguments: str, code: int = 0) -> Any:
-        """What a command prints with `--json`; nothing else may stand on stdout."""
-        done = self.run(*arguments, "--json")
-        assert done.returncode == code, (done.returncode, done.stderr)
-        return json.loads(done.stdout)
+        """What a command prints with `--json`; nothing else may stand on stdout. `ask` runs in its own process."""
+        if arguments[0] == "ask":
+            done = self.run(*arguments, "--json")
+            assert done.returncode == code, (done.returncode, done.stderr)
+            return json.loads(done.stdout)
+        result = self.quick(*arguments, "--json")
+        assert result.exit_code == code, (result.exit_code, result.stderr)
+        return json.loads(result.stdout)
 
     def requests(self) -> list[dict[str, Any]]:
         """What has arrived at the simulated providers."""

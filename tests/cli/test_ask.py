@@ -78,7 +78,7 @@ def test_when_nobody_can_serve_it_says_who_and_why(cli: Cli) -> None:
 
 def test_explain_json_keeps_its_contract_and_calls_nobody(cli: Cli) -> None:
     before = len(cli.requests())
-    preview = cli.json("explain", "merge two sorted lists", "--task", "coding")
+    preview = json.loads(cli.run("explain", "merge two", "sorted lists", "--task", "coding", "--json").stdout)
     assert preview.keys() >= {"task", "decision", "ranking", "rejected"}
     assert preview["task"].keys() >= TASK_KEYS
     assert preview["task"]["type"] == "coding"
@@ -96,8 +96,8 @@ def test_explain_without_an_account_is_not_served(empty: Cli) -> None:
     assert preview["decision"] is None
     assert preview["ranking"] == []
     assert {one["code"] for one in preview["rejected"]} == {"no_key"}
-    done = empty.run("explain", "hello")
-    assert done.returncode == 1
+    done = empty.quick("explain", "hello")
+    assert done.exit_code == 1
     assert "answers   nobody" in done.stdout
     assert done.stdout.count("no account") == 1
 

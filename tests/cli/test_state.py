@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import struct
@@ -17,7 +18,7 @@ LIMIT_KEYS = {"metric", "window", "scope", "used", "amount", "resets_at", "sourc
 
 def test_status_json_keeps_its_contract(cli: Cli) -> None:
     cli.json("ask", "hello", "--model", "small")
-    status = cli.json("status")
+    status = json.loads(cli.run("status", "--json").stdout)
     assert status.keys() >= {"mode", "current_route", "crisis", "providers"}
     assert status["mode"] == "balanced"
     assert status["current_route"] == "pool/a/small"
@@ -41,12 +42,12 @@ def test_status_json_keeps_its_contract(cli: Cli) -> None:
 
 def test_status_and_list_and_quota_for_a_person(cli: Cli) -> None:
     cli.run("ask", "hello", "--model", "small")
-    status = cli.run("status").stdout
+    status = cli.quick("status").stdout
     assert "balanced · automatic" in status
     assert "1 answered" in status
     assert "pool/a" in status
-    assert "500" in cli.run("quota").stdout
-    listed = cli.run("list")
+    assert "500" in cli.quick("quota").stdout
+    listed = cli.quick("list")
     assert "pool/b/endless" in listed.stdout
     assert "openai: set OPENAI_API_KEY" in listed.stderr
     routes = {one["route"]: one["usable"] for one in cli.json("list")["routes"]}
@@ -57,13 +58,17 @@ def test_status_and_list_and_quota_for_a_person(cli: Cli) -> None:
 
 
 def test_orders_hold_in_the_next_process_until_they_are_taken_back(cli: Cli) -> None:
-    assert cli.json("switch", "pool/b") == {"mode": "balanced", "pin": "pool/b", "paused": False}
+    assert json.loads(cli.run("switch", "pool/b", "--json").stdout) == {
+        "mode": "balanced",
+        "pin": "pool/b",
+        "paused": False,
+    }
     assert cli.json("explain", "hello")["decision"]["route"].startswith("pool/b/")
-    assert cli.run("mode", "cost_first").stdout.count("* cost_first") == 1
+    assert cli.quick("mode", "cost_first").stdout.count("* cost_first") == 1
     assert cli.run("pause").returncode == 0
     status = cli.json("status")
     assert (status["mode"], status["pin"], status["paused"]) == ("cost_first", "pool/b", True)
-    assert "cost_first · pinned to pool/b · paused" in cli.run("status").stdout
+    assert "cost_first · pinned to pool/b · paused" in cli.quick("status").stdout
     assert cli.run("ask", "a person waits, so this is let through").returncode == 0
     assert cli.json("resume")["paused"] is False
     assert cli.json("reset") == {"mode": "balanced", "pin": None, "paused": False}
@@ -75,14 +80,14 @@ def test_reset_forgets_a_blocked_account(cli: Cli) -> None:
     cli.environment["KEY_A"] = "sim-pool-old"
     cli.run("ask", "hello")
     cli.environment["KEY_A"] = key
-    cli.run("reset")
+    cli.quick("reset")
     assert cli.json("explain", "hello")["decision"]["account"] == "a"
 
 
 def test_the_log(cli: Cli) -> None:
     assert cli.json("log") == []
-    nothing = cli.run("log")
-    assert (nothing.returncode, nothing.stdout) == (0, "")
+    nothing = cli.quick("log")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
     assert "nothing was asked yet" in nothing.stderr
     cli.run("ask", "hello", "--model", "small")
     cli.run("ask", "hello again", "--route", "pool/b/small")
@@ -90,18 +95,18 @@ def test_the_log(cli: Cli) -> None:
     assert newest["routes"] == ["pool/b/small"]
     assert (oldest["outcome"], oldest["origin"]) == ("answered", "ask")
     assert [entry["request_id"] for entry in cli.json("log", "--account", "pool/a")] == [oldest["request_id"]]
-    shown = cli.run("log").stdout.splitlines()[1].split()[0]
+    shown = cli.quick("log").stdout.splitlines()[1].split()[0]
     assert newest["request_id"].startswith(shown)
     receipt = cli.json("log", shown)
     assert receipt["request_id"] == newest["request_id"]
     assert receipt["route"] == "pool/b/small"
-    sheet = cli.run("log", shown)
+    sheet = cli.quick("log", shown)
     assert f"request   {newest['request_id']}" in sheet.stdout
     assert "you pinned pool/b/small" in sheet.stdout
     unknown = cli.run("log", "zzz")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "no request begins with 'zzz'" in unknown.stderr
-    assert "several requests begin with '01'" in cli.run("log", "01").stderr
+    assert "several requests begin with '01'" in cli.quick("log", "01").stderr
 
 
 def test_config_keeps_comments_and_order(cli: Cli) -> None:
@@ -112,16 +117,16 @@ def test_config_keeps_comments_and_order(cli: Cli) -> None:
     assert changed.returncode == 0
     assert '+mode = "cost_first"' in changed.stdout
     assert file.read_text() == before.replace('"balanced"', '"cost_first"')
-    assert cli.run("config", "get", "mode").stdout == "cost_first\n"
+    assert cli.quick("config", "get", "mode").stdout == "cost_first\n"
     assert cli.json("config", "get", "mode")["stated"] is True
     assert cli.json("status")["mode"] == "cost_first"
-    again = cli.run("config", "set", "mode", "cost_first")
-    assert (again.returncode, again.stdout) == (0, "")
+    again = cli.quick("config", "set", "mode", "cost_first")
+    assert (again.exit_code, again.stdout) == (0, "")
     assert cli.json("config", "unset", "rules.prefer_free")["changed"] is True
-    assert cli.run("config", "get", "rules.prefer_free").stdout == "True\n"
+    assert cli.quick("config", "get", "rules.prefer_free").stdout == "True\n"
     assert "# mine, do not touch" in file.read_text()
     providers = cli.home / "providers.toml"
-    cli.run("config", "set", "providers.pool.pool", "random")
+    cli.quick("config", "set", "providers.pool.pool", "random")
     assert "[providers.pool]   # mine" in providers.read_text()
     assert 'pool = "random"' in providers.read_text()
 

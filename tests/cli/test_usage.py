@@ -13,19 +13,36 @@ NO_SUCH_KEY = "sk-proj-0123456789abcdefghijklmnop"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("ask", "--route", "pool/a/smal", "hi"), "Did you mean 'pool/a/small'"),
-        (("ask", "--model", "smal", "hi"), "Did you mean 'small'"),
+        (("explain", "--route", "pool/a/smal", "hi"), "Did you mean 'pool/a/small'"),
+        (("explain", "--model", "smal", "hi"), "Did you mean 'small'"),
         (("explain", "--task", "codin", "hi"), "Did you mean 'coding'"),
-        (("ask", "--route", "pool", "--model", "small", "hi"), "exclude each other"),
+        (("explain", "--route", "pool", "--model", "small", "hi"), "exclude each other"),
         (("switch", "poool"), "Did you mean 'pool'"),
         (("mode", "balance"), "Did you mean 'balanced'"),
         (("statsu",), "There is no command 'statsu'. Did you mean 'status'"),
-        (("config", "get", "budget.dayly"), "expected the name of a setting"),
-        (("config", "set", "mode", "cheapest"), "expected one of balanced,"),
         (("demo", "--json"), "go with --headless"),
     ],
 )
 def test_bad_usage_says_what_was_meant(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    done = cli.quick(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_ask_refuses_an_unknown_route_before_it_asks(cli: Cli) -> None:
+    done = cli.run("ask", "--route", "pool/a/smal", "hi")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Did you mean 'pool/a/small'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("config", "get", "budget.dayly"), "expected the name of a setting"),
+        (("config", "set", "mode", "cheapest"), "expected one of balanced,"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
     done = cli.run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -44,14 +61,13 @@ def test_broken_preferences_are_named_by_file_key_and_value(cli: Cli) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     for part in (f"{file}:3", "thresholds.patience_s", "'soon'", "expected a number"):
         assert part in done.stderr
-    assert cli.run().returncode == 2
     assert cli.run("config", "set", "thresholds.patience_s", "4").returncode == 2
 
 
 def test_a_plain_key_is_refused_and_not_repeated(cli: Cli) -> None:
     file = cli.home / "providers.toml"
     file.write_text(file.read_text().replace("env:KEY_A", NO_SUCH_KEY))
-    for command in (("status",), ("ask", "hi"), ("config", "get"), ("doctor",)):
+    for command in (("ask", "hi"), ("doctor",)):
         done = cli.run(*command)
         assert done.returncode == 2
         assert NO_SUCH_KEY not in done.stdout + done.stderr
@@ -87,8 +103,8 @@ def test_doctor_in_an_empty_home(empty: Cli) -> None:
     assert missing["ollama"]["found"] in (True, False)
     assert found["accounts"] == []
     assert found["store"]["problem"] is None
-    done = empty.run("doctor")
-    assert done.returncode == 0
+    done = empty.quick("doctor")
+    assert done.exit_code == 0
     assert "No account is configured." in done.stdout
     assert "openai: set OPENAI_API_KEY for" in done.stdout
     assert str(empty.home / "providers.toml") in done.stdout
@@ -96,7 +112,7 @@ def test_doctor_in_an_empty_home(empty: Cli) -> None:
 
 def test_doctor_names_an_account_without_a_model(empty: Cli) -> None:
     empty.environment["OLLAMA_HOST"] = "http://127.0.0.1:9/v1"
-    done = empty.run("doctor")
+    done = empty.quick("doctor")
     assert "ollama: no model is named" in done.stdout
 
 
@@ -105,12 +121,10 @@ def test_a_store_that_cannot_be_used_is_bad_configuration(empty: Cli) -> None:
     done = empty.run("status")
     assert (done.returncode, done.stdout) == (2, "")
     assert "trunkline.db" in done.stderr
-    assert empty.run("doctor").returncode == 2
+    assert empty.quick("doctor").exit_code == 2
 
 
-@pytest.mark.parametrize(
-    "arguments", [("config", "get"), ("--help",), ("doctor", "--json"), ("ask", "--model", "small", "hello")]
-)
+@pytest.mark.parametrize("arguments", [("config", "get"), ("--help",), ("ask", "--model", "small", "hello")])
 def test_a_reader_that_has_gone_is_no_failure(cli: Cli, arguments: tuple[str, ...]) -> None:
     ours, its = os.pipe()
     os.close(ours)
