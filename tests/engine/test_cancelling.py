@@ -188,3 +188,19 @@ async def test_closing_the_engine_ends_what_runs_and_leaves_nothing_behind(tmp_p
             assert not ours
             with pytest.raises(EngineClosedError):
                 world.engine.submit(ask())
+
+
+async def test_a_cancelled_trial_is_given_to_the_next_at_once(tmp_path: Path) -> None:
+    preferences = "[thresholds]\nmax_attempts = 2\n"
+    async with open_world(tmp_path, Serves("only"), preferences=preferences) as world:
+        world.fault("http", status=503, first=2)
+        assert (await world.run(ask())).receipt.outcome is Outcome.FAILED
+        await asyncio.sleep(0.05)
+        world.fault("silence", first=1)
+        trial = world.engine.submit(ask())
+        await until(lambda: world.simulator.record.open == 1)
+        trial.cancel()
+        await trial.answer()
+        result = await world.run(ask())
+        assert result.receipt.complete
+        assert not result.of(Parked)
