@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import until
+from tests.cli.conftest import Cli, until
 from tests.cli.processes import Terminal, children_of, running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -70,3 +70,29 @@ def test_a_deck_that_is_killed_takes_its_simulator_along(deck: Terminal) -> None
     os.kill(deck.pid, signal.SIGKILL)
     assert deck.wait() == -signal.SIGKILL
     until(lambda: not running(simulator), "end of the simulator")
+
+
+def test_plain_trunkline_opens_the_deck_on_ones_own_accounts(cli: Cli) -> None:
+    terminal = Terminal(TRUNKLINE_HOME=str(cli.home), **cli.environment)
+    try:
+        terminal.wait_for(lambda text: "pool" in text and "Write a message" in text, "the deck with its pool")
+        terminal.type("hello from the deck\r")
+        terminal.wait_for(lambda text: bool(RECEIPT_LINE.search(text)), "the receipt under the answer")
+        terminal.type("\x11")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
+    entry = cli.json("log")[0]
+    assert (entry["origin"], entry["outcome"]) == ("chat", "answered")
+    assert cli.environment["KEY_A"] not in terminal.raw.decode()
+
+
+def test_plain_trunkline_with_nothing_offers_the_demo(empty: Cli) -> None:
+    terminal = Terminal(TRUNKLINE_HOME=str(empty.home))
+    try:
+        terminal.wait_for(lambda text: "Open the demo now" in text, "the offer")
+        assert "OPENAI_API_KEY" in terminal.text
+        terminal.type("n\r")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()

@@ -16,7 +16,7 @@ from trunkline.config.load import substitute_port
 from trunkline.config.places import Places
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.text import strip_controls
-from trunkline.engine.engine import EngineSettings
+from trunkline.engine.settings import EngineSettings
 
 DEMO_SECONDS = 60.0
 _START_LIMIT_S = 20.0

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from trunkline.config.places import find_places
-from trunkline.engine.engine import Engine, EngineSettings
+from trunkline.engine.engine import Engine
+from trunkline.engine.settings import EngineSettings
 
 
 def settings_of(process_name: str) -> EngineSettings:

@@ -13,7 +13,7 @@ from trunkline.cli.ports import listening
 from trunkline.cli.terminal import has_terminal
 from trunkline.config.load import Loaded, load, missing_keys
 from trunkline.engine.api import HostedEngine
-from trunkline.engine.engine import EngineSettings
+from trunkline.engine.settings import EngineSettings
 
 
 def open_deck() -> int:
