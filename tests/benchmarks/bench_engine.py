@@ -26,8 +26,9 @@ from trunkline.domain.events import TextDelta
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.tasks import Origin, OriginKind
-from trunkline.engine.engine import Engine, EngineSettings
+from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
+from trunkline.engine.settings import EngineSettings
 
 WORLD = """
 [providers.fast]

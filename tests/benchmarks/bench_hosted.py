@@ -32,8 +32,9 @@ from trunkline.config.places import Places
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.tasks import Origin, OriginKind
-from trunkline.engine.engine import Engine, EngineSettings
+from trunkline.engine.engine import Engine
 from trunkline.engine.host import EngineHost
+from trunkline.engine.settings import EngineSettings
 
 FAST_WORLD = """
 [providers.fast]

@@ -114,12 +114,12 @@ async def test_an_order_read_while_a_newer_one_is_given_does_not_undo_it(tmp_pat
         other = world.open("other")
         other.switch("first")
         await other.aclose()
-        reading = asyncio.create_task(world.engine._follow_orders())
+        reading = asyncio.create_task(world.engine._upkeep._follow_orders())
         await asyncio.sleep(0)
         world.engine.switch("second")
         await reading
         assert world.engine.snapshot().pin == "second"
-        await world.engine._follow_orders()
+        await world.engine._upkeep._follow_orders()
         assert world.engine.snapshot().pin == "second"
 
 

@@ -17,7 +17,8 @@ import pytest
 from tests.support.clock import FakeClock
 from tests.support.engine_world import WHOLE_TEXT, Serves, World, open_world, until
 
-from trunkline.engine.engine import Engine, EngineSettings
+from trunkline.engine.engine import Engine
+from trunkline.engine.settings import EngineSettings
 
 SLOW = Serves(
     "slowsim",

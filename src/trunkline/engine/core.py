@@ -245,32 +245,37 @@ class EngineCore:
         self.store.record(receipt, request=_stored(request, generation.config.generation))
         self.conversations.note(receipt, now_ms)
         self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
-        if request.conversation_id is not None:
-            self._keep_messages(request, ending, log.text())
+        answer = log.text()
+        if request.conversation_id is not None and answer:
+            self._keep_answer(request.conversation_id, ending, answer)
         self.changed = True
         self.bus.forward(log.append(ending))
         self.bus.publish(SnapshotChanged())
 
-    def _keep_messages(self, request: ChatRequest, ending: Ending, answer: str) -> None:
-        now_ms = self.clock.wall_ms()
-        conversation_id = request.conversation_id or ""
+    def keep_question(self, request: ChatRequest, request_id: str) -> None:
+        """Keep what a person wrote as soon as it is asked, so that nothing that happens later can lose it."""
         asked = next((m for m in reversed(request.messages) if m.role is Role.USER), None)
-        if asked is not None:
-            turn_id = request.turn_id or self.ids.new()
-            self.store.save_message(
-                conversation_id, turn_id, Role.USER, asked.text, ending.receipt.request_id, at_ms=now_ms
-            )
-        if answer:
-            complete = isinstance(ending, Answered) and ending.receipt.complete
-            self.store.save_message(
-                conversation_id,
-                self.ids.new(),
-                Role.ASSISTANT,
-                answer,
-                ending.receipt.request_id,
-                complete=complete,
-                at_ms=now_ms,
-            )
+        if request.conversation_id is None or asked is None:
+            return
+        self.store.save_message(
+            request.conversation_id,
+            request.turn_id or self.ids.new(),
+            Role.USER,
+            asked.text,
+            request_id,
+            at_ms=self.clock.wall_ms(),
+        )
+
+    def _keep_answer(self, conversation_id: str, ending: Ending, answer: str) -> None:
+        self.store.save_message(
+            conversation_id,
+            self.ids.new(),
+            Role.ASSISTANT,
+            answer,
+            ending.receipt.request_id,
+            complete=isinstance(ending, Answered) and ending.receipt.complete,
+            at_ms=self.clock.wall_ms(),
+        )
 
     async def aclose(self) -> None:
         """Close connections and end every subscription."""

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TypeVar
 
 from trunkline.config.load import Loaded, load
-from trunkline.config.places import Places
-from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock, SystemClock
-from trunkline.domain.errors import ConfigError, EngineClosedError, StoreError
-from trunkline.domain.events import ConfigChanged, Event, SnapshotChanged
+from trunkline.domain.errors import EngineClosedError
+from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
-from trunkline.domain.snapshot import LogEntry, Snapshot, Totals
+from trunkline.domain.snapshot import LogEntry, Snapshot
 from trunkline.engine.api import Answer, Preview
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
 from trunkline.engine.run import RequestRun
+from trunkline.engine.settings import EngineSettings
 from trunkline.engine.snapshots import build_snapshot
+from trunkline.engine.upkeep import Upkeep
 from trunkline.providers.call import Transport
 from trunkline.routing import RoutingAsk, decide
 from trunkline.store import keep, queries
 from trunkline.store.keep import ControlState
-from trunkline.store.queries import Query, StoredTotals
+from trunkline.store.queries import Query
 from trunkline.store.store import Store, StoreReader
 
 _log = logging.getLogger(__name__)
@@ -38,17 +36,6 @@ _log = logging.getLogger(__name__)
 _HOUSEKEEPING_MS = 1_000.0
 _LOG_LINES = 200
 _Found = TypeVar("_Found")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """Where an engine finds its files, and whom it is run by. `base_providers_text` replaces the shipped catalogue (the
-    demo's does)."""
-
-    places: Places
-    environ: Mapping[str, str]
-    process_name: str
-    base_providers_text: str | None = None
 
 
 class Handle:
@@ -83,18 +70,10 @@ class Engine:
     def __init__(self, settings: EngineSettings, core: EngineCore, loaded: Loaded) -> None:
         self._settings = settings
         self._core = core
-        self.loaded = loaded
-        self._watcher = ConfigWatcher(loaded.sources)
+        self._upkeep = Upkeep(settings, core, loaded)
         self._closers: list[Callable[[], object]] = []
-        self._config_error: str | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._since_ms = _start_of_day_ms(core.clock.wall_ms())
-        self._stored: StoredTotals = StoredTotals(self._since_ms, Totals())
-        self._recent: tuple[LogEntry, ...] = ()
-        self._chores: list[asyncio.Task[None]] = []
-        self._foreign_change = asyncio.Event()
         self._closed = False
-        self._take_in_store()
 
     @classmethod
     def open(
@@ -127,12 +106,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin housekeeping on the running loop: reloads, news from other processes, snapshots."""
-        self._core.store.on_change(self._store_changed)
-        loop = asyncio.get_running_loop()
-        self._chores = [
-            loop.create_task(self._keep_house()),
-            loop.create_task(self._follow_other_processes()),
-        ]
+        self._upkeep.start()
 
     async def __aenter__(self) -> Engine:
         self.start()
@@ -204,6 +178,11 @@ class Engine:
     # -- state --------------------------------------------------------------------------------------------------
 
     @property
+    def loaded(self) -> Loaded:
+        """The configuration in force with where it came from."""
+        return self._upkeep.loaded
+
+    @property
     def generation(self) -> Generation:
         """The configuration in force."""
         return self._core.generation
@@ -212,18 +191,18 @@ class Engine:
         """See `EngineFace.snapshot`."""
         return build_snapshot(
             self._core,
-            stored=self._stored,
-            log=self._recent,
+            stored=self._upkeep.stored,
+            log=self._upkeep.recent,
             in_flight=len(self._running),
-            since_ms=self._since_ms,
-            config_error=self._config_error,
+            since_ms=self._upkeep.since_ms,
+            config_error=self._upkeep.config_error,
         )
 
     async def fresh_snapshot(self) -> Snapshot:
         """A snapshot that includes everything recorded so far."""
         await self._core.store.flush()
         self._core.tracker.refresh_all(self._core.clock.wall_ms())
-        await self._refresh()
+        await self._upkeep.refresh()
         return self.snapshot()
 
     def subscribe(self, *, capacity: int = 256) -> AsyncIterator[Event]:
@@ -282,27 +261,7 @@ class Engine:
             lambda connection: keep.set_control(connection, state, who=who, why=action, at_ms=at_ms)
         )
         self._core.rouse()
-        self._announce_change()
-
-    # -- housekeeping -------------------------------------------------------------------------------------------
-
-    def _announce_change(self) -> None:
-        self._core.changed = True
-        self._core.bus.publish(SnapshotChanged())
-
-    def _take_in_store(self) -> None:
-        """Begin with what the store holds: orders, blocks, learned limits, today's sums, the log."""
-        core, now_ms = self._core, self._core.clock.wall_ms()
-        reader = StoreReader.open(core.store.path, core.clock)
-        try:
-            core.control.apply(reader.ask(queries.control()))
-            blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
-            core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
-            self._stored = reader.ask(queries.totals_since(self._since_ms))
-            self._recent = reader.ask(queries.recent(_LOG_LINES))
-        finally:
-            reader.close()
-        core.spent_day_pico = self._stored.totals.cost.pico
+        self._upkeep.announce_change()
 
     def _ask_now(self, query: Query[_Found]) -> _Found:
         reader = StoreReader.open(self._core.store.path, self._core.clock)
@@ -310,89 +269,6 @@ class Engine:
             return reader.ask(query)
         finally:
             reader.close()
-
-    def _store_changed(self) -> None:
-        self._foreign_change.set()
-
-    async def _follow_other_processes(self) -> None:
-        core = self._core
-        while True:
-            await self._foreign_change.wait()
-            self._foreign_change.clear()
-            try:
-                await self._follow_orders()
-                blocks, readings = await core.store.blocks(), await core.store.readings()
-            except StoreError:
-                _log.exception("what other processes changed cannot be read")
-                continue
-            now_ms = core.clock.wall_ms()
-            before = {block.target for block in core.tracker.blocks()}
-            core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
-            core.tracker.refresh_all(now_ms)
-            if before - {block.target for block in core.tracker.blocks()}:
-                core.rouse()
-            self._announce_change()
-
-    async def _follow_orders(self) -> None:
-        """Obey the orders in the store, unless somebody here gave others while they were being read."""
-        core, before = self._core, self._core.control.state
-        await core.store.flush()
-        orders = await core.store.control()
-        if core.control.state is before and orders != before:
-            core.control.apply(orders)
-            core.rouse()
-
-    async def _keep_house(self) -> None:
-        while True:
-            await self._core.clock.sleep(_HOUSEKEEPING_MS)
-            try:
-                await self._reload_if_changed()
-                self._begin_new_day()
-                if self._core.changed:
-                    await self._refresh()
-                    self._core.bus.publish(SnapshotChanged())
-            except Exception:
-                _log.exception("housekeeping failed; it goes on")
-
-    async def _refresh(self) -> None:
-        self._core.changed = False
-        self._stored = await self._core.store.totals_since(self._since_ms)
-        self._recent = await self._core.store.recent(_LOG_LINES)
-        self._core.spent_day_pico = self._stored.totals.cost.pico
-
-    def _begin_new_day(self) -> None:
-        since_ms = _start_of_day_ms(self._core.clock.wall_ms())
-        if since_ms > self._since_ms:
-            self._since_ms = since_ms
-            self._core.changed = True
-
-    async def _reload_if_changed(self) -> None:
-        if not self._watcher.changed():
-            return
-        settings = self._settings
-        try:
-            loaded = await asyncio.to_thread(
-                load, settings.places, settings.environ, base_providers_text=settings.base_providers_text
-            )
-        except ConfigError as error:
-            self._config_error = str(error)
-            self._core.bus.publish(ConfigChanged(self._core.generation.config.generation, str(error)))
-        else:
-            self._config_error = None
-            self._adopt(loaded)
-        self._announce_change()
-
-    def _adopt(self, loaded: Loaded) -> None:
-        self.loaded = loaded
-        self._core.generation = Generation.of(loaded.config, loaded.keys)
-        preferences = loaded.config.preferences
-        tracker = self._core.tracker
-        before = {block.target for block in tracker.blocks()}
-        tracker.use_config(loaded.config.catalogue, preferences.thresholds)
-        for target in before - {block.target for block in tracker.blocks()}:
-            self._core.unblocked(target)
-        self._core.rouse()
-        self._core.bus.publish(ConfigChanged(loaded.config.generation))
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -407,9 +283,7 @@ class Engine:
         self._closed = True
         for closer in self._closers:
             closer()
-        for chore in self._chores:
-            chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._upkeep.stop()
         running = list(self._running)
         for task in running:
             task.cancel()
@@ -428,10 +302,3 @@ def _http_transport(clock: Clock) -> Transport:
     from trunkline.providers.transport import HttpTransport
 
     return HttpTransport(clock, user_agent=f"trunkline/{__version__}")
-
-
-def _start_of_day_ms(now_ms: int) -> int:
-    """Midnight of the local day that `now_ms` falls into."""
-    now = dt.datetime.fromtimestamp(now_ms / 1000).astimezone()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return int(midnight.timestamp() * 1000)

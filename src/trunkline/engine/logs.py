@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import logging
 import logging.handlers
@@ -25,10 +26,7 @@ def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO
         _sweep(log_dir)
         stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         path = log_dir / f"{stamp}-{process_name}-{os.getpid()}.log"
-        path.touch(mode=0o600)
-        file_handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8"
-        )
+        file_handler = _PrivateFile(path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8")
     except OSError:
         return _nothing
     file_handler.setFormatter(_JsonLines())
@@ -50,6 +48,14 @@ def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO
         file_handler.close()
 
     return stop
+
+
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """A rotating file that only its owner may read, after every rotation too."""
+
+    def _open(self) -> io.TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return io.TextIOWrapper(io.BufferedWriter(io.FileIO(descriptor, "a")), encoding=self.encoding)
 
 
 class _JsonLines(logging.Formatter):

@@ -87,6 +87,7 @@ class RequestRun:
     async def serve(self) -> None:
         """Run to the ending."""
         ending: Ending
+        self._core.keep_question(self._request, self._log.request_id)
         try:
             outcome = await self._serve()
             receipt = self._receipt(outcome)
@@ -348,7 +349,7 @@ class RequestRun:
             total_ms=books.total_ms,
             first_token_ms=books.first_token_ms,
             usage=usage,
-            cost_pico=answering.cost_pico if answered and answering is not None else None,
+            cost_pico=answering.cost_pico if answered and answering is not None else 0,
             waste_pico=waste.pico,
             waste_unknown=waste.unknown,
             alternative_cost_pico=replace(usage, cost_pico=None).cost_at(alternative)

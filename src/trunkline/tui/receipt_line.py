@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection
+from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
 from trunkline.engine.api import Preview
 from trunkline.tui import format as fmt
@@ -75,12 +75,23 @@ def rejection_sentence(rejection: Rejection, zone: tzinfo | None) -> str:
     return fmt.one_line(f"{rejection.route}: {rejection.code.value.replace('_', ' ')}{until}")
 
 
+# What could not have served anyhow is not why nobody can.
+_NEVER_COULD = (
+    RejectionCode.NO_KEY,
+    RejectionCode.DISABLED,
+    RejectionCode.RETIRED,
+    RejectionCode.PINNED_ELSEWHERE,
+)
+
+
 def nobody_sentence(no_route: NoRoute, now_ms: int, zone: tzinfo | None) -> str:
     """Who cannot serve, and until when."""
     until = no_route.earliest_reset_at_ms
     when = "" if until is None else f" before {fmt.reset_in(until, now_ms, zone)}"
-    named = [rejection_sentence(rejection, zone) for rejection in no_route.rejected[:4]]
-    more = len(no_route.rejected) - len(named)
+    telling = [rejection for rejection in no_route.rejected if rejection.code not in _NEVER_COULD]
+    shown = telling or no_route.rejected
+    named = [rejection_sentence(rejection, zone) for rejection in shown[:4]]
+    more = len(shown) - len(named)
     tail = f"; and {more} more" if more > 0 else ""
     return f"nobody can serve{when}" + (f": {'; '.join(named)}{tail}" if named else "")
 
