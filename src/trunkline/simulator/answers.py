@@ -86,7 +86,8 @@ def find_anchor(text: str) -> str | None:
 
 
 def answer_text(prompt: str, length_chars: int) -> str:
-    """The answer to `prompt`, ended at a word near `length_chars`. A shorter answer is the beginning of a longer."""
+    """The answer to `prompt`, of at least `length_chars` and whole blocks, so that it reads as one that is finished. A
+    shorter answer is the beginning of a longer."""
     lowered = prompt.lower()
     if "heartbeat_ok" in lowered:
         return "HEARTBEAT_OK"
@@ -96,10 +97,7 @@ def answer_text(prompt: str, length_chars: int) -> str:
         text += block
         if len(text) >= length_chars:
             break
-    end = text.find(" ", length_chars)
-    line_end = text.find("\n", length_chars)
-    ends = [place for place in (end, line_end) if place >= 0]
-    return text[: min(ends)] if ends else text
+    return text.rstrip()
 
 
 def _blocks(prompt: str, rng: random.Random) -> Iterator[str]:
