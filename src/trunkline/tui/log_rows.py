@@ -18,7 +18,7 @@ COLUMNS = (
     Column("route", 28, flex=1),
     Column("", 5),
     Column("took", 6, right=True),
-    Column("why", 10, drop=1),
+    Column("why", 11, drop=1),
 )
 
 _OUTCOMES = {
