@@ -6,11 +6,16 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import LIMIT_S, Cli, until
 from tests.cli.processes import Terminal, children_of, running
+
+from trunkline.cli.demo_agents import DemoHost
+from trunkline.cli.demo_world import DemoWorld
+from trunkline.engine.api import EngineReady
 
 SUMMARY_KEYS = {
     "seconds", "requests", "answered", "failed", "rerouted", "attempts", "wasted_attempts", "cost_usd", "failover_ms",
@@ -91,3 +96,16 @@ def test_in_a_terminal_it_shows_how_far_it_is(tmp_path: Path) -> None:
         assert "of 60 s" not in demo.text, "the line of progress is wiped"
     finally:
         demo.close()
+
+
+@on_linux
+def test_a_deck_that_can_only_close_its_engine_leaves_nothing_either() -> None:
+    world = DemoWorld.start(seed=7, speed=1.0)
+    ready = threading.Event()
+    host = DemoHost(world, seed=7)
+    host.start(lambda news: ready.set() if isinstance(news, EngineReady) else None)
+    assert ready.wait(LIMIT_S)
+    host.close()
+    assert not running(world.simulator.pid)
+    assert not world.home.exists()
+    world.close()

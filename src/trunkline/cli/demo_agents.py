@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from trunkline.cli.demo_world import DemoWorld
 from trunkline.domain.messages import ChatRequest, Hints, Message, Role
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.api import RequestHandle
 from trunkline.engine.engine import Engine
+from trunkline.engine.host import EngineHost
 from trunkline.simulator.agents import AgentPrompt, agent_schedule
 
 _STORY_SECONDS = 60.0
@@ -33,8 +35,23 @@ async def _collect(handle: RequestHandle, finished: list[Receipt]) -> None:
         finished.append(receipt)
 
 
-def start_agents(engine: Engine, *, seed: int) -> None:
-    """Keep the agents at work until the engine closes. Call it on the engine's loop."""
+class DemoHost(EngineHost):
+    """The demo's engine, with its agents at work until it closes. Closing it closes the demo's world too: a deck
+    that has lost its terminal closes its engine and gets to do nothing else."""
+
+    def __init__(self, world: DemoWorld, *, seed: int) -> None:
+        settings = world.settings()
+        super().__init__(lambda: Engine.open(settings))
+        self._world = world
+        self.run_beside(lambda engine: _start_agents(engine, seed=seed))
+
+    def close(self, timeout_s: float = 3.0) -> None:
+        """See `HostedEngine.close`."""
+        super().close(timeout_s)
+        self._world.close()
+
+
+def _start_agents(engine: Engine, *, seed: int) -> None:
     task = asyncio.get_running_loop().create_task(_work_for_ever(engine, seed))
     engine.on_close(task.cancel)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,27 +32,32 @@ class DemoError(TrunklineError):
 
 @dataclass(frozen=True, slots=True)
 class DemoWorld:
-    """A running simulator; `settings` waits until it listens."""
+    """A running simulator and a home for the engine; `settings` waits until the simulator listens. `close` ends the
+    one and removes the other."""
 
     home: Path
     simulator: subprocess.Popen[str]
 
     @classmethod
-    def start(cls, home: Path, *, seed: int, speed: float) -> DemoWorld:
+    def start(cls, *, seed: int, speed: float) -> DemoWorld:
         """Start the simulator and return at once. `speed` is how many seconds of the story pass in one."""
         command = [sys.executable, "-m", "trunkline.simulator", "--config", str(_asset("demo.toml"))]
         command += ["--seed", str(seed), "--speed", str(speed)]
-        home.mkdir(parents=True, exist_ok=True)
         # Its own process group: a Ctrl-C in the terminal is the deck's to handle, and the simulator ends with it.
-        with (home / _COMPLAINTS).open("w") as complaints:
-            simulator = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                text=True,
-                start_new_session=True,
-            )
+        home = Path(tempfile.mkdtemp(prefix="trunkline-demo-"))
+        try:
+            with (home / _COMPLAINTS).open("w") as complaints:
+                simulator = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                    text=True,
+                    start_new_session=True,
+                )
+        except BaseException:
+            shutil.rmtree(home, ignore_errors=True)
+            raise
         return cls(home, simulator)
 
     def settings(self) -> EngineSettings:
@@ -72,8 +79,9 @@ class DemoWorld:
             last = next((said for said in reversed(complaints) if said.strip()), "they said nothing")
             raise DemoError(f"the simulated providers did not start: {strip_controls(last)}") from error
 
-    def stop(self) -> None:
-        """End the simulator: it goes when its stdin closes, or is made to."""
+    def close(self) -> None:
+        """End the simulator, which goes when its stdin closes or is made to, and remove the home. May be called
+        twice, from two threads."""
         if self.simulator.stdin is not None:
             self.simulator.stdin.close()
         try:
@@ -83,6 +91,7 @@ class DemoWorld:
             self.simulator.wait()
         if self.simulator.stdout is not None:
             self.simulator.stdout.close()
+        shutil.rmtree(self.home, ignore_errors=True)
 
 
 def _asset(name: str) -> Path:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
@@ -61,33 +58,24 @@ def open_demo(*, seed: int = 7) -> int:
         from trunkline.tui import DeckOptions, run_deck
 
         def make_engine() -> HostedEngine:
-            from trunkline.cli.demo_agents import start_agents
-            from trunkline.engine.engine import Engine
-            from trunkline.engine.host import EngineHost
+            from trunkline.cli.demo_agents import DemoHost
 
-            settings = world.settings()
-            host = EngineHost(lambda: Engine.open(settings))
-            host.run_beside(lambda engine: start_agents(engine, seed=seed))
-            return host
+            return DemoHost(world, seed=seed)
 
         return run_deck(make_engine, options=DeckOptions())
 
 
 @contextlib.contextmanager
 def _world(*, seed: int, speed: float) -> Iterator[DemoWorld]:
-    """A running simulator and a home for the engine; both are gone afterwards, whatever happened."""
+    """The demo's surroundings; nothing of them is left afterwards, whatever happened."""
     with cleaning_up_on_signals():
-        home = Path(tempfile.mkdtemp(prefix="trunkline-demo-"))
+        world = DemoWorld.start(seed=seed, speed=speed)
+        stop_logging = start_logging(world.home / "logs", "demo")
         try:
-            world = DemoWorld.start(home, seed=seed, speed=speed)
-            stop_logging = start_logging(home / "logs", "demo")
-            try:
-                yield world
-            finally:
-                stop_logging()
-                world.stop()
+            yield world
         finally:
-            shutil.rmtree(home, ignore_errors=True)
+            stop_logging()
+            world.close()
 
 
 async def _run_headless(world: DemoWorld, seconds: float, seed: int) -> tuple[DemoSummary, int | None]:
