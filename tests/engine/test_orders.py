@@ -13,6 +13,7 @@ from trunkline.domain.decisions import NoRoute
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.events import BreakerChanged, ConfigChanged, Decided, Queued
 from trunkline.domain.receipts import Outcome
+from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine
 from trunkline.store.keep import ControlState
 
@@ -57,10 +58,12 @@ async def test_a_pin_holds_even_where_nobody_else_may_answer(tmp_path: Path) -> 
 async def test_paused_work_waits_and_critical_work_does_not(tmp_path: Path) -> None:
     async with open_world(tmp_path, Serves("only")) as world, world.open("other") as other:
         world.engine.pause()
-        waiting = world.engine.submit(ask())
+        waiting = world.engine.submit(agent())
         await until_event(waiting, Queued)
         assert world.served("only") == 0
-        assert (await world.run(ask(critical=True))).receipt.complete
+        assert (await world.run(agent(critical=True))).receipt.complete
+        assert (await world.run(agent(priority=Priority.HIGH))).receipt.complete
+        assert (await world.run(ask())).receipt.complete
         assert world.engine.snapshot().totals.waiting == 1
         await until(lambda: other.snapshot().paused)
         other.resume()
@@ -71,8 +74,8 @@ async def test_a_pause_takes_no_time_from_the_request_but_its_own_deadline_holds
     limits = "[timeouts]\nrequest_s = 0.1\n"
     async with open_world(tmp_path, Serves("only"), preferences=limits) as world:
         world.engine.pause()
-        patient = world.engine.submit(ask())
-        hurried = world.engine.submit(ask(deadline_at_ms=world.engine.snapshot().at_ms + 150))
+        patient = world.engine.submit(agent())
+        hurried = world.engine.submit(agent(deadline_at_ms=world.engine.snapshot().at_ms + 150))
         failed = await told(hurried)
         assert failed.receipt.outcome is Outcome.FAILED
         assert failed.receipt.fault is not None

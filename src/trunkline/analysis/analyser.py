@@ -39,6 +39,7 @@ def analyse(
     complexity = _complexity(request, guess, thresholds)
     tier = hints.tier or _tier(complexity, thresholds)
     input_tokens = _input_tokens(request, counter or TokenCounter(), thresholds.estimate_margin)
+    priority = request.priority or task_priorities.get(task_type, Priority.MEDIUM)
     return Task(
         type=task_type,
         type_confidence=1.0 if hints.task_type else guess.confidence,
@@ -46,9 +47,9 @@ def analyse(
         tier=tier,
         input_tokens=input_tokens,
         output_tokens=_output_tokens(request, task_type, complexity),
-        priority=request.priority or task_priorities.get(task_type, Priority.MEDIUM),
+        priority=priority,
         interactive=request.origin.interactive,
-        critical=request.critical,
+        critical=request.critical or request.origin.interactive or priority is Priority.HIGH,
         needs=_needs(request),
         hinted=hints.task_type is not None,
     )

@@ -78,20 +78,21 @@ def recent(
 ) -> Query[tuple[LogEntry, ...]]:
     """The last `limit` requests that are over, the last one to end first. `account` and `provider`
     select requests that called them, whoever answered."""
-    called = "EXISTS (SELECT 1 FROM attempt WHERE request = r.row AND {} = ?)"
-    conditions = (
-        ("r.origin = ?", origin),
-        ("r.outcome = ?", outcome),
-        ("r.conversation_id = ?", conversation_id),
-        (called.format("account"), account),
-        (called.format("provider"), provider),
-    )
-    wanted = [condition for condition, value in conditions if value is not None]
-    values = [str(value) for _, value in conditions if value is not None]
+    of_request = _given(origin=origin, outcome=outcome, conversation_id=conversation_id)
+    of_attempt = _given(account=account, provider=provider)
+    wanted = [f"r.{column} = ?" for column in of_request]
+    if of_attempt:
+        same = " AND ".join(f"{column} = ?" for column in of_attempt)
+        wanted.append(f"EXISTS (SELECT 1 FROM attempt WHERE request = r.row AND {same})")  # noqa: S608 - only names from this module
+    values = [*of_request.values(), *of_attempt.values()]
     where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
     # Only texts from this function are put in; values are bound.
     sql = f"SELECT {_LOG_COLUMNS} FROM request r {where} ORDER BY r.row DESC LIMIT ?"  # noqa: S608
     return Query(((sql, (*values, limit)),), lambda results: tuple(map(_log_entry, results[0])))
+
+
+def _given(**columns: str | None) -> dict[str, str]:
+    return {column: str(value) for column, value in columns.items() if value is not None}
 
 
 def _log_entry(row: Row) -> LogEntry:

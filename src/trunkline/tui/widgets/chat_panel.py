@@ -134,6 +134,8 @@ class ChatPanel(Vertical):
         self._armed = False
         for empty in self.query("#chat-empty"):
             await empty.remove()
+        if not self.transcript.is_attached:
+            return  # the deck was left in the same moment
         block = AnswerBlock(turn.id, turn.asked, self._flush_s)
         await self.transcript.mount(block)
         self.transcript.anchor()
