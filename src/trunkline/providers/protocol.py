@@ -102,7 +102,7 @@ class WireProtocol(Protocol):
 
     def decode_whole(self, reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
         """Events of an unstreamed reply of status 200; the last is exactly one `Finished` or `Fault`. An empty
-        answer is a Fault."""
+        answer is a Fault. Limits in the headers are not told again: the transport has read the head already."""
         ...
 
     def classify(self, reply: WireReply, context: CallContext) -> Fault:

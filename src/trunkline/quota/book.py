@@ -90,6 +90,7 @@ class LimitBook:
         self._learned: dict[tuple[str, str], dict[str, LearnedLimit]] = {}
         self._reported_resets: dict[str, int] = {}
         self._taken_in: set[LearnedLimit] = set()
+        self._keys_read: dict[tuple[Route, Metric, Window, LimitScope], str | None] = {}
         self._due: list[tuple[int, str]] = []
         self._due_at: dict[str, int] = {}
         self._again: list[tuple[int, str]] = []
@@ -101,6 +102,7 @@ class LimitBook:
         self._accounts = {}
         self._holders = {}
         self._windows = {}
+        self._keys_read = {}
         for provider in catalogue.providers:
             models = [model.id for model in provider.models]
             for account in provider.accounts:
@@ -181,17 +183,27 @@ class LimitBook:
         news = []
         for reading in readings:
             learned = self._located(route, reading, now_ms)
-            bound = bind(account, learned.spec, route.model)
-            if bound is None:
+            key = self._key_read(account, route, learned)
+            if key is None:
                 continue
-            known = self._learned_by(account, reading.scope).get(bound.key)
+            kept = self._learned_by(account, reading.scope)
+            known = kept.get(key)
             if reading.amount is not None:
-                self._learned_by(account, reading.scope)[bound.key] = learned
+                kept[key] = learned
                 if known is None or known.reading.amount != reading.amount:
                     news.append(reading)
                     self._apply(learned)
-            self._lift(bound.key, reading, known, now_ms)
+            self._lift(key, reading, known, now_ms)
         return tuple(news)
+
+    def _key_read(self, account: AccountSpec, route: Route, learned: LearnedLimit) -> str | None:
+        """The key of the limit that a reading made on `route` tells of; the same headers come with every reply."""
+        reading = learned.reading
+        asked = (route, reading.metric, reading.window, reading.scope)
+        if asked not in self._keys_read:
+            bound = bind(account, learned.spec, route.model)
+            self._keys_read[asked] = None if bound is None else bound.key
+        return self._keys_read[asked]
 
     def restore(self, kept: Iterable[KeptReading]) -> None:
         """Take in limits learned earlier or by another process; the later reading of a limit stays. Figures follow

@@ -11,7 +11,6 @@ from trunkline.domain.text import provider_sentence, strip_controls
 from trunkline.providers.openai.classify import classify, classify_body, is_web_page
 from trunkline.providers.openai.ending import Gathered
 from trunkline.providers.openai.jsontext import loads, mapping, text_of
-from trunkline.providers.openai.limits import read_limits
 from trunkline.providers.openai.pieces import TextStream, content_pieces, thinking_piece
 from trunkline.providers.openai.stream import OpenAIStreamDecoder, is_error
 from trunkline.providers.protocol import CallContext, WireReply
@@ -53,7 +52,7 @@ def _answer(
     message = mapping(choice.get("message"))
     gathered = Gathered(TextStream(context.provider.quirks.think_tags))
     served_model = provider_sentence(text_of(body.get("model")), longest=200) or None
-    events: list[WireEvent] = [Started(served_model, read_limits(reply.headers, context))]
+    events: list[WireEvent] = [Started(served_model)]
     text, thinking = content_pieces(message.get("content"))
     thinking = strip_controls(thinking_piece(message) or thinking)
     if thinking:
