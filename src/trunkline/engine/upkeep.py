@@ -21,6 +21,7 @@ from trunkline.store.store import StoreReader
 _log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_MS = 1_000.0
+_LOOK_MS = 200.0
 _LOG_LINES = 200
 
 
@@ -107,12 +108,19 @@ class Upkeep:
             core.rouse()
 
     async def _keep_house(self) -> None:
+        """Every second the files and the date; after a change the store, at once but at most every second."""
+        clock = self._core.clock
+        looked_ms = refreshed_ms = clock.mono_ms() - _HOUSEKEEPING_MS
         while True:
-            await self._core.clock.sleep(_HOUSEKEEPING_MS)
+            await clock.sleep(_LOOK_MS)
+            now_ms = clock.mono_ms()
             try:
-                await self._reload_if_changed()
-                self._begin_new_day()
-                if self._core.changed:
+                if now_ms - looked_ms >= _HOUSEKEEPING_MS:
+                    looked_ms = now_ms
+                    await self._reload_if_changed()
+                    self._begin_new_day()
+                if self._core.changed and now_ms - refreshed_ms >= _HOUSEKEEPING_MS:
+                    refreshed_ms = now_ms
                     await self.refresh()
                     self._core.bus.publish(SnapshotChanged())
             except Exception:
