@@ -17,7 +17,6 @@ from trunkline.domain.events import (
     BreakerChanged,
     Ending,
     LimitLearned,
-    SnapshotChanged,
 )
 from trunkline.domain.faults import Fault, FaultKind
 from trunkline.domain.ids import IdSource
@@ -250,7 +249,6 @@ class EngineCore:
             self._keep_answer(request.conversation_id, ending, answer)
         self.changed = True
         self.bus.forward(log.append(ending))
-        self.bus.publish(SnapshotChanged())
 
     def keep_question(self, request: ChatRequest, request_id: str) -> None:
         """Keep what a person wrote as soon as it is asked, so that nothing that happens later can lose it."""

@@ -129,6 +129,7 @@ class Upkeep:
     async def refresh(self) -> None:
         """Take today's sums and the log from the store."""
         self._core.changed = False
+        await self._core.store.flush()
         self.stored = await self._core.store.totals_since(self.since_ms)
         self.recent = await self._core.store.recent(_LOG_LINES)
         self._core.spent_day_pico = self.stored.totals.cost.pico
