@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from trunkline.domain.decisions import RejectionCode
 from trunkline.domain.routes import Selector
 from trunkline.domain.state import AccountState, Block, RoutingState
 from trunkline.routing.limits import (
     NO_LIMITS,
-    ROOMY,
     Claims,
-    Fit,
     FlatLimit,
     FlatLimits,
-    fit,
     flatten,
+    shared_quota,
     shortage,
 )
 from trunkline.routing.policy import CompiledPolicy, PoolAccount
 from trunkline.routing.rejections import Facts, Refused, Rejections
 
-
-class Live(NamedTuple):
-    """A member of a pool that may be called now. `shared` is how the request fits its model-independent limits;
-    `state` is None where nothing is known of the account."""
-
-    past_mark: bool
-    minus_quota: float
-    tie: str
-    member: PoolAccount
-    state: AccountState | None
-    flat: FlatLimits
-    shared: Fit
+# A member of a pool that may be called now: whether a limit that all models share is past the route-away mark,
+# minus the quota of those limits, how it sorts among equals, and what is known of it (None: nothing).
+Live = tuple[bool, float, str, PoolAccount, AccountState | None, FlatLimits]
 
 
 class LiveAccounts:
@@ -47,7 +34,7 @@ class LiveAccounts:
         only: Selector | None,
     ) -> None:
         self._policy, self._state, self._rejections = policy, state, rejections
-        self._claims, self._only = claims, only
+        self._claims, self._only, self._flat_limits = claims, only, policy.flat_limits
         self._mark = policy.config.preferences.thresholds.route_away_at
         self._found: dict[str, list[Live]] = {}
 
@@ -76,32 +63,28 @@ class LiveAccounts:
             if only is None or only == member.id
             if (found := self._examine(member, state.accounts.get(member.key))) is not None
         ]
-        live.sort(key=_by_room)
+        live.sort()
         return live
 
     def _examine(self, member: PoolAccount, account: AccountState | None) -> Live | None:
         if account is None:
-            return Live(False, -1.0, member.tie, member, None, NO_LIMITS, ROOMY)
-        block = account.block
-        if block is not None and block.holds_at(self._state.now_ms):
+            return (False, -1.0, member.tie, member, None, NO_LIMITS)
+        block, now_ms = account.block, self._state.now_ms
+        if block is not None and block.holds_at(now_ms):
             self._refuse(member, RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms)
             return None
-        memo = self._policy.flat_limits
-        flat = memo.get(member.key)
-        if flat is None or flat.source is not account.limits:
-            flat = memo[member.key] = flatten(account.limits)
-        shared = fit(flat.shared, self._claims, self._state.now_ms, self._mark)
-        if shared is None:
+        _, _, key, _, _, tie = member
+        flat = self._flat_limits.get(key)
+        if flat is None or flat[0] is not account.limits:
+            flat = self._flat_limits[key] = flatten(account.limits, self._mark)
+        quota = shared_quota(flat, self._claims, now_ms)
+        if quota is None:
             self._refuse(member, RejectionCode.LIMIT, *limit_facts(flat, (), self._claims))
             return None
-        return Live(shared.past_mark, -shared.quota, member.tie, member, account, flat, shared)
+        return (flat.past_mark, -quota, tie, member, account, flat)
 
     def _refuse(self, member: PoolAccount, code: RejectionCode, facts: Facts, until_ms: int | None) -> None:
         self._rejections.add(Refused(member.key[0], member.id, None, code, facts, until_ms))
-
-
-def _by_room(live: Live) -> tuple[bool, float, str]:
-    return live[:3]
 
 
 def block_facts(block: Block) -> Facts:

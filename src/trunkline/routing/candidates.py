@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from trunkline.domain.decisions import Pin, RejectionCode, Terms
 from trunkline.domain.preferences import BudgetMode
 from trunkline.domain.routes import Route, Selector
-from trunkline.domain.state import EMPTY_ROUTE_STATE, RouteState, RoutingState
+from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, RouteState, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
-from trunkline.routing.limits import Claims, Fit, claims_of, fit
-from trunkline.routing.policy import CompiledPolicy, ModelRow
-from trunkline.routing.profiles import UNSTATED, Liking, Profile, ProfileKey, fixed_score
+from trunkline.routing.limits import Claims, claims_of, further_quota, is_past_mark
+from trunkline.routing.policy import CompiledPolicy, ModelRow, PoolAccount
+from trunkline.routing.profiles import UNSTATED, Basis, Liking, Profile, ProfileKey, fixed_score
 from trunkline.routing.rejections import Facts, Refused, Rejections
 
 STATED, PLAIN, PAST_MARK = 0, 1, 2
@@ -33,29 +34,20 @@ Key = tuple[int, int, int, float, int, str]
 Changing = tuple[float, float, float]
 
 
-class Bound(NamedTuple):
-    """What no option of a row can beat: the first three parts of a key, and minus the best score. `base` is the
-    score without quota, speed and health; `cost_pico` the least cost, `list_pico` that at list price."""
-
-    order: int
-    rule: int
-    lead: int
-    minus_score: float
-    place: int
-    base: float
-    cost_pico: int
-    list_pico: int
-    row: ModelRow
+# What no option of a row can beat: the first three parts of a key, and minus the best score; then the row's place,
+# the score without quota, speed and health, the least cost, that at list price, and the row.
+Bound = tuple[int, int, int, float, int, float, int, int, ModelRow]
 
 
 class Option(NamedTuple):
-    """A route that may answer. `cost_pico` is the expected cash, an estimate at the dearest known price where
-    `price_known` is False."""
+    """A route that may answer. `account` is None where nothing is known of it. `cost_pico` is the expected cash, an
+    estimate at the dearest known price where `price_known` is False."""
 
     key: Key
     route: Route
     row: ModelRow
-    live: Live
+    member: PoolAccount
+    account: AccountState | None
     score: float
     cost_pico: int
     price_known: bool
@@ -149,110 +141,116 @@ class Scan:
         room = row.max_output_tokens
         return self._input_tokens + (output if output < room else room)
 
-    def bound(self, row: ModelRow) -> Bound:
-        """What no option of the row can beat."""
-        place = row.place
-        input_tokens, output_tokens, reference_pico = (
-            self._input_tokens,
-            self._output_tokens,
-            self._reference_pico,
-        )
-        if row.price_input is None or row.price_output is None:
-            list_pico = self._dearest_pico
-        else:
-            list_pico = input_tokens * row.price_input + output_tokens * row.price_output
-        cost_pico = 0 if row.any_cash_free else list_pico
-        # `_base` written out: this runs for every model of the catalogue, and its calls were half of a decision.
-        room = row.max_output_tokens
-        need = _CONTEXT_ROOM * (input_tokens + (output_tokens if output_tokens < room else room))
-        context = 1.0 if need <= row.context_tokens else row.context_tokens / need
-        cheapness = 1.0 if cost_pico == 0 else reference_pico / (reference_pico + cost_pico)
-        base = (self.profile.fixed[place] + self._context_weight * context) + self._cost_weight * cheapness
-        minus_score = -((base + self._changing_weights[0]) + self._most_changing)
-        if place in self.profile.stated_rows:
-            return Bound(STATED, 0, self._best_lead(row), minus_score, place, base, cost_pico, list_pico, row)
-        rule = self.rule
-        if rule is None or not self.profile.meets_floor[place]:
-            return Bound(PLAIN, 1, 0, minus_score, place, base, cost_pico, list_pico, row)
-        if rule == CHEAP_SIMPLE:
-            return Bound(PLAIN, 0, cost_pico, minus_score, place, base, cost_pico, list_pico, row)
-        unfree = 0 if row.any_cash_free else 1
-        return Bound(PLAIN, unfree, 0, minus_score, place, base, cost_pico, list_pico, row)
+    def bounds(self, bases: Iterable[Basis]) -> list[Bound]:
+        """What no option of each considered row can beat, the best first.
 
-    def ceiling(self, place: int) -> tuple[int, int, int, float]:
+        `considered` and `_base` are written out: this runs for every model of the catalogue, and calls and fields
+        by name were half of a decision."""
+        input_tokens, output_tokens = self._input_tokens, self._output_tokens
+        reference_pico, dearest_pico, rule = self._reference_pico, self._dearest_pico, self.rule
+        context_weight, cost_weight = self._context_weight, self._cost_weight
+        quota_weight, most_changing = self._changing_weights[0], self._most_changing
+        choosy = self.only is not None or bool(self._needs)
+        found: list[Bound] = []
+        for fixed, window, room, price_input, price_output, cash_free, retires, stated, meets, row in bases:
+            need = input_tokens + (output_tokens if output_tokens < room else room)
+            if (choosy or retires or need > window) and not self.considered(row):
+                continue
+            if price_input is None or price_output is None:
+                list_pico = dearest_pico
+            else:
+                list_pico = input_tokens * price_input + output_tokens * price_output
+            cost_pico = 0 if cash_free else list_pico
+            need *= _CONTEXT_ROOM
+            context = 1.0 if need <= window else window / need
+            cheapness = 1.0 if cost_pico == 0 else reference_pico / (reference_pico + cost_pico)
+            base = (fixed + context_weight * context) + cost_weight * cheapness
+            minus_score = -((base + quota_weight) + most_changing)
+            order, behind, lead = PLAIN, 1, 0
+            if stated < UNSTATED:
+                order, behind, lead = STATED, 0, stated
+            elif rule is not None and meets:
+                if rule == CHEAP_SIMPLE:
+                    behind, lead = 0, cost_pico
+                elif cash_free:
+                    behind = 0
+            found.append((order, behind, lead, minus_score, row[0], base, cost_pico, list_pico, row))
+        found.sort()
+        return found
+
+    def ceiling(self, basis: Basis) -> tuple[int, int, int, float]:
         """What the start of no unstated option's key can be below, for this row and all after it in `by_fixed`."""
-        base = (self.profile.fixed[place] + self._context_weight) + self._cost_weight
+        base = (basis[0] + self._context_weight) + self._cost_weight
         highest = (base + self._changing_weights[0]) + self._most_changing
         return (PLAIN, 1 if self.rule is None else 0, 0, -highest)
-
-    def _best_lead(self, row: ModelRow) -> int:
-        accounts = self.profile.by_account.get(row.place)
-        if accounts is None:
-            return self.profile.likings[row.place].stated
-        return min(liking.stated for liking in accounts.values())
 
     # -- options ------------------------------------------------------------------------------------------------
 
     def options(self, row: ModelRow) -> list[Option]:
         """Every account of the row that may answer, in the order of the file; what may not is noted."""
-        bound = self.bound(row)
-        found = [option for live in self._live.of(row.provider) if (option := self._option(bound, live))]
-        found.sort(key=lambda option: option.live.member.position)
+        found = [
+            option
+            for bound in self.bounds([self.profile.bases[row.place]])
+            for live in self._live.of(row.provider)
+            if (option := self._option(bound, live))
+        ]
+        found.sort(key=lambda option: option.member.position)
         return found
 
     def best(self, bound: Bound, limit: Key | None = None) -> Option | None:
         """The row on its best account; None where none can answer, or none can be better than `limit`."""
+        to_beat = limit
         best: Option | None = None
-        order, rule, lead, _, _, base, cost_pico, _, row = bound
-        quota_weight = self._changing_weights[0]
+        order, behind, lead, _, _, base, cost_pico, _, row = bound
+        quota_weight, most_changing = self._changing_weights[0], self._most_changing
         for live in self._live.of(row.provider):
-            if best is not None or limit is not None:
-                highest = (base + quota_weight * live.shared.quota) + self._most_changing
-                least: Key = (
-                    PAST_MARK if live.past_mark else order,
-                    rule if not live.past_mark else 0,
-                    lead if not live.past_mark else 0,
-                    -highest,
-                    cost_pico,
-                    row.ids[live.member.position],
-                )
-                if (best is not None and best.key <= least) or (limit is not None and limit <= least):
+            past_mark, minus_quota, _, member, _, _ = live
+            if to_beat is not None:
+                minus_highest = -((base - quota_weight * minus_quota) + most_changing)
+                if past_mark:
+                    least: Key = (PAST_MARK, 0, 0, minus_highest, cost_pico, row.ids[member.position])
+                else:
+                    least = (order, behind, lead, minus_highest, cost_pico, row.ids[member.position])
+                if to_beat <= least:
                     break
             option = self._option(bound, live)
             if option is not None and (best is None or option.key < best.key):
                 best = option
+                to_beat = option.key if limit is None else min(limit, option.key)
         return best
 
     def _option(self, bound: Bound, live: Live) -> Option | None:
-        row, member = bound.row, live.member
+        _, _, _, _, place, base, least_pico, list_pico, row = bound
+        _, _, _, member, account, _ = live
         route = row.routes[member.position]
         routes = self.state.routes
         state = routes.get(route, EMPTY_ROUTE_STATE) if routes else EMPTY_ROUTE_STATE
         cash_free = row.price_free or member.cash_free
-        cost_pico = 0 if cash_free else bound.list_pico
-        accounts = self.profile.by_account.get(row.place)
-        liking = self.profile.likings[row.place] if accounts is None else accounts[member.id]
+        cost_pico = 0 if cash_free else list_pico
+        accounts = self.profile.by_account.get(place)
+        liking = self.profile.likings[place] if accounts is None else accounts[member.id]
         refusal = self._refusal(route, state, cost_pico, liking)
         if refusal is not None:
             self.rejections.add(Refused(row.provider, member.id, row.model, *refusal))
             return None
-        fitting = self._fit(row, live, bound.list_pico)
+        fitting = self._fit(row, live, list_pico)
         if fitting is None:
             return None
-        health = state.health if live.state is None else min(live.state.health, state.health)
+        quota, past_mark = fitting
+        health = state.health if account is None else min(account.health, state.health)
         weights = self._changing_weights
         speed = self._speed(row, state) if weights[1] else 0.0
-        changing = (fitting.quota, speed, health / 100)
-        base = bound.base
-        if accounts is not None or cost_pico != bound.cost_pico:
+        changing = (quota, speed, health / 100)
+        if accounts is not None or cost_pico != least_pico:
             fixed = fixed_score(self.profile.weights, liking.preference, row)
             base = self._base(fixed, row, cost_pico)
-        score = (base + weights[0] * changing[0]) + (weights[1] * speed + weights[2] * changing[2])
-        order = PAST_MARK if fitting.past_mark else STATED if liking.stated < UNSTATED else PLAIN
-        rule, lead = self._favour(bound, live, health, cost_pico, order, liking.stated)
-        key = (order, rule, lead, -score, cost_pico, row.ids[member.position])
+        score = (base + weights[0] * quota) + (weights[1] * speed + weights[2] * changing[2])
+        order = PAST_MARK if past_mark else STATED if liking.stated < UNSTATED else PLAIN
+        free = row.price_free or member.free
+        behind, lead = self._favour(place, free, health, cost_pico, order, liking.stated)
+        key = (order, behind, lead, -score, cost_pico, row.ids[member.position])
         known = cash_free or (row.price_input is not None and row.price_output is not None)
-        return Option(key, route, row, live, score, cost_pico, known, liking.preference, changing)
+        return Option(key, route, row, member, account, score, cost_pico, known, liking.preference, changing)
 
     def _refusal(
         self, route: Route, state: RouteState, cost_pico: int, liking: Liking
@@ -280,33 +278,35 @@ class Scan:
             return RejectionCode.OVER_BUDGET, facts, None
         return None
 
-    def _fit(self, row: ModelRow, live: Live, list_pico: int) -> Fit | None:
-        """How the request fits all limits of this route; None, and noted, where it does not."""
-        flat = live.flat
+    def _fit(self, row: ModelRow, live: Live, list_pico: int) -> tuple[float, bool] | None:
+        """The quota term over all limits of this route, and whether one is past the route-away mark; None, and
+        noted, where the request does not fit."""
+        past_mark, minus_quota, _, member, _, flat = live
         own = flat.by_model.get(row.model, ()) if flat.by_model else ()
         if not own and not flat.priced:
-            return live.shared
+            return -minus_quota, past_mark
         claims: Claims = (*self._claims[:4], list_pico, 1)
-        further = fit((*flat.priced, *own), claims, self.state.now_ms, self.thresholds.route_away_at)
-        if further is not None:
-            return Fit(min(live.shared.quota, further.quota), live.shared.past_mark or further.past_mark)
+        further = (*flat.priced, *own)
+        quota = further_quota(further, claims, self.state.now_ms)
+        if quota is not None:
+            mark = self.thresholds.route_away_at
+            return min(-minus_quota, quota), past_mark or is_past_mark(further, mark)
         facts, until_ms = limit_facts(flat, own, claims)
-        refused = Refused(row.provider, live.member.id, row.model, RejectionCode.LIMIT, facts, until_ms)
+        refused = Refused(row.provider, member.id, row.model, RejectionCode.LIMIT, facts, until_ms)
         self.rejections.add(refused)
         return None
 
     def _favour(
-        self, bound: Bound, live: Live, health: int, cost_pico: int, order: int, stated: int
+        self, place: int, free: bool, health: int, cost_pico: int, order: int, stated: int
     ) -> tuple[int, int]:
         """Whether the option goes before others of its order (0: it does), and by what it is sorted there."""
         if order != PLAIN:
             return (0, stated) if stated < UNSTATED else (1, 0)
-        if self.rule is None or not self.profile.meets_floor[bound.place]:
+        if self.rule is None or not self.profile.meets_floor[place]:
             return 1, 0
         if self.rule == CHEAP_SIMPLE:
             return 0, cost_pico
-        healthy = health > self.thresholds.rule3_health_above
-        return (0, 0) if healthy and (bound.row.price_free or live.member.free) else (1, 0)
+        return (0, 0) if free and health > self.thresholds.rule3_health_above else (1, 0)
 
     # -- terms --------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection, RejectionCode
 from trunkline.domain.routes import Selector
@@ -13,6 +13,7 @@ from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.candidates import CHEAP_SIMPLE, PAST_MARK, PREFER_FREE, STATED, Key, Option, Scan
 from trunkline.routing.policy import CompiledPolicy
 from trunkline.routing.pools import pick_account
+from trunkline.routing.profiles import Basis
 from trunkline.routing.reasons import Choice, How, explain_choice
 from trunkline.routing.rejections import Facts
 from trunkline.routing.stay import cache_is_warm, own_options, reason_to_move
@@ -20,6 +21,8 @@ from trunkline.routing.stay import cache_is_warm, own_options, reason_to_move
 LONGEST_RANKING = 12
 # So many models are looked at before it is asked whether any of the rest can still matter.
 _CHUNK = 40
+# Sorts after every row's place.
+_LAST = 1 << 60
 
 
 def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Decision | NoRoute:
@@ -55,35 +58,35 @@ def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Deci
 def rank(scan: Scan) -> list[Option]:
     """The best option of each row, sorted; the best 12, or all where the ask is exhaustive."""
     profile, found = scan.profile, list[Option]()
-    places: Sequence[int] = profile.by_fixed
-    if profile.stated_rows:
-        _evaluate(scan, [place for place in places if place in profile.stated_rows], found)
+    if profile.stated:
+        _evaluate(scan, profile.stated, found)
+    bases = profile.by_fixed
     if any(option.order == STATED for option in found):
-        places = [place for place in places if place not in profile.stated_rows]
+        bases = profile.unstated
     else:
         scan.rule = _rule(scan)
         found = []
-    for start in range(0, len(places), _CHUNK):
+    for start in range(0, len(bases), _CHUNK):
         limit = _limit(scan, found)
-        if limit is not None and limit[:4] < scan.ceiling(places[start]):
+        if limit is not None and limit[:4] < scan.ceiling(bases[start]):
             break
-        _evaluate(scan, places[start : start + _CHUNK], found)
+        _evaluate(scan, bases[start : start + _CHUNK], found)
     return found
 
 
-def _evaluate(scan: Scan, places: Iterable[int], found: list[Option]) -> None:
+def _evaluate(scan: Scan, bases: Iterable[Basis], found: list[Option]) -> None:
     """Add the rows' best options to `found`, in the order of what they could reach at best, until the twelfth is
     better than anything that can still come of them."""
-    rows = scan.policy.rows
-    for bound in sorted([scan.bound(rows[place]) for place in places if scan.considered(rows[place])]):
-        limit = _limit(scan, found)
-        if limit is not None and limit[:4] < bound[:4]:
+    limit = _limit(scan, found)
+    for bound in scan.bounds(bases):
+        if limit is not None and (*limit[:4], _LAST) < bound:
             return
         option = scan.best(bound, limit)
         if option is not None:
             insort(found, option, key=_key)
             if limit is not None:
                 found.pop()
+            limit = _limit(scan, found)
 
 
 def _limit(scan: Scan, found: list[Option]) -> Key | None:

@@ -9,6 +9,7 @@ from trunkline.domain.limits import LimitUse, Metric, WindowKind
 
 _METRICS = tuple(Metric)
 _COST = _METRICS.index(Metric.COST)
+_ONE_A_CALL = (_METRICS.index(Metric.REQUESTS), _METRICS.index(Metric.CONCURRENCY))
 
 
 class FlatLimit(NamedTuple):
@@ -25,17 +26,29 @@ class FlatLimit(NamedTuple):
     use: LimitUse
 
 
+# Metric, amount, left, when it resets and the length of its window (0, 0 where its end does not count).
+Allowance = tuple[int, int, int, int, int]
+
+
 class FlatLimits(NamedTuple):
     """An account's limits: those of every model whose claim is the same for every model, and by model the rest.
-    `source` is the tuple they were made from, by whose identity they are known to be current."""
+    `source` is the tuple they were made from, by whose identity they are known to be current.
+
+    Of `shared` is known beforehand what neither the request nor the time changes: `past_mark`, whether one is
+    used beyond the route-away mark, and `steady_quota`, the least quota of those of which every call takes one
+    (None: one has nothing left). `varying` are the others."""
 
     source: tuple[LimitUse, ...]
     shared: tuple[FlatLimit, ...]
+    past_mark: bool
+    steady_quota: float | None
+    varying: tuple[Allowance, ...]
     priced: tuple[FlatLimit, ...]
     by_model: dict[str, tuple[FlatLimit, ...]]
 
 
 Claims = tuple[int, int, int, int, int, int]
+_ANY_CALL: Claims = (1, 0, 0, 0, 0, 1)
 
 
 def claims_of(*, input_tokens: int, output_tokens: int, cost_pico: int) -> Claims:
@@ -43,8 +56,8 @@ def claims_of(*, input_tokens: int, output_tokens: int, cost_pico: int) -> Claim
     return (1, input_tokens, output_tokens, input_tokens + output_tokens, cost_pico, 1)
 
 
-def flatten(limits: tuple[LimitUse, ...]) -> FlatLimits:
-    """Sort an account's limits by whom they concern."""
+def flatten(limits: tuple[LimitUse, ...], mark: float) -> FlatLimits:
+    """Sort an account's limits by whom they concern; `mark` is the share used from which traffic goes elsewhere."""
     shared: list[FlatLimit] = []
     priced: list[FlatLimit] = []
     by_model: dict[str, list[FlatLimit]] = {}
@@ -56,8 +69,19 @@ def flatten(limits: tuple[LimitUse, ...]) -> FlatLimits:
             priced.append(flat)
         else:
             shared.append(flat)
+    steady: list[Allowance] = []
+    varying: list[Allowance] = []
+    for flat in shared:
+        one_a_call = flat.metric in _ONE_A_CALL and not flat.span_ms
+        (steady if one_a_call else varying).append(_allowance(flat))
     return FlatLimits(
-        limits, tuple(shared), tuple(priced), {model: tuple(found) for model, found in by_model.items()}
+        source=limits,
+        shared=tuple(shared),
+        past_mark=is_past_mark(shared, mark),
+        steady_quota=quota_of(steady, _ANY_CALL, 0),
+        varying=tuple(varying),
+        priced=tuple(priced),
+        by_model={model: tuple(found) for model, found in by_model.items()},
     )
 
 
@@ -70,39 +94,42 @@ def _flat(use: LimitUse) -> FlatLimit:
         left=use.left,
         used_share=1.0 - use.share_left if pushes else 0.0,
         resets_at_ms=use.resets_at_ms,
-        span_ms=(use.window.nominal_ms or 0) if renews else 0,
+        span_ms=(use.window.nominal_ms or 0) if renews and use.resets_at_ms is not None else 0,
         use=use,
     )
 
 
-class Fit(NamedTuple):
-    """How a request fits: `quota` 0..1 is DESIGN §4.3's term (least over the limits), `past_mark` says that some
-    limit is used beyond the route-away mark."""
-
-    quota: float
-    past_mark: bool
+def _allowance(flat: FlatLimit) -> Allowance:
+    return (flat.metric, flat.amount, flat.left, flat.resets_at_ms or 0, flat.span_ms)
 
 
-NO_LIMITS = FlatLimits((), (), (), {})
-ROOMY = Fit(1.0, False)
-_ROOMY_PAST_MARK = Fit(1.0, True)
+NO_LIMITS = FlatLimits((), (), False, 1.0, (), (), {})
 
 
-def fit(limits: Sequence[FlatLimit], claims: Claims, now_ms: int, mark: float) -> Fit | None:
-    """How well `claims` fit, per limit min(1, share left afterwards ÷ share of its window left); None where some
-    limit cannot take them."""
-    quota = 1.0
-    past_mark = False
-    for metric, amount, left, used_share, resets_at_ms, span_ms, _ in limits:
+def shared_quota(flat: FlatLimits, claims: Claims, now_ms: int) -> float | None:
+    """DESIGN §4.3's quota term 0..1 of what all models share; None where some limit cannot take the request."""
+    if flat.steady_quota is None:
+        return None
+    return quota_of(flat.varying, claims, now_ms, flat.steady_quota)
+
+
+def further_quota(limits: Sequence[FlatLimit], claims: Claims, now_ms: int) -> float | None:
+    """The same of limits that are a model's own or whose claim is."""
+    return quota_of([_allowance(flat) for flat in limits], claims, now_ms)
+
+
+def quota_of(
+    allowances: Sequence[Allowance], claims: Claims, now_ms: int, quota: float = 1.0
+) -> float | None:
+    """The least of `quota` and, per allowance, min(1, share left afterwards ÷ share of its window left)."""
+    for metric, amount, left, resets_at_ms, span_ms in allowances:
         claim = claims[metric]
         if claim > left:
             return None
-        if used_share > mark:
-            past_mark = True
         if not amount:
             continue
         share = (left - claim) / amount
-        if span_ms and resets_at_ms is not None:
+        if span_ms:
             window_left = (resets_at_ms - now_ms) / span_ms
             if share >= window_left:
                 continue
@@ -110,9 +137,12 @@ def fit(limits: Sequence[FlatLimit], claims: Claims, now_ms: int, mark: float) -
                 share /= window_left
         if share < quota:
             quota = share
-    if quota == 1.0:
-        return _ROOMY_PAST_MARK if past_mark else ROOMY
-    return Fit(quota, past_mark)
+    return quota
+
+
+def is_past_mark(limits: Sequence[FlatLimit], mark: float) -> bool:
+    """Whether one of them is used beyond the route-away mark."""
+    return any(flat.used_share > mark for flat in limits)
 
 
 def shortage(limits: Sequence[FlatLimit], claims: Claims) -> tuple[FlatLimit, int | None] | None:

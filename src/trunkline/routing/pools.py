@@ -35,22 +35,22 @@ def _round_robin(group: Sequence[Option], state: RoutingState, after: int | None
         cursor = state.cursors.get(group[0].route.provider)
         row = group[0].row
         last = next((i for i, route in enumerate(row.routes) if route.account == cursor), -1)
-    return next((option for option in group if option.live.member.position > last), group[0])
+    return next((option for option in group if option.member.position > last), group[0])
 
 
 def _limits(option: Option) -> tuple[LimitUse, ...]:
-    account = option.live.state
+    account = option.account
     limits = () if account is None else account.limits
     return tuple(use for use in limits if use.model in (None, option.row.model))
 
 
 def _use(option: Option) -> tuple[float, int, int, int]:
     """How used an account is: the fullest of its limits, then calls under way, then how lately it was used."""
-    account = option.live.state
+    account = option.account
     if account is None:
-        return (0.0, 0, 0, option.live.member.position)
+        return (0.0, 0, 0, option.member.position)
     fullest = max((1.0 - use.share_left for use in _limits(option)), default=0.0)
-    return (fullest, account.in_flight, account.last_used_ms, option.live.member.position)
+    return (fullest, account.in_flight, account.last_used_ms, option.member.position)
 
 
 def _soonest_reset_ms(option: Option) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trunkline.domain.preferences import (
     BudgetMode,
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from trunkline.routing.policy import ModelRow
 
 UNSTATED = 1 << 20
+# Where a `Basis` has its place in a stated list.
+_STATED: Final = 7
 
 
 class ProfileKey(NamedTuple):
@@ -41,20 +43,26 @@ class Liking(NamedTuple):
     stated: int
 
 
+# What a row's best score is made from: weighted preference and quality, context and output tokens, prices of a
+# token, whether some account pays no cash, whether the model retires, its best place in a stated list, whether it
+# meets the quality floor; and the row. Unpacked for every row of a decision, where names of fields cost too much.
+Basis = tuple[float, int, int, int | None, int | None, bool, bool, int, bool, "ModelRow"]
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`likings` runs parallel to the policy's rows; `by_account` overrides it where a list names accounts.
-    `fixed` is, per row, the part of the best score that no request changes: weighted preference and quality;
-    `by_fixed` are the rows' places, the highest of it first.
-    `stated_rows` are indices of rows with a place in a stated list. `floor` is the least quality 0..1."""
+    `bases` runs parallel too; `by_fixed` are the same, the highest weighted preference and quality first: of those
+    some are `stated` in a list, the rest `unstated`. `floor` is the least quality 0..1."""
 
     mode: Mode
     weights: Weights
-    fixed: tuple[float, ...]
-    by_fixed: tuple[int, ...]
+    bases: tuple[Basis, ...]
+    by_fixed: tuple[Basis, ...]
+    stated: tuple[Basis, ...]
+    unstated: tuple[Basis, ...]
     likings: tuple[Liking, ...]
     by_account: dict[int, dict[str, Liking]]
-    stated_rows: frozenset[int]
     meets_floor: tuple[bool, ...]
     floor: float
     cheap_simple: bool
@@ -79,35 +87,43 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
         }
         if any(liking != likings[-1] for liking in accounts.values()):
             by_account[row.place] = accounts
-    lead = {row.place for row, liking in zip(rows, likings, strict=True) if liking.stated < UNSTATED}
-    lead.update(
-        index
-        for index, accounts in by_account.items()
-        if any(liking.stated < UNSTATED for liking in accounts.values())
-    )
+    meets_floor = tuple(floor <= 0 or (row.quality is not None and row.quality >= floor) for row in rows)
     weights = weights_for(preferences, mode)
-    best = [
-        max(
-            (liking.preference for liking in by_account.get(row.place, {}).values()),
-            default=liking.preference,
-        )
-        for row, liking in zip(rows, likings, strict=True)
-    ]
-    fixed = tuple(fixed_score(weights, preference, row) for row, preference in zip(rows, best, strict=True))
+    bases = tuple(
+        _basis(row, weights, tuple(by_account.get(row.place, {}).values()) or (liking,), meets)
+        for row, liking, meets in zip(rows, likings, meets_floor, strict=True)
+    )
+    by_fixed = tuple(sorted(bases, key=lambda basis: -basis[0]))
     rules_on = preferences.rules.auto_routing and mode.budget is not BudgetMode.QUALITY_FIRST
     return Profile(
         mode=mode,
         weights=weights,
-        fixed=fixed,
-        by_fixed=tuple(sorted(range(len(rows)), key=lambda place: -fixed[place])),
+        bases=bases,
+        by_fixed=by_fixed,
+        stated=tuple(basis for basis in by_fixed if basis[_STATED] < UNSTATED),
+        unstated=tuple(basis for basis in by_fixed if basis[_STATED] == UNSTATED),
         likings=tuple(likings),
         by_account=by_account,
-        stated_rows=frozenset(lead),
-        meets_floor=tuple(floor <= 0 or (row.quality is not None and row.quality >= floor) for row in rows),
+        meets_floor=meets_floor,
         floor=floor,
         cheap_simple=rules_on and preferences.rules.cheap_simple,
         prefer_free=rules_on and preferences.rules.prefer_free,
         override=_override(key, preferences, catalogue),
+    )
+
+
+def _basis(row: ModelRow, weights: Weights, likings: Sequence[Liking], meets_floor: bool) -> Basis:
+    return (
+        fixed_score(weights, max(liking.preference for liking in likings), row),
+        row.context_tokens,
+        row.max_output_tokens,
+        row.price_input,
+        row.price_output,
+        row.any_cash_free,
+        row.retired_at_ms is not None,
+        min(liking.stated for liking in likings),
+        meets_floor,
+        row,
     )
 
 
