@@ -27,6 +27,21 @@ def is_error(body: dict[str, Any]) -> bool:
     return isinstance(base_resp, dict) and bool(base_resp.get("status_code"))
 
 
+def more_text(chunk: Any) -> str:
+    """The text of the most usual chunk of all, which brings more text and nothing else; empty for any other."""
+    if type(chunk) is not dict or chunk.get("usage") or chunk.get("error") or "base_resp" in chunk:
+        return ""
+    choices = chunk.get("choices")
+    if type(choices) is not list or not choices or type(choices[0]) is not dict:
+        return ""
+    choice = choices[0]
+    delta = choice.get("delta")
+    if choice.get("finish_reason") or type(delta) is not dict or len(delta) != 1:
+        return ""
+    content = delta.get("content")
+    return strip_controls(content) if type(content) is str and chunk.get("object") != "error" else ""
+
+
 class OpenAIStreamDecoder:
     """Decodes one streamed reply of status 200. `classify_error` says what an error inside the stream means.
 
@@ -82,6 +97,9 @@ class OpenAIStreamDecoder:
         for name, data in wire_events:
             try:
                 chunk = orjson.loads(data)
+                if not name and self._gathered.text.has_text and (more := more_text(chunk)):
+                    events.append(TextDelta(more))
+                    continue
             except orjson.JSONDecodeError:
                 if data.strip() == _DONE:
                     self._end(events)
@@ -119,13 +137,7 @@ class OpenAIStreamDecoder:
             return
         delta = choice.get("delta")
         if isinstance(delta, dict):
-            content = delta.get("content")
-            if content and len(delta) == 1 and gathered.text.has_text and isinstance(content, str):
-                text = strip_controls(content)
-                if text:
-                    events.append(TextDelta(text))
-            else:
-                self._delta(delta, events)
+            self._delta(delta, events)
         elif not gathered.text.has_text:
             self._delta(mapping(choice.get("message")), events)
         finish_reason = choice.get("finish_reason")
