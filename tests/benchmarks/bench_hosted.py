@@ -25,7 +25,7 @@ from pathlib import Path
 from termios import TIOCSWINSZ
 
 from trunkline import simulator
-from trunkline.cli.demo_agents import start_agents
+from trunkline.cli.demo_agents import _start_agents as start_agents
 from trunkline.cli.demo_world import _simulated_keys as simulated_keys
 from trunkline.config.load import substitute_port
 from trunkline.config.places import Places
