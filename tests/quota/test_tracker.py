@@ -482,6 +482,13 @@ def test_what_was_learned_outlives_a_change_of_configuration() -> None:
     assert list(quota.routing_state(NOW_MS).accounts) == [("acme", "b")]
 
 
+def test_a_learned_limit_of_all_models_is_not_taken_for_a_models_own() -> None:
+    quota = QuotaTracker(SHARED, SetLedger(), Thresholds())
+    quota.learn(route("a"), [reading(1, 0, scope=LimitScope.ORGANISATION)], NOW_MS)
+    for name in "ab":
+        assert {use.amount for use in uses_of(quota, route(name)) if use.model is None} >= {1}
+
+
 # -- the whole against a rebuild -----------------------------------------------------------------------------------
 
 SHARED = catalogue(

@@ -233,8 +233,8 @@ class LimitBook:
         limits = _AccountLimits(account)
         self._accounts[account.provider, account.id] = limits
         configured = shared_limits(self._catalogue, account)
-        own = [spec for spec in configured if spec.model is not None or spec.scope is LimitScope.MODEL]
-        wide = [spec for spec in configured if spec.model is None and spec.scope is not LimitScope.MODEL]
+        own = [spec for spec in configured if _is_of_a_model(spec)]
+        wide = [spec for spec in configured if not _is_of_a_model(spec)]
         for bound in bind_all(account, wide, ""):
             self._add(limits, bound)
         if not own:
@@ -268,7 +268,12 @@ class LimitBook:
             if owner_of(account, learned.reading.scope) != owner:
                 continue
             limits = self._accounts[account.provider, account.id]
-            configured = bind_all(account, shared_limits(self._catalogue, account), model)
+            rivals = [
+                spec
+                for spec in shared_limits(self._catalogue, account)
+                if _is_of_a_model(spec) == (learned.model is not None)
+            ]
+            configured = bind_all(account, rivals, model)
             bound = bind(account, learned.spec, model)
             if bound is None:
                 continue
@@ -343,6 +348,10 @@ class LimitBook:
         if due_ms is not None and due_ms < self._due_at.get(use.key, due_ms + 1):
             self._due_at[use.key] = due_ms
             heapq.heappush(self._due, (due_ms, use.key))
+
+
+def _is_of_a_model(spec: LimitSpec) -> bool:
+    return spec.model is not None or spec.scope is LimitScope.MODEL
 
 
 def _limit_use(bound: BoundLimit, use: KeyUse, resets_at_ms: int | None, as_of_ms: int) -> LimitUse:
