@@ -118,9 +118,9 @@ def _log_entry(row: Row) -> LogEntry:
 
 
 _ONE_REQUEST = """(SELECT coalesce(
-    (SELECT row FROM request WHERE id = ?1),
+    (SELECT row FROM request WHERE id = ?),
     (SELECT CASE WHEN count(*) = 1 THEN min(row) END
-        FROM (SELECT row FROM request WHERE id >= ?1 AND id < ?1 || char(1114111) LIMIT 2))))"""
+        FROM (SELECT row FROM request WHERE id >= ? AND id < ? || char(1114111) LIMIT 2))))"""
 
 
 def receipt(request_id: str) -> Query[Receipt | None]:
@@ -135,7 +135,7 @@ def receipt(request_id: str) -> Query[Receipt | None]:
     return Query(
         tuple(
             # Only the names above are put into the text.
-            (f"SELECT {column} FROM {table} WHERE {key} = {_ONE_REQUEST} {order}", (request_id,))  # noqa: S608
+            (f"SELECT {column} FROM {table} WHERE {key} = {_ONE_REQUEST} {order}", (request_id,) * 3)  # noqa: S608
             for table, column, key, order in tables
         ),
         _receipt,
