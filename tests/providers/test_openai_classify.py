@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.clock import START_MS
 from tests.support.openai_wire import context_of, refusal
@@ -327,6 +327,7 @@ def test_nothing_makes_it_raise(status: int, body: bytes, hint: str) -> None:
     assert fault.usable_at_ms is None or fault.usable_at_ms > START_MS
 
 
+@example("1e-4")
 @given(hint=st.text("0123456789.-+ehmsd: TZ", max_size=24))
 def test_no_hint_is_before_now_or_absurd(hint: str) -> None:
     fault = fault_of(429, error(message=f"resets at {hint}, try again in {hint}"), {"retry-after": hint})

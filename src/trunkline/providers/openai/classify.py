@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -206,7 +207,7 @@ def _usable_at_ms(
         # Gemini sends the minute's delay with a day's refusal; only a long one is the day's.
         if stated_ms is None or stated_ms < _LONGEST_PACE_MS:
             return midnight_ms
-    return None if stated_ms is None else context.now_ms + round(stated_ms)
+    return None if stated_ms is None else context.now_ms + math.ceil(stated_ms)
 
 
 def _body_readings(

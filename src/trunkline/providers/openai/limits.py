@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -87,7 +88,7 @@ def _reading(metric: Metric, window: Window, figures: Mapping[str, str], now_ms:
     if amount is not None and remaining is not None:
         remaining = min(amount, remaining)
     until_reset_ms = delay_ms(figures["reset"], now_ms) if "reset" in figures else None
-    resets_at_ms = None if until_reset_ms is None else now_ms + round(until_reset_ms)
+    resets_at_ms = None if until_reset_ms is None else now_ms + math.ceil(until_reset_ms)
     return LimitReading(metric, window, amount, remaining, resets_at_ms)
 
 
