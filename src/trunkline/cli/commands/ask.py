@@ -104,31 +104,49 @@ def ask_command(
 
 async def _ask(engine: Engine, request: ChatRequest, printer: _Printer) -> tuple[Answer, int | None]:
     """The answer, and the signal that stopped it if one did."""
-    async with engine:
-        handle = engine.submit(request)
-        with _stopping(handle) as received:
+    with _hearing_signals() as stopper:
+        async with engine:
+            handle = engine.submit(request)
+            stopper.stops(handle)
             async for event in handle.events():
                 printer.show(event.body)
             answer = await handle.answer()
     printer.end()
-    return answer, received[0] if received and answer.receipt.outcome is Outcome.CANCELLED else None
+    stopped_by = stopper.received[0] if stopper.received else None
+    return answer, stopped_by if answer.receipt.outcome is Outcome.CANCELLED else None
+
+
+class _Stopper:
+    """Stops a request on the first signal; `received` lists them all."""
+
+    def __init__(self) -> None:
+        self.received: list[int] = []
+        self._handle: Handle | None = None
+
+    def stops(self, handle: Handle) -> None:
+        """It is this request that a signal stops."""
+        self._handle = handle
+        if self.received:
+            handle.cancel()
+
+    def hear(self, number: int) -> None:
+        """A signal has come."""
+        self.received.append(number)
+        if self._handle is not None:
+            self._handle.cancel()
 
 
 @contextlib.contextmanager
-def _stopping(handle: Handle) -> Iterator[list[int]]:
-    """Signals stop the request, and are listed."""
-    received: list[int] = []
+def _hearing_signals() -> Iterator[_Stopper]:
+    """Signals go to a stopper until the end, that of the engine included: a second one must not break off what the
+    first one made us settle."""
+    stopper = _Stopper()
     loop = asyncio.get_running_loop()
-
-    def stop(number: int) -> None:
-        received.append(number)
-        handle.cancel()
-
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, stopper.hear, number)
     try:
-        yield received
+        yield stopper
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
