@@ -14,8 +14,8 @@ from trunkline.domain.receipts import AttemptOutcome, Outcome
 
 LIMITS = """
 [timeouts]
-first_token_s = 0.3
-stall_s = 0.3
+first_token_s = 0.8
+stall_s = 0.8
 request_s = 6.0
 """
 FAULTS = (
