@@ -41,7 +41,8 @@ async def test_a_storm_of_faults_and_cancels(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     per_minute = {"metric": "requests", "amount": 400, "window": "60s"}
     providers = [
-        Serves(name, ("a", "b"), limits=[per_minute], known=True) for name in ("one", "two", "three")
+        Serves(name, ("a", "b"), limits=[per_minute], known=True)
+        for name in ("one", "two", "three", "four", "five", "six")
     ]
     async with open_world(tmp_path, *providers, preferences=LIMITS, seed=seed) as world:
         for name in FAULTS:
