@@ -10,8 +10,9 @@ from tests.support.openai_wire import context_of
 
 from trunkline.domain.limits import LimitReading, Metric, Window
 from trunkline.domain.routes import Quirks
-from trunkline.providers.openai.durations import DAY_MS, delay_ms, go_duration_ms
-from trunkline.providers.openai.limits import read_limits, read_refusal
+from trunkline.providers.limits.families import read_limits
+from trunkline.providers.limits.words import read_refusal
+from trunkline.providers.values.durations import DAY_MS, delay_ms, go_duration_ms
 
 REQUESTS, TOKENS = Metric.REQUESTS, Metric.TOTAL_TOKENS
 MINUTE, DAY = Window.parse("60s"), Window.parse("1d")

@@ -9,8 +9,9 @@ from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import FinishReason
 from trunkline.domain.text import provider_sentence
-from trunkline.providers.openai.pieces import TextStream, ToolCalls
+from trunkline.providers.openai.pieces import ToolCalls
 from trunkline.providers.openai.usage import merged, usage_of
+from trunkline.providers.text_stream import TextStream
 
 _WINDOW_FULL = "model_context_window_exceeded"
 _REASONS = {

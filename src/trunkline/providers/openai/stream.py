@@ -11,9 +11,10 @@ from trunkline.domain.events import Started, TextDelta, ThinkingDelta, WireEvent
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.text import provider_sentence, strip_controls
 from trunkline.providers.openai.ending import Gathered, breaks_off
-from trunkline.providers.openai.jsontext import loads, mapping, text_of
-from trunkline.providers.openai.pieces import TextStream, content_pieces, thinking_piece
+from trunkline.providers.openai.pieces import content_pieces, thinking_piece
 from trunkline.providers.sse import SseSplitter
+from trunkline.providers.text_stream import TextStream
+from trunkline.providers.values.jsontext import loads, mapping, text_of
 
 _DONE = b"[DONE]"
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from trunkline.domain.money import Usage, pico_from_usd
-from trunkline.providers.openai.jsontext import count, mapping
+from trunkline.providers.values.jsontext import count, mapping
 
 _LARGEST_COST_USD = 1_000_000
 

@@ -8,12 +8,13 @@ from typing import Any
 from trunkline.domain.events import Started, ThinkingDelta, WireEvent
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.text import provider_sentence, strip_controls
-from trunkline.providers.openai.classify import classify, classify_body, is_web_page
 from trunkline.providers.openai.ending import Gathered
-from trunkline.providers.openai.jsontext import loads, mapping, text_of
-from trunkline.providers.openai.pieces import TextStream, content_pieces, thinking_piece
+from trunkline.providers.openai.pieces import content_pieces, thinking_piece
 from trunkline.providers.openai.stream import OpenAIStreamDecoder, is_error
 from trunkline.providers.protocol import CallContext, WireReply
+from trunkline.providers.refusals.classify import classify, classify_body, is_web_page
+from trunkline.providers.text_stream import TextStream
+from trunkline.providers.values.jsontext import loads, mapping, text_of
 
 _SAYS_WHY = ("message", "msg", "detail", "code")
 

@@ -8,12 +8,12 @@ from trunkline.domain.events import WireEvent
 from trunkline.domain.faults import Fault
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest
-from trunkline.providers.openai.classify import classify, classify_body
+from trunkline.providers.limits.families import read_limits
 from trunkline.providers.openai.encode import encode
-from trunkline.providers.openai.limits import read_limits
 from trunkline.providers.openai.stream import OpenAIStreamDecoder
 from trunkline.providers.openai.whole import decode_whole
 from trunkline.providers.protocol import CallContext, StreamDecoder, WireReply, WireRequest
+from trunkline.providers.refusals.classify import classify, classify_body
 
 
 class OpenAIProtocol:

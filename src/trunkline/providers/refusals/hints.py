@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 
-from trunkline.providers.openai.durations import (
+from trunkline.providers.refusals.facts import ErrorFacts
+from trunkline.providers.values.durations import (
     believed_ms,
     delay_ms,
     delay_of_number_ms,
@@ -15,7 +16,6 @@ from trunkline.providers.openai.durations import (
     instant_in,
     number_of,
 )
-from trunkline.providers.openai.facts import ErrorFacts
 
 _WAIT = re.compile(
     r"(?:try again|retry|retry after|wait|resets?)\s+(?:in|after|for)\s+"

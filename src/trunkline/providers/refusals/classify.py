@@ -12,7 +12,10 @@ from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
 from trunkline.domain.routes import Billing
 from trunkline.domain.text import provider_sentence
-from trunkline.providers.openai.codes import (
+from trunkline.providers.limits.families import read_limits
+from trunkline.providers.limits.words import read_refusal
+from trunkline.providers.protocol import CallContext, WireReply
+from trunkline.providers.refusals.codes import (
     ACCOUNT_WIDE,
     CODES,
     CONTEXT_OVERFLOW,
@@ -27,11 +30,9 @@ from trunkline.providers.openai.codes import (
     Meaning,
     meaning_of_status,
 )
-from trunkline.providers.openai.durations import iso_seconds, next_midnight_ms, number_of, zone_named
-from trunkline.providers.openai.facts import ErrorFacts, facts_of_body, facts_of_reply
-from trunkline.providers.openai.hints import wait_ms
-from trunkline.providers.openai.limits import read_limits, read_refusal
-from trunkline.providers.protocol import CallContext, WireReply
+from trunkline.providers.refusals.facts import ErrorFacts, facts_of_body, facts_of_reply
+from trunkline.providers.refusals.hints import wait_ms
+from trunkline.providers.values.durations import iso_seconds, next_midnight_ms, number_of, zone_named
 
 _BEIJING = timezone(timedelta(hours=8))
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)

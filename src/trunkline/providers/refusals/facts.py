@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from trunkline.domain.text import redact, strip_controls
-from trunkline.providers.openai.jsontext import loads, mapping, text_of
+from trunkline.providers.values.jsontext import loads, mapping, text_of
 
 _LONGEST_TEXT = 4_000
 _ZAI_CODE = re.compile(r"\d{4}")

@@ -6,7 +6,7 @@ import pytest
 from tests.support.openai_wire import context_of, refusal
 
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
-from trunkline.providers.openai.classify import classify
+from trunkline.providers.refusals.classify import classify
 
 OVERFLOWS = [
     "prompt is too long: 210000 tokens > 200000 maximum",

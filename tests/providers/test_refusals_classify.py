@@ -15,7 +15,7 @@ from tests.support.openai_wire import context_of, refusal
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
 from trunkline.domain.routes import Billing, Quirks
-from trunkline.providers.openai.classify import classify
+from trunkline.providers.refusals.classify import classify
 
 
 def fault_of(

@@ -1,0 +1,1 @@
+"""What providers say of limits: header families and the words of refusals."""

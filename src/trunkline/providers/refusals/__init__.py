@@ -1,0 +1,1 @@
+"""What refusals mean, whoever sends them: shared by every protocol."""

@@ -1,0 +1,1 @@
+"""Single values as providers write them: JSON, durations, dates."""
