@@ -134,7 +134,10 @@ def test_needs() -> None:
     assert ask("hello", response_format=ResponseFormat.JSON).needs == (Capability.JSON,)
     picture = Message(Role.USER, (TextPart("what is this"), ImagePart("https://x.invalid/a.png")))
     request = ChatRequest((picture,), CHAT)
-    assert analyse(request, thresholds=Thresholds(), task_priorities={}).needs == (Capability.IMAGES,)
+    needs = (Capability.IMAGES, Capability.IMAGE_URLS)
+    assert analyse(request, thresholds=Thresholds(), task_priorities={}).needs == needs
+    inline = ChatRequest((Message(Role.USER, (ImagePart("data:image/png;base64,AA=="),)),), CHAT)
+    assert analyse(inline, thresholds=Thresholds(), task_priorities={}).needs == (Capability.IMAGES,)
 
 
 def test_tools_and_limits_count_in_the_estimates() -> None:

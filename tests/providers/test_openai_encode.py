@@ -20,7 +20,7 @@ from trunkline.domain.messages import (
     ToolResultPart,
     ToolSpec,
 )
-from trunkline.domain.routes import Prefill, Quirks
+from trunkline.domain.routes import Prefill, Quirks, ReasoningEcho
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.providers.openai.encode import encode
 from trunkline.providers.protocol import CallContext
@@ -128,7 +128,7 @@ def test_parallel_tool_calls_and_their_results() -> None:
 
 @pytest.mark.parametrize(("provider", "echoed"), [("p", True), ("other", False)])
 def test_trap_19_reasoning_goes_back_only_to_its_own_provider(provider: str, echoed: bool) -> None:
-    context = context_of(provider=provider, quirks=Quirks(echo_reasoning=True))
+    context = context_of(provider=provider, quirks=Quirks(echo_reasoning=ReasoningEcho.CONTENT))
     assistant = body_of(TOOL_TURN, context)["messages"][1]
     assert assistant.get("reasoning_content") == ("look it up" if echoed else None)
     assert "look it up" not in str(body_of(TOOL_TURN))

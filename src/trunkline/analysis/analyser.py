@@ -116,8 +116,11 @@ def _needs(request: ChatRequest) -> tuple[Capability, ...]:
     needs = []
     if request.tools or any(isinstance(part, ToolCallPart) for part in parts):
         needs.append(Capability.TOOLS)
-    if any(isinstance(part, ImagePart) for part in parts):
+    images = [part for part in parts if isinstance(part, ImagePart)]
+    if images:
         needs.append(Capability.IMAGES)
+    if any(not image.url.startswith("data:") for image in images):
+        needs.append(Capability.IMAGE_URLS)
     if request.response_format is ResponseFormat.JSON:
         needs.append(Capability.JSON)
     return tuple(needs)

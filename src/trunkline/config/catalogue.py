@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from trunkline.config.schema import (
     PriceTable,
     ProvidersFile,
     ProviderTable,
+    QuirksTable,
 )
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.limits import LimitScope, LimitSpec, Metric, Window
@@ -30,7 +32,9 @@ from trunkline.domain.money import PICO_PER_USD, Price, pico_per_token
 from trunkline.domain.routes import (
     AccountSpec,
     Billing,
+    Capability,
     Catalogue,
+    EndpointSpec,
     KeyRef,
     KeySource,
     ModelSpec,
@@ -78,7 +82,7 @@ def _provider(
         base_url
     ):
         notes.append(f"{name}: {base_url} is not encrypted; keys and prompts can be read on the way")
-    quirks = table.quirks.model_dump(exclude={"extra_headers"})
+    quirks = table.quirks.model_dump(exclude={"extra_headers", "extra_body"})
     return ProviderSpec(
         id=name,
         protocol=table.protocol,
@@ -87,9 +91,19 @@ def _provider(
         billing=table.billing,
         timezone=table.timezone,
         accounts=tuple(accounts),
-        models=tuple(_model(name, id_, m, best) for id_, m in table.models.items() if m.enabled),
-        quirks=Quirks(**quirks, extra_headers=tuple(table.quirks.extra_headers.items())),
+        models=tuple(
+            _model(name, id_, m, best, table.quirks) for id_, m in table.models.items() if m.enabled
+        ),
+        quirks=Quirks(
+            **quirks,
+            extra_headers=tuple(table.quirks.extra_headers.items()),
+            extra_body=tuple((field, json.dumps(value)) for field, value in table.quirks.extra_body.items()),
+        ),
         retired=tuple(RetiredModel(id_, r.on, r.successor) for id_, r in table.retired.items()),
+        endpoints=tuple(
+            EndpointSpec(id_, e.base_url, e.billing, e.note) for id_, e in table.endpoints.items()
+        ),
+        key_env=tuple(table.key_env),
     )
 
 
@@ -231,7 +245,12 @@ def _limit(limit: LimitTable, zone: str) -> LimitSpec:
     )
 
 
-def _model(provider: str, id_: str, table: ModelTable, best: float | None) -> ModelSpec:
+def _capabilities(table: ModelTable, quirks: QuirksTable) -> tuple[Capability, ...]:
+    by_address = Capability.IMAGES in table.capabilities and quirks.image_urls
+    return (*table.capabilities, Capability.IMAGE_URLS) if by_address else tuple(table.capabilities)
+
+
+def _model(provider: str, id_: str, table: ModelTable, best: float | None, quirks: QuirksTable) -> ModelSpec:
     return ModelSpec(
         provider=provider,
         id=id_,
@@ -241,10 +260,11 @@ def _model(provider: str, id_: str, table: ModelTable, best: float | None) -> Mo
         quality=table.quality,
         quality_share=None if table.quality is None or not best else table.quality / best,
         preference=table.preference,
-        capabilities=tuple(table.capabilities),
+        capabilities=_capabilities(table, quirks),
         tags=tuple(table.tags),
         prefill=table.prefill,
         temperature=table.temperature,
+        thinking=table.thinking,
         retired_on=table.retired_on,
         successor=table.successor,
         first_token_ms=table.first_token_ms,
@@ -253,12 +273,11 @@ def _model(provider: str, id_: str, table: ModelTable, best: float | None) -> Mo
 
 
 def _price(table: PriceTable) -> Price:
-    return Price(
-        *(
-            None if usd is None else pico_per_token(usd)
-            for usd in (table.input, table.output, table.cached, table.written)
-        )
-    )
+    return Price(_pico(table.input), _pico(table.output), _pico(table.cached), _pico(table.written))
+
+
+def _pico(usd_per_million: float | None) -> int | None:
+    return None if usd_per_million is None else pico_per_token(usd_per_million)
 
 
 def _check_unique(provider: str, accounts: list[AccountSpec], layers: Sequence[Layer]) -> None:

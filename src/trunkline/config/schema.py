@@ -12,7 +12,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from trunkline.config.keys import REFERENCE_EXPECTED, parse_key_ref
 from trunkline.domain.limits import LimitScope, Metric, Window
 from trunkline.domain.preferences import BudgetMode, QualityMode
-from trunkline.domain.routes import Billing, Capability, PoolStrategy, Prefill
+from trunkline.domain.routes import (
+    Billing,
+    Capability,
+    LocalServer,
+    PoolStrategy,
+    Prefill,
+    ReasoningEcho,
+    SelfReport,
+    ThinkingControl,
+    ToolIds,
+)
 from trunkline.domain.tasks import Priority, Tier
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -127,6 +137,11 @@ BillingText = Annotated[Billing, Field(strict=False)]
 PoolText = Annotated[PoolStrategy, Field(strict=False)]
 CapabilityText = Annotated[Capability, Field(strict=False)]
 PrefillText = Annotated[Prefill, Field(strict=False)]
+ThinkingText = Annotated[ThinkingControl, Field(strict=False)]
+EchoText = Annotated[ReasoningEcho, Field(strict=False)]
+ToolIdsText = Annotated[ToolIds, Field(strict=False)]
+SelfReportText = Annotated[SelfReport, Field(strict=False)]
+LocalServerText = Annotated[LocalServer, Field(strict=False)]
 MetricText = Annotated[Metric, Field(strict=False)]
 ScopeText = Annotated[LimitScope, Field(strict=False)]
 BudgetText = Annotated[BudgetMode, Field(strict=False)]
@@ -177,6 +192,7 @@ class ModelTable(Table):
     tags: list[Text] = doc("free words", [])
     prefill: PrefillText = doc("how it continues an answer already begun", Prefill.NONE)
     temperature: bool = doc("whether it accepts a temperature", True)
+    thinking: ThinkingText = doc("how a request says how long it should think", ThinkingControl.NONE)
     retired_on: Day | None = doc("day from which it is no longer served", None)
     successor: Text | None = doc("the model of the same provider that takes its place", None)
     first_token_ms: Usd | None = doc("usual wait for the first token, until it is measured", None)
@@ -196,6 +212,7 @@ class AccountTable(Table):
     organisation: Id | None = doc("accounts of one organisation share one allowance", None)
     enabled: bool = doc("false leaves it out", True)
     base_url: Url | None = doc("its own address, where it has one", None)
+    endpoint: Id | None = doc("one of the provider's other addresses, by name", None)
     limits: list[LimitTable] | None = doc("its allowances, in place of the provider's", None)
 
 
@@ -208,15 +225,35 @@ class QuirksTable(Table):
     tokens_window: WindowText = doc("window of its x-ratelimit-*-tokens headers", "60s")
     single_system_message: bool = doc("takes one system message only", False)
     json_mode: bool = doc("knows response_format", True)
-    echo_reasoning: bool = doc("wants reasoning_content back with tool calls", False)
+    temperature_min: Annotated[float, Field(ge=0, le=2)] = doc("least temperature it takes", 0.0)
+    temperature_max: Annotated[float, Field(ge=0, le=2)] = doc("largest temperature it takes", 2.0)
+    tool_ids: ToolIdsText = doc("ids of tool calls it takes: any, word, nine", ToolIds.ANY)
+    echo_reasoning: EchoText = doc(
+        "how it wants reasoning back with tool calls: none, content, details, tags", ReasoningEcho.NONE
+    )
     think_tags: bool = doc("reasoning opens the content as a <think> block", False)
+    image_urls: bool = doc("takes images by address, not only inline", True)
     default_output_tokens: Count | None = doc("output limit sent where none is asked for", None)
+    reserves_output_limit: bool = doc("counts the whole output limit from the start", False)
     zone: Zone = doc("time zone of reset times in its texts", "UTC")
     extra_headers: Annotated[dict[str, str], AfterValidator(_headers)] = doc("sent with every request", {})
+    extra_body: dict[Text, Any] = doc("fields added to the body of every request", {})
+    models_path: Annotated[str, Field(pattern="^/")] = doc(
+        "its list of models, under the base URL", "/models"
+    )
+    self_report: SelfReportText = doc("whose account endpoint it has", SelfReport.NONE)
+    local_server: LocalServerText = doc("the program it is, on this machine", LocalServer.NONE)
+
+
+class EndpointTable(Table):
+    base_url: Url = doc("its address")
+    billing: BillingText | None = doc("how accounts there are paid for, where it differs", None)
+    key_env: list[Variable] = doc("variables that hold keys for it; NAME_1 … NAME_n make a pool", [])
+    note: str = doc("for whom it is", "")
 
 
 class ProviderTable(Table):
-    protocol: Literal["openai"] = doc("wire language")
+    protocol: Literal["openai", "anthropic", "gemini"] = doc("wire language")
     base_url: Url = doc("address of the service")
     base_url_env: Variable | None = doc("variable that overrides the address", None)
     key_env: list[Variable] = doc("variables that hold its keys; NAME_1 … NAME_n make a pool", [])
@@ -227,6 +264,7 @@ class ProviderTable(Table):
     timezone: Zone = doc("time zone of day, week and month windows", "UTC")
     limits: list[LimitTable] = doc("allowances of every account that has none of its own", [])
     free_limits: list[LimitTable] = doc("allowances of accounts whose billing is free", [])
+    endpoints: dict[Id, EndpointTable] = doc("other addresses, for keys that only work there", {})
     accounts: list[AccountTable] = doc("accounts beside those that variables make", [])
     models: dict[Text, ModelTable] = doc("models by id", {})
     retired: dict[Text, RetiredTable] = doc("models that are no longer served, by id", {})

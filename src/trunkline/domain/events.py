@@ -34,20 +34,24 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class ThinkingDelta:
-    """More of the model's reasoning; never part of the answer."""
+    """More of the model's reasoning; never part of the answer. `signature` closes a piece of reasoning and belongs
+    to all of it since the last one; where `redacted`, it is the reasoning, unreadable."""
 
     text: str
     signature: str | None = None
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """One whole tool call; decoders gather fragments, so that none is ever half-emitted."""
+    """One whole tool call; decoders gather fragments, so that none is ever half-emitted. `signature` goes back to
+    the same provider with the call."""
 
     index: int
     call_id: str
     name: str
     arguments: str
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class FaultCode:
     PORTAL = "not_the_provider"
     REDIRECT = "redirected"
     MALFORMED = "malformed_reply"
+    MODEL_GONE = "model_gone"
+    """The provider says there is no such model, or no longer, for this account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class LimitSpec:
     """An allowance as configured or learned: `amount` units of `metric` per `window`. `model` narrows it to one
-    model; with scope `model` and no model named, every model has its own such allowance."""
+    model, or, with a `*` in it (`*:free`), to the models that match, which then share it; with scope `model` and no
+    model named, every model has its own such allowance."""
 
     metric: Metric
     amount: int
@@ -125,6 +126,18 @@ class LimitSpec:
     scope: LimitScope = LimitScope.ACCOUNT
     model: str | None = None
     source: FigureSource = FigureSource.CONFIGURED
+
+    def covers(self, model: str) -> bool:
+        """Whether calls of `model` count against it."""
+        return self.model is None or model_matches(self.model, model)
+
+
+@lru_cache(maxsize=8192)
+def model_matches(pattern: str, model: str) -> bool:
+    """Whether `pattern`, a model id or one with `*` for any run of characters, stands for `model`."""
+    if "*" not in pattern:
+        return pattern == model
+    return re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), model) is not None
 
 
 @lru_cache(maxsize=8192)

@@ -33,28 +33,39 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPart:
-    """Reasoning as its provider gave it, kept aside for that provider and stripped for every other."""
+    """Reasoning as its provider gave it, kept aside for that provider and stripped for every other.
+
+    `signature` is whatever the provider wants back unchanged with it (Anthropic's signature, Gemini's thought
+    signature, OpenRouter's `reasoning_details` as JSON); where `redacted`, it is all there is. `model` is the one
+    that thought it, None where that does not matter.
+    """
 
     text: str
     provider: str
     signature: str | None = None
+    model: str | None = None
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallPart:
-    """A call the model wants made; `arguments` is JSON text."""
+    """A call the model wants made; `arguments` is JSON text. `signature` goes back unchanged to the `provider`
+    that sent it (Gemini's thought signature) and to no other."""
 
     call_id: str
     name: str
     arguments: str
+    signature: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResultPart:
-    """What a tool call gave."""
+    """What a tool call gave; `is_error` where the tool failed."""
 
     call_id: str
     text: str
+    is_error: bool = False
 
 
 Part = TextPart | ImagePart | ThinkingPart | ToolCallPart | ToolResultPart
@@ -94,6 +105,17 @@ class ResponseFormat(StrEnum):
     JSON = "json"
 
 
+class Effort(StrEnum):
+    """How long the model should think before it answers."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    MAX = "max"
+
+
 @dataclass(frozen=True, slots=True)
 class Hints:
     """What the asker says of the request; a hint wins over the analyser."""
@@ -108,7 +130,8 @@ class ChatRequest:
     """A request as a face (chat, ask, gateway, job) hands it to the engine.
 
     `route` pins this message to a route, account, provider or model (see `Catalogue.select`). `prefer` is an
-    ordered list the asker states. `budget_pico` caps the cost, `deadline_at_ms` (wall time) the time.
+    ordered list the asker states. `budget_pico` caps the cost, `deadline_at_ms` (wall time) the time. `effort`
+    None leaves thinking as the model has it.
     """
 
     messages: tuple[Message, ...]
@@ -129,4 +152,5 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
     tools: tuple[ToolSpec, ...] = ()
     response_format: ResponseFormat = ResponseFormat.TEXT
+    effort: Effort | None = None
     stream: bool = True

@@ -47,13 +47,62 @@ class MoneySum:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceBand:
+    """Pico-dollars per token of a call with more than `above_input_tokens` of input, all of its tokens."""
+
+    above_input_tokens: int
+    input: int
+    output: int
+    cached: int | None = None
+    written: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeakHours:
+    """Hours of the week, UTC, in which a provider charges more: on `weekdays` (0 is Monday), from minute
+    `from_minute` of the day until before `until_minute`."""
+
+    weekdays: tuple[int, ...]
+    from_minute: int
+    until_minute: int
+
+    def holds_at(self, at_ms: int) -> bool:
+        """Whether wall time `at_ms` is in them."""
+        days, minute = divmod(at_ms // 60_000, 1440)
+        # 1970-01-01 was a Thursday.
+        return (days + 3) % 7 in self.weekdays and self.from_minute <= minute < self.until_minute
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
-    """Pico-dollars per token; None where nobody has said."""
+    """Pico-dollars per token; None where nobody has said. `bands` are for long inputs, in ascending order; in the
+    hours of `peaks` everything is `peak_percent` of the price."""
 
     input: int | None = None
     output: int | None = None
     cached: int | None = None
     written: int | None = None
+    bands: tuple[PriceBand, ...] = ()
+    peaks: tuple[PeakHours, ...] = ()
+    peak_percent: int = 100
+
+    @property
+    def is_flat(self) -> bool:
+        """The same for every call at every hour."""
+        return not self.bands and not self.peaks
+
+    def at(self, input_tokens: int, at_ms: int) -> Price:
+        """The flat price of a call of so much input at wall time `at_ms`."""
+        if self.is_flat:
+            return self
+        prices = (self.input, self.output, self.cached, self.written)
+        for band in self.bands:
+            if input_tokens > band.above_input_tokens:
+                prices = (band.input, band.output, band.cached, band.written)
+        if any(hours.holds_at(at_ms) for hours in self.peaks):
+            percent = self.peak_percent
+            prices = tuple(None if one is None else one * percent // 100 for one in prices)  # type: ignore[assignment]
+        return Price(*prices)
 
     @property
     def is_free(self) -> bool:

@@ -30,10 +30,11 @@ class PoolStrategy(StrEnum):
 
 
 class Capability(StrEnum):
-    """What a model can take or give beyond text."""
+    """What a model can take or give beyond text. `image_urls`: images by address, not only inline."""
 
     TOOLS = "tools"
     IMAGES = "images"
+    IMAGE_URLS = "image_urls"
     JSON = "json"
     THINKING = "thinking"
 
@@ -45,6 +46,59 @@ class Prefill(StrEnum):
     ASSISTANT = "assistant"
     PREFIX = "prefix"
     PARTIAL = "partial"
+
+
+class ThinkingControl(StrEnum):
+    """How a request says how long a model should think: OpenAI's `reasoning_effort`, OpenRouter's `reasoning`
+    object, a `thinking` switch, Anthropic's adaptive thinking, a budget of tokens, Gemini's level; or not at all."""
+
+    NONE = "none"
+    EFFORT = "effort"
+    REASONING = "reasoning"
+    SWITCH = "switch"
+    ADAPTIVE = "adaptive"
+    BUDGET = "budget"
+    LEVEL = "level"
+
+
+class ReasoningEcho(StrEnum):
+    """How a provider wants its reasoning back with the tool calls that followed it: not at all, as
+    `reasoning_content`, as `reasoning_details`, or in `<think>` tags within the content."""
+
+    NONE = "none"
+    CONTENT = "content"
+    DETAILS = "details"
+    TAGS = "tags"
+
+
+class ToolIds(StrEnum):
+    """What tool-call ids a provider takes: any, at most 64 letters, digits, dashes and underscores, or exactly nine
+    letters and digits (Mistral)."""
+
+    ANY = "any"
+    WORD = "word"
+    NINE = "nine"
+
+
+class SelfReport(StrEnum):
+    """Whose account endpoint a provider has: what it tells of balance and allowances, free of charge."""
+
+    NONE = "none"
+    OPENROUTER = "openrouter"
+    ZAI = "zai"
+    MOONSHOT = "moonshot"
+    DEEPSEEK = "deepseek"
+    MINIMAX = "minimax"
+
+
+class LocalServer(StrEnum):
+    """Which program serves models on this machine."""
+
+    NONE = "none"
+    OLLAMA = "ollama"
+    LMSTUDIO = "lmstudio"
+    LLAMACPP = "llamacpp"
+    VLLM = "vllm"
 
 
 class KeySource(StrEnum):
@@ -121,6 +175,7 @@ class ModelSpec:
     tags: tuple[str, ...] = ()
     prefill: Prefill = Prefill.NONE
     temperature: bool = True
+    thinking: ThinkingControl = ThinkingControl.NONE
     retired_on: str | None = None
     successor: str | None = None
     first_token_ms: float | None = None
@@ -129,7 +184,8 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class AccountSpec:
-    """One set of credentials at a provider. `has_key` is False when its key reference leads nowhere."""
+    """One set of credentials at a provider. `has_key` is False when its key reference leads nowhere. `base_url` is
+    set where it is not the provider's, `endpoint` where that is one of the provider's named ones."""
 
     provider: str
     id: str
@@ -139,6 +195,7 @@ class AccountSpec:
     organisation: str | None = None
     enabled: bool = True
     base_url: str | None = None
+    endpoint: str | None = None
     limits: tuple[LimitSpec, ...] = ()
 
     @property
@@ -152,11 +209,15 @@ class AccountSpec:
 class Quirks:
     """How a provider departs from its protocol, as data.
 
-    `output_limit_field`: name of the output limit in a request. `stream_usage`: ask for usage with
-    `stream_options`. `requests_window` and `tokens_window`: the windows that its `x-ratelimit-*` headers speak
-    of, as window texts. `single_system_message`: only one, and first. `json_mode`: knows `response_format`.
-    `zone`: time zone of reset times in prose. `echo_reasoning`: `reasoning_content` goes back with tool calls.
-    `think_tags`: a `<think>…</think>` block that opens the content is reasoning.
+    `output_limit_field`: name of the output limit in a request. `default_output_tokens`: the limit sent where none
+    is asked for. `reserves_output_limit`: the whole output limit counts against token allowances from the start.
+    `stream_usage`: ask for usage with `stream_options`. `requests_window` and `tokens_window`: the windows that its
+    `x-ratelimit-*` headers speak of, as window texts. `single_system_message`: only one, and first. `json_mode`:
+    knows `response_format`. `temperature_min`, `temperature_max`: what it takes. `tool_ids`: which it takes.
+    `zone`: time zone of reset times in prose. `echo_reasoning`: how reasoning goes back with tool calls.
+    `think_tags`: a `<think>…</think>` block that opens the content is reasoning. `image_urls`: takes images by
+    address. `extra_headers` and `extra_body` (field, JSON text) go with every request. `models_path`: its list of
+    models. `self_report`: its account endpoint. `local_server`: the program it is.
     """
 
     output_limit_field: str = "max_tokens"
@@ -165,11 +226,20 @@ class Quirks:
     tokens_window: str = "60s"
     single_system_message: bool = False
     json_mode: bool = True
-    echo_reasoning: bool = False
+    temperature_min: float = 0.0
+    temperature_max: float = 2.0
+    tool_ids: ToolIds = ToolIds.ANY
+    echo_reasoning: ReasoningEcho = ReasoningEcho.NONE
     think_tags: bool = False
+    image_urls: bool = True
     default_output_tokens: int | None = None
+    reserves_output_limit: bool = False
     zone: str = "UTC"
     extra_headers: tuple[tuple[str, str], ...] = ()
+    extra_body: tuple[tuple[str, str], ...] = ()
+    models_path: str = "/models"
+    self_report: SelfReport = SelfReport.NONE
+    local_server: LocalServer = LocalServer.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +252,20 @@ class RetiredModel:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """Another address of a provider, for keys that only work there: a coding plan's, another region's. `note` says
+    for whom it is; `billing` is set where accounts there are paid for differently."""
+
+    id: str
+    base_url: str
+    billing: Billing | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """A service with a protocol and a base URL, its pool of accounts, the models it serves and those it served."""
+    """A service with a protocol and a base URL, its pool of accounts, the models it serves and those it served.
+    `key_env` are the variables in which its keys are looked for."""
 
     id: str
     protocol: str
@@ -195,6 +277,8 @@ class ProviderSpec:
     models: tuple[ModelSpec, ...] = ()
     quirks: Quirks = field(default_factory=Quirks)
     retired: tuple[RetiredModel, ...] = ()
+    endpoints: tuple[EndpointSpec, ...] = ()
+    key_env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trunkline.domain.events import WireEvent
+from trunkline.domain.faults import Fault
 from trunkline.domain.preferences import CallLimits
 from trunkline.domain.secret import Secret
-from trunkline.providers.protocol import CallContext, WireProtocol, WireRequest
+from trunkline.providers.protocol import CallContext, WireProtocol, WireReply, WireRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,18 @@ class UpstreamCall:
     request: WireRequest
     key: Secret | None
     limits: CallLimits
+
+
+@dataclass(frozen=True, slots=True)
+class FreeCall:
+    """A call that asks for no tokens and costs nothing: a list of models, a balance, a probe. `base_url` is the
+    account's own address or the provider's."""
+
+    base_url: str
+    request: WireRequest
+    key: Secret | None
+    connect_ms: int
+    total_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,10 @@ class Transport(Protocol):
         """Send `call`; yields `Sent`, then the reply's events, then `ReplyEnded`, and as the very last exactly
         one `Finished` or `Fault`. Every failure is a Fault, never an exception; closing the generator closes the
         connection at once."""
+        ...
+
+    async def fetch(self, call: FreeCall) -> WireReply | Fault:
+        """Send `call` and read its whole reply, whatever its status; a Fault of kind network where there is none."""
         ...
 
     async def warm(self, base_url: str) -> None:

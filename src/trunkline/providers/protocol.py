@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from trunkline.domain.checks import ModelList
 from trunkline.domain.events import WireEvent
 from trunkline.domain.faults import Fault
 from trunkline.domain.limits import LimitReading
@@ -28,8 +29,8 @@ class CallContext:
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """An encoded call: `path` is appended to the base URL; no credential is in it. `auth_header` and
-    `auth_prefix` say where the transport puts the key."""
+    """An encoded call: `path` is appended to the base URL, or to its scheme and host alone where `from_root`; no
+    credential is in it. `auth_header` and `auth_prefix` say where the transport puts the key."""
 
     method: str
     path: str
@@ -38,6 +39,7 @@ class WireRequest:
     stream: bool
     auth_header: str = "Authorization"
     auth_prefix: str = "Bearer "
+    from_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,14 @@ class WireProtocol(Protocol):
 
     def classify(self, reply: WireReply, context: CallContext) -> Fault:
         """What a refusal means: machine code first, then status, headers, text."""
+        ...
+
+    def models_request(self, context: CallContext, *, page: str | None = None) -> WireRequest:
+        """The free call that lists the models of the account; `page` is the token of a further page."""
+        ...
+
+    def read_models(self, reply: WireReply, context: CallContext) -> ModelList | Fault:
+        """The models that a reply to `models_request` lists; a Fault where it lists none."""
         ...
 
     def read_limits(self, headers: Mapping[str, str], context: CallContext) -> tuple[LimitReading, ...]:

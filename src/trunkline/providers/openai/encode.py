@@ -18,7 +18,8 @@ from trunkline.domain.messages import (
     ToolResultPart,
     ToolSpec,
 )
-from trunkline.domain.routes import Prefill
+from trunkline.domain.routes import Prefill, ReasoningEcho
+from trunkline.providers.portable import fitted
 from trunkline.providers.protocol import CallContext, WireRequest
 
 PATH = "/chat/completions"
@@ -50,7 +51,7 @@ def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int
 
 
 def _messages(request: ChatRequest, context: CallContext) -> list[dict[str, Any]]:
-    messages = request.messages
+    messages = fitted(request.messages, context)
     if context.provider.quirks.single_system_message:
         messages = _one_system_message(messages)
     encoded: list[dict[str, Any]] = []
@@ -96,7 +97,7 @@ def _assistant(message: Message, context: CallContext) -> list[dict[str, Any]]:
     encoded: dict[str, Any] = {"role": "assistant", "content": message.text or None}
     if calls:
         encoded["tool_calls"] = calls
-    if context.provider.quirks.echo_reasoning:
+    if context.provider.quirks.echo_reasoning is ReasoningEcho.CONTENT:
         own = [
             part.text
             for part in message.parts

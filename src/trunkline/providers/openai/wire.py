@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from trunkline.domain.checks import ModelList
 from trunkline.domain.events import WireEvent
 from trunkline.domain.faults import Fault
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest
 from trunkline.providers.limits.families import read_limits
 from trunkline.providers.openai.encode import encode
+from trunkline.providers.openai.models import models_request, read_models
 from trunkline.providers.openai.stream import OpenAIStreamDecoder
 from trunkline.providers.openai.whole import decode_whole
 from trunkline.providers.protocol import CallContext, StreamDecoder, WireReply, WireRequest
@@ -40,6 +42,14 @@ class OpenAIProtocol:
     def classify(self, reply: WireReply, context: CallContext) -> Fault:
         """See `classify.classify`."""
         return classify(reply, context)
+
+    def models_request(self, context: CallContext, *, page: str | None = None) -> WireRequest:
+        """See `models.models_request`; these lists have one page."""
+        return models_request(context)
+
+    def read_models(self, reply: WireReply, context: CallContext) -> ModelList | Fault:
+        """See `models.read_models`."""
+        return read_models(reply, context)
 
     def read_limits(self, headers: Mapping[str, str], context: CallContext) -> tuple[LimitReading, ...]:
         """See `limits.read_limits`."""

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
-from trunkline.providers.call import CallEvent, ReplyEnded, Sent, UpstreamCall
+from trunkline.providers.call import CallEvent, FreeCall, ReplyEnded, Sent, UpstreamCall
+from trunkline.providers.protocol import WireReply, WireRequest
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +28,7 @@ class _Host:
     """Where a base URL leads. `direct` hosts are on this machine and never asked through a proxy."""
 
     base_url: str
+    root: str
     name: str
     direct: bool
 
@@ -72,6 +74,33 @@ class HttpTransport:
         yield ReplyEnded(reply.ended_ms)
         yield final
 
+    async def fetch(self, call: FreeCall) -> WireReply | Fault:
+        """Send `call` and read its whole reply: see `Transport.fetch`. Redirects are not followed."""
+        host = self._host(call.base_url)
+        if self._closed:
+            return _unsent("the transport is closed")
+        if host is None or not call.request.path.startswith("/"):
+            return _unsent(f"{call.base_url!r} is no usable address; check base_url")
+        from trunkline.providers.transport import faults
+        from trunkline.providers.transport.fetch import fetch
+
+        key = call.key.reveal().strip() if call.key is not None else ""
+        if call.key is not None and not (key and key.isascii() and key.isprintable()):
+            return faults.unusable_key(host.name, "key")
+        try:
+            client = self._client(host)
+        except ValueError as error:
+            return faults.broken(error, host.name, sent=False, answered=False, key=key)
+        root = host.root if call.request.from_root else host.base_url
+        return await fetch(
+            call,
+            client,
+            root + call.request.path,
+            self._headers(call.request, key),
+            host=host.name,
+            clock=self._clock,
+        )
+
     async def warm(self, base_url: str) -> None:
         """Open a connection to that host ahead of need, without sending a byte of HTTP; failures are silent."""
         host = self._host(base_url)
@@ -115,8 +144,8 @@ class HttpTransport:
             exchange.send(
                 self._client(host),
                 request.method,
-                host.base_url + request.path,
-                self._headers(call, key),
+                (host.root if request.from_root else host.base_url) + request.path,
+                self._headers(request, key),
                 request.body,
             )
         except Exception as error:  # an address, a proxy or a header that httpx will not take
@@ -125,8 +154,7 @@ class HttpTransport:
             call, exchange, host=host.name, key=key, clock=self._clock, bounds=self._bounds or Bounds()
         )
 
-    def _headers(self, call: UpstreamCall, key: str) -> list[tuple[str, str]]:
-        request = call.request
+    def _headers(self, request: WireRequest, key: str) -> list[tuple[str, str]]:
         headers = list(request.headers)
         named = {name.lower() for name, _ in headers}
         ours = (
@@ -170,7 +198,7 @@ def _parse_host(base_url: str) -> _Host | None:
             direct = ip_address(name).is_loopback
         except ValueError:
             direct = False
-    return _Host(base_url.rstrip("/"), name, direct)
+    return _Host(base_url.rstrip("/"), f"{parts.scheme}://{parts.netloc}", name, direct)
 
 
 def _unsent(message: str) -> Fault:
