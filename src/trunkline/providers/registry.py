@@ -1,16 +1,16 @@
-"""The wire protocols there are, by name."""
+"""The wire protocols there are, by name; each is loaded when it is first asked for."""
 
 from __future__ import annotations
 
-from trunkline.providers.openai.wire import OPENAI
 from trunkline.providers.protocol import WireProtocol
 
-_PROTOCOLS: dict[str, WireProtocol] = {OPENAI.name: OPENAI}
+NAMES = ("openai",)
 
 
 def protocol_named(name: str) -> WireProtocol:
     """The protocol of that name. Raises ValueError naming the known ones."""
-    protocol = _PROTOCOLS.get(name)
-    if protocol is None:
-        raise ValueError(f"{name!r} is no protocol; known: {', '.join(sorted(_PROTOCOLS))}")
-    return protocol
+    if name == "openai":
+        from trunkline.providers.openai.wire import OPENAI
+
+        return OPENAI
+    raise ValueError(f"{name!r} is no protocol; known: {', '.join(NAMES)}")
