@@ -41,8 +41,7 @@ async def test_a_storm_of_faults_and_cancels(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     per_minute = {"metric": "requests", "amount": 400, "window": "60s"}
     providers = [
-        Serves(name, ("a", "b"), limits=[per_minute], known=True)
-        for name in ("one", "two", "three", "four", "five", "six")
+        Serves(name, ("a", "b"), limits=[per_minute], known=True) for name in ("one", "two", "three")
     ]
     async with open_world(tmp_path, *providers, preferences=LIMITS, seed=seed) as world:
         for name in FAULTS:
@@ -67,10 +66,15 @@ async def test_a_storm_of_faults_and_cancels(tmp_path: Path, seed: int) -> None:
             assert len(called) <= 6
             assert [attempt.outcome is AttemptOutcome.OK for attempt in called].count(True) <= 1
             outcomes.append(receipt.outcome)
+            if receipt.outcome is Outcome.FAILED:
+                failed.append(
+                    (receipt.fault, [(a.route.id, a.fault and a.fault.code) for a in receipt.attempts])
+                )
 
         outcomes: list[Outcome] = []
+        failed: list[object] = []
         await asyncio.gather(*(one(n) for n in range(150)))
-        assert outcomes.count(Outcome.ANSWERED) >= 120
+        assert outcomes.count(Outcome.ANSWERED) >= 120, failed
         snapshot = await world.engine.fresh_snapshot()
         assert world.open_reservations() == 0
         assert (snapshot.totals.in_flight, snapshot.totals.waiting) == (0, 0)
