@@ -37,6 +37,7 @@ from trunkline.engine.continuation import Continuation
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.failover import Situation, Step, next_step, quick_retry_delay_ms
+from trunkline.engine.output_limit import output_limit
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
@@ -261,11 +262,14 @@ class RequestRun:
     def _upstream(self, route: Route, continuation: Continuation | None) -> UpstreamCall:
         provider = self._generation.provider(route)
         account = self._generation.account(route)
-        context = CallContext(provider, account, self._generation.model(route), self._clock.wall_ms())
+        model = self._generation.model(route)
+        context = CallContext(provider, account, model, self._clock.wall_ms())
         request = self._request if continuation is None else continuation.apply(self._request)
         protocol = self._core.protocol(provider.protocol)
-        max_output_tokens = self._request.max_output_tokens or provider.quirks.default_output_tokens
-        wire = protocol.encode(request, context, max_output_tokens=max_output_tokens)
+        limit_tokens = output_limit(
+            self._request.max_output_tokens, model, provider.quirks, self._task.input_tokens
+        )
+        wire = protocol.encode(request, context, max_output_tokens=limit_tokens)
         key = self._generation.keys.secret(account.key)
         return UpstreamCall(protocol, context, wire, key, self._call_limits(route))
 
