@@ -17,11 +17,13 @@ from trunkline.providers.limits.words import read_refusal
 from trunkline.providers.protocol import CallContext, WireReply
 from trunkline.providers.refusals.codes import (
     ACCOUNT_WIDE,
+    ADDRESS,
     CODES,
     CONTEXT_OVERFLOW,
     DAY_QUOTA,
     MINIMAX_CODES,
     NEVER_ALLOWED,
+    OF_ANY_ADDRESS,
     ORGANISATION_WIDE,
     PACE,
     TEXTS,
@@ -70,7 +72,10 @@ def classify(reply: WireReply, context: CallContext) -> Fault:
         if reply.status < 500 or reply.status == 511:
             return _web_page(reply.status)
         return _classified(ErrorFacts(reply.status, (), ""), reply.headers, reply.status, context)
-    return _classified(facts_of_reply(reply.status, reply.body), reply.headers, reply.status, context)
+    facts = facts_of_reply(reply.status, reply.body)
+    if _is_of_the_address(facts):
+        return _wrong_address(facts, context)
+    return _classified(facts, reply.headers, reply.status, context)
 
 
 def classify_body(body: object, context: CallContext, headers: Mapping[str, str] | None = None) -> Fault:
@@ -90,6 +95,31 @@ def _web_page(status: int) -> Fault:
     )
 
 
+def _is_of_the_address(facts: ErrorFacts) -> bool:
+    """Whether a 404 says that there is nothing at this address, rather than no such model: it has no code but those
+    given to any address, and its words are of the address or not even in a body of JSON."""
+    if facts.status != 404 or facts.zai_code or any(c.lower() not in OF_ANY_ADDRESS for c in facts.codes):
+        return False
+    if not facts.text:
+        return not facts.codes
+    if ADDRESS.fullmatch(facts.text):
+        return True
+    return not facts.tables and not any(told.gone and words.search(facts.text) for words, told in TEXTS)
+
+
+def _wrong_address(facts: ErrorFacts, context: CallContext) -> Fault:
+    own = context.account.base_url is not None or context.account.endpoint is not None
+    return Fault(
+        FaultKind.NETWORK,
+        FaultScope.ACCOUNT if own else FaultScope.PROVIDER,
+        FaultCode.PORTAL,
+        "there is nothing at this address: the base URL may be wrong",
+        provider_text=provider_sentence(facts.text),
+        http_status=facts.status,
+        evidence="status 404 that names no model",
+    )
+
+
 def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, context: CallContext) -> Fault:
     meaning, code, evidence = _first_sign(facts, headers)
     meaning, evidence = _refined(meaning, evidence, facts)
@@ -102,6 +132,9 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
     if meaning.kind is FaultKind.RATE_MINUTE and (usable_at_ms or 0) - context.now_ms > _LONGEST_PACE_MS:
         meaning = replace(meaning, kind=FaultKind.QUOTA_WINDOW)
         evidence = f"{evidence}, stated wait of over an hour"
+    if meaning.gone:
+        evidence = evidence if code in evidence else f"{evidence}, code {code}"
+        code = FaultCode.MODEL_GONE
     return Fault(
         kind=meaning.kind,
         scope=meaning.scope,
@@ -110,7 +143,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
         provider_text=provider_sentence(facts.text),
         http_status=status,
         usable_at_ms=usable_at_ms,
-        evidence=evidence,
+        evidence=provider_sentence(evidence, longest=200),
         readings=header_readings + _body_readings(meaning, facts, usable_at_ms, context),
     )
 

@@ -14,12 +14,14 @@ from trunkline.domain.faults import FaultKind, FaultScope
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a sign means. `said` is our sentence where the kind's own would not do. `refine`: the words of the
-    refusal may say more than the sign does (a limit may be of the day, a code may stand for many things)."""
+    refusal may say more than the sign does (a limit may be of the day, a code may stand for many things). `gone`:
+    the provider has no such model, or no longer."""
 
     kind: FaultKind
     scope: FaultScope
     said: str = ""
     refine: bool = False
+    gone: bool = False
 
 
 _RATE = Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL, refine=True)
@@ -31,6 +33,12 @@ _ACCOUNT_CAP = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, _SPEND_CAP)
 _ORGANISATION_CAP = Meaning(FaultKind.BILLING, FaultScope.ORGANISATION, _SPEND_CAP)
 _PLAN_OVER = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, "the plan has expired")
 _ENTITLEMENT = Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL)
+_GONE = Meaning(
+    FaultKind.ENTITLEMENT,
+    FaultScope.MODEL,
+    "the provider has no such model for this key, or no longer",
+    gone=True,
+)
 _ACCOUNT_BARRED = Meaning(
     FaultKind.ENTITLEMENT, FaultScope.ACCOUNT, "the provider has barred this account from its service"
 )
@@ -101,13 +109,19 @@ CODES: dict[str, Meaning] = {
     "server_error": Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True),
     "timeout": _NETWORK,
     # what the key may not
-    "model_not_found": _ENTITLEMENT,
-    "no_endpoints": _ENTITLEMENT,
-    "model_deprecated": _ENTITLEMENT,
-    "free_variant_ended": _ENTITLEMENT,
+    "model_not_found": _GONE,
+    "model_not_exist": _GONE,
+    "model_decommissioned": _GONE,
+    "model_deprecated": _GONE,
+    "invalid_model": _GONE,
+    "no_endpoints": _GONE,
+    "free_variant_ended": _GONE,
+    "not_found": _GONE,
+    "not_found_error": _GONE,
+    "notfounderror": _GONE,
+    "resource_not_found_error": _GONE,
     "privacy_restricted": _ENTITLEMENT,
     "constraint_filtered": _ENTITLEMENT,
-    "not_found": _ENTITLEMENT,
     "permission_denied_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
     "unsupported_country_region_territory": _REGION,
     # the request
@@ -132,7 +146,8 @@ ZAI_CODES: dict[str, Meaning] = {
     **dict.fromkeys(("1305", "1312", "1230", "1234"), _OVERLOADED),
     "1304": _QUOTA,
     **dict.fromkeys(("1308", "1310", "1316", "1317", "1318", "1319", "1320", "1321"), _PLAN),
-    **dict.fromkeys(("1211", "1220", "1221", "1222", "1311", "1315"), _ENTITLEMENT),
+    **dict.fromkeys(("1211", "1221", "1222"), _GONE),
+    **dict.fromkeys(("1220", "1311", "1315"), _ENTITLEMENT),
     **dict.fromkeys(("1313", "1120", "1121"), _ACCOUNT_BARRED),
     **dict.fromkeys(("1210", "1212", "1213", "1214", "1215", "1231"), _BAD),
     "1261": _CONTEXT,
@@ -156,7 +171,7 @@ STATUSES: dict[int, Meaning] = {
     401: _AUTH,
     402: Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, refine=True),
     403: Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
-    404: _ENTITLEMENT,
+    404: Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
     408: _NETWORK,
     409: _OVERLOADED,
     413: _CONTEXT,
@@ -237,10 +252,23 @@ TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
     (_words(r"overloaded|capacity|temporarily unavailable|loading model|high demand"), _OVERLOADED),
     (PACE, _RATE),
     (
-        _words(r"model\b.*\b(?:not found|does not exist|not exist|no longer available)|no such model"),
-        _ENTITLEMENT,
+        _words(
+            r"\bmodels?\b[^;\n]{0,120}\b(?:not found|not exist|no longer (?:available|supported)|decommissioned"
+            r"|been (?:retired|deprecated|shut down|removed))"
+            r"|(?:\bno such|\bunknown|\binvalid|not found the) model\b|not a valid model\b|no endpoints found for"
+        ),
+        _GONE,
     ),
 )
+
+# What servers say of an address, not of a model.
+ADDRESS = _words(
+    r"(?:404[ :]*)?(?:page |file |route |path |resource )?not found[.!]?(?: no message available)?|invalid url\b.*"
+    r"|url\.not_found.*|no route matched\b.*"
+)
+OF_ANY_ADDRESS = ("not_found_error", "notfounderror", "resource_not_found_error", "invalid_request_error")
+"""Codes that come with an unknown address as well as with an unknown model."""
+
 
 ORGANISATION_WIDE = _words(
     r"rate limit reached for organi[sz]ation|organi[sz]ation(?:'s)? (?:max )?(?:concurrency|[RT]P[MD])"
