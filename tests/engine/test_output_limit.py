@@ -17,7 +17,8 @@ from trunkline.engine.output_limit import output_limit
         pytest.param(90_000, None, 8_000, 1_000, 8_000, id="asked for more than the model gives"),
         pytest.param(None, 2_000, 8_000, 1_000, 2_000, id="the provider's default"),
         pytest.param(500, 2_000, 8_000, 1_000, 500, id="asked goes before the default"),
-        pytest.param(None, None, 8_000, 95_000, 5_000, id="little room beside the input"),
+        pytest.param(None, None, 8_000, 95_000, None, id="nothing asked: the model's own limit holds"),
+        pytest.param(None, 7_000, 8_000, 95_000, 5_000, id="little room beside the input"),
         pytest.param(7_000, None, 8_000, 95_000, 5_000, id="asked for more than there is room"),
         pytest.param(
             None, None, 8_000, 200_000, 16, id="an estimate over the window still asks for something"
