@@ -21,7 +21,7 @@ from trunkline.engine.output_limit import output_limit
         pytest.param(None, 7_000, 8_000, 95_000, 5_000, id="little room beside the input"),
         pytest.param(7_000, None, 8_000, 95_000, 5_000, id="asked for more than there is room"),
         pytest.param(
-            None, None, 8_000, 200_000, 16, id="an estimate over the window still asks for something"
+            900, None, 8_000, 200_000, 16, id="an estimate over the window still asks for something"
         ),
     ],
 )
