@@ -179,7 +179,9 @@ class LimitUse:
 @dataclass(frozen=True, slots=True)
 class LimitReading:
     """What a provider said of a limit, in a header or a refusal. `remaining` and `amount` are None where it did
-    not say. `resets_at_ms` is absolute, already capped to something sane. `model` None: the whole account."""
+    not say. `resets_at_ms` is absolute, already capped to something sane. `model` is the model it is about, or a
+    pattern with `*` (`*:free`) for the models that share it; None: what `scope` says, the model it was read on or the
+    whole account or organisation."""
 
     metric: Metric
     window: Window
@@ -188,3 +190,4 @@ class LimitReading:
     resets_at_ms: int | None
     scope: LimitScope = LimitScope.MODEL
     source: FigureSource = FigureSource.REPORTED
+    model: str | None = None
