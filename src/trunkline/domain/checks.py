@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.domain.faults import Fault
-from trunkline.domain.limits import LimitReading
+from trunkline.domain.limits import LimitReading, Window
 from trunkline.domain.money import Price
 
 
@@ -39,12 +39,26 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowanceShare:
+    """An allowance of a plan of which only the used share is told, in percent (it may exceed 100), not how much that
+    is. `name` is what it counts; `window` None: of a length not told. `resets_at_ms` is wall time."""
+
+    name: str
+    used_percent: float
+    window: Window | None = None
+    resets_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReport:
-    """What an account endpoint told. `notes` are short sentences of ours about what has no other place."""
+    """What an account endpoint told. `notes` are short sentences of ours about what has no other place. `fault` is
+    set where the report says that calls would be refused, as they are without credit."""
 
     readings: tuple[LimitReading, ...] = ()
     balance: Balance | None = None
     notes: tuple[str, ...] = ()
+    shares: tuple[AllowanceShare, ...] = ()
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)

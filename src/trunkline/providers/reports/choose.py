@@ -1,0 +1,32 @@
+"""Which account endpoints a provider has."""
+
+from __future__ import annotations
+
+from trunkline.domain.routes import SelfReport
+from trunkline.providers.reports.endpoint import AccountEndpoint
+
+
+def endpoints_of(kind: SelfReport) -> tuple[tuple[AccountEndpoint, ...], ...]:
+    """The account endpoints of a provider with that `Quirks.self_report`, all of which are to be asked. Each is
+    given as the ways to ask it, the best first: the next one is for when this one was refused."""
+    if kind is SelfReport.ZAI:
+        from trunkline.providers.reports import zai
+
+        return ((zai.BY_BARE_KEY, zai.BY_BEARER),)
+    if kind is SelfReport.MOONSHOT:
+        from trunkline.providers.reports import moonshot
+
+        return ((moonshot.BALANCE,),)
+    if kind is SelfReport.MINIMAX:
+        from trunkline.providers.reports import minimax
+
+        return ((minimax.TOKEN_PLAN, minimax.CODING_PLAN),)
+    if kind is SelfReport.OPENROUTER:
+        from trunkline.providers.reports import openrouter
+
+        return ((openrouter.KEY,), (openrouter.CREDITS,))
+    if kind is SelfReport.DEEPSEEK:
+        from trunkline.providers.reports import deepseek
+
+        return ((deepseek.BALANCE,),)
+    return ()
