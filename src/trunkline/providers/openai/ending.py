@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from trunkline.domain.events import Finished, UsageSeen, WireEvent
+from trunkline.domain.events import Finished, ThinkingDelta, UsageSeen, WireEvent
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import FinishReason
+from trunkline.domain.routes import Quirks, ReasoningEcho
 from trunkline.domain.text import provider_sentence
-from trunkline.providers.openai.pieces import ToolCalls
+from trunkline.providers.openai.pieces import Details, ToolCalls
 from trunkline.providers.openai.usage import merged, usage_of
 from trunkline.providers.text_stream import TextStream
 
@@ -47,14 +48,21 @@ def breaks_off(finish_reason: str) -> bool:
 
 @dataclass(slots=True)
 class Gathered:
-    """A reply as far as it has been read."""
+    """A reply as far as it has been read. `details` are gathered only where they will be wanted back."""
 
     text: TextStream
+    details: Details | None = None
     calls: ToolCalls = field(default_factory=ToolCalls)
     usage: Usage | None = None
     refusal: str = ""
     finish_reason: str = ""
     has_thinking: bool = False
+
+    @classmethod
+    def of(cls, quirks: Quirks) -> Gathered:
+        """Nothing yet, of a provider with these quirks."""
+        wanted_back = quirks.echo_reasoning is ReasoningEcho.DETAILS
+        return cls(TextStream(quirks.think_tags), Details() if wanted_back else None)
 
     def add_usage(self, raw: object) -> None:
         """Take in a usage table; several reports of one call are one usage."""
@@ -71,7 +79,7 @@ class Gathered:
             if self.calls and reason is FinishReason.STOP:
                 reason = FinishReason.TOOL_CALLS
             calls = self.calls.whole(also_unfinished=reason is FinishReason.TOOL_CALLS)
-            events += calls
+            events += [*self._reasoning_closed(), *calls]
             last = Finished(reason) if self.text.has_text or calls else self._nothing()
         return [*events, *self.usage_seen(), last]
 
@@ -84,6 +92,11 @@ class Gathered:
     def usage_seen(self) -> list[WireEvent]:
         """The provider's count, where there was one."""
         return [] if self.usage is None else [UsageSeen(self.usage)]
+
+    def _reasoning_closed(self) -> list[WireEvent]:
+        """What the provider wants back with the reasoning of this reply."""
+        signature = None if self.details is None else self.details.signature()
+        return [] if signature is None else [ThinkingDelta("", signature)]
 
     def _fault(self) -> Fault | None:
         said = provider_sentence(self.refusal)

@@ -12,6 +12,7 @@ from trunkline.domain.text import strip_controls
 from trunkline.providers.values.jsontext import count, mapping, text_of
 
 THINKING_FIELDS = ("reasoning_content", "reasoning")
+_GROWING = ("text", "summary", "data")
 
 
 def content_pieces(content: object) -> tuple[str, str]:
@@ -48,10 +49,47 @@ def thinking_piece(message: dict[str, Any]) -> str:
 
 
 @dataclass(slots=True)
+class Details:
+    """`reasoning_details` (OpenRouter, MiniMax) gathered as they must go back: fragments of one block, which have its
+    `type` and `index`, made one block again, everything else as it came."""
+
+    _blocks: list[dict[str, Any]] = field(default_factory=list)
+
+    def feed(self, details: object) -> None:
+        """Take in `reasoning_details` of a delta or message."""
+        for detail in _tables(details):
+            last = self._blocks[-1] if self._blocks else None
+            if last is not None and _same_block(last, detail):
+                _grow(last, detail)
+            else:
+                self._blocks.append(dict(detail))
+
+    def signature(self) -> str | None:
+        """All blocks as JSON text; None where there were none."""
+        return orjson.dumps(self._blocks).decode() if self._blocks else None
+
+
+def _same_block(block: dict[str, Any], fragment: dict[str, Any]) -> bool:
+    if fragment.get("index") is None or fragment["index"] != block.get("index"):
+        return False
+    ids = (block.get("id"), fragment.get("id"))
+    return fragment.get("type") == block.get("type") and (None in ids or ids[0] == ids[1])
+
+
+def _grow(block: dict[str, Any], fragment: dict[str, Any]) -> None:
+    for name, value in fragment.items():
+        if name in _GROWING and isinstance(value, str) and isinstance(block.get(name), str):
+            block[name] += value
+        elif value is not None:
+            block[name] = value
+
+
+@dataclass(slots=True)
 class _Call:
     call_id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    signature: str | None = None
 
 
 @dataclass(slots=True)
@@ -65,18 +103,23 @@ class ToolCalls:
     def __bool__(self) -> bool:
         return any(call.name for call in self._calls)
 
-    def feed(self, fragments: object) -> None:
-        """Take in `tool_calls` of a delta; what is no tool call is left out."""
+    def feed(self, fragments: object) -> int:
+        """Take in `tool_calls` of a delta, and say how many of them are tool calls."""
+        taken = 0
         for fragment in _tables(fragments):
             function = mapping(fragment.get("function"))
             if function or fragment.get("id"):
-                self._add(count(fragment.get("index")), text_of(fragment.get("id")), function)
+                call = self._add(count(fragment.get("index")), text_of(fragment.get("id")), function)
+                call.signature = _thought_signature(fragment) or call.signature
+                taken += 1
+        return taken
 
     def feed_whole(self, calls: object) -> None:
         """Take in `tool_calls` of a message, each of them a whole call."""
         for position, call in enumerate(_tables(calls)):
             self._by_index.pop(position, None)
-            self._add(position, text_of(call.get("id")), mapping(call.get("function")))
+            added = self._add(position, text_of(call.get("id")), mapping(call.get("function")))
+            added.signature = _thought_signature(call)
 
     def feed_function_call(self, function: object) -> None:
         """Take in the old `function_call`, of which there is only one."""
@@ -91,10 +134,11 @@ class ToolCalls:
             arguments = strip_controls("".join(call.arguments)).strip() or "{}"
             if call.name and (also_unfinished or _is_json(arguments)):
                 index = len(events)
-                events.append(ToolCallDelta(index, call.call_id or f"call_{index}", call.name, arguments))
+                call_id = call.call_id or f"call_{index}"
+                events.append(ToolCallDelta(index, call_id, call.name, arguments, call.signature))
         return events
 
-    def _add(self, index: int | None, call_id: str, function: dict[str, Any]) -> None:
+    def _add(self, index: int | None, call_id: str, function: dict[str, Any]) -> _Call:
         name = text_of(function.get("name"))
         call = self._by_index.get(index) if index is not None else (self._calls[-1] if self._calls else None)
         if call is None or _is_another(call, index, call_id, name):
@@ -109,6 +153,13 @@ class ToolCalls:
             call.arguments.append(arguments)
         elif isinstance(arguments, dict):
             call.arguments.append(orjson.dumps(arguments).decode())
+        return call
+
+
+def _thought_signature(call: dict[str, Any]) -> str | None:
+    """What Gemini's compatible endpoint wants back with the call."""
+    google = mapping(mapping(call.get("extra_content")).get("google"))
+    return text_of(google.get("thought_signature")) or None
 
 
 def _tables(values: object) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from trunkline.domain.text import provider_sentence, strip_controls
 from trunkline.providers.openai.ending import Gathered, breaks_off
 from trunkline.providers.openai.pieces import content_pieces, thinking_piece
 from trunkline.providers.sse import SseSplitter
-from trunkline.providers.text_stream import TextStream
 from trunkline.providers.values.jsontext import loads, mapping, text_of
 
 _DONE = b"[DONE]"
@@ -46,16 +45,16 @@ def more_text(chunk: Any) -> str:
 class OpenAIStreamDecoder:
     """Decodes one streamed reply of status 200. `classify_error` says what an error inside the stream means.
 
-    Usage is told once, at the end, however often it was reported; tool calls are told whole, at the end.
+    Usage is told once, at the end, however often it was reported; tool calls are told whole, at the end:
+    `pieces_seen` counts their fragments (see `Gathering`).
     """
 
-    __slots__ = ("_classify_error", "_gathered", "_over", "_splitter", "_started")
+    __slots__ = ("_classify_error", "_gathered", "_over", "_splitter", "_started", "pieces_seen")
 
-    def __init__(
-        self, classify_error: Callable[[dict[str, Any]], Fault], *, think_tags: bool = False
-    ) -> None:
+    def __init__(self, classify_error: Callable[[dict[str, Any]], Fault], gathered: Gathered) -> None:
         self._classify_error = classify_error
-        self._gathered = Gathered(TextStream(think_tags))
+        self._gathered = gathered
+        self.pieces_seen = 0
         self._splitter = SseSplitter()
         self._started = False
         self._over = False
@@ -161,10 +160,13 @@ class OpenAIStreamDecoder:
         refusal = delta.get("refusal")
         if isinstance(refusal, str):
             gathered.refusal += refusal
+        if gathered.details is not None and "reasoning_details" in delta:
+            gathered.details.feed(delta["reasoning_details"])
         if delta.get("tool_calls"):
-            gathered.calls.feed(delta["tool_calls"])
+            self.pieces_seen += gathered.calls.feed(delta["tool_calls"])
         if delta.get("function_call"):
             gathered.calls.feed_function_call(delta["function_call"])
+            self.pieces_seen += 1
 
     def _groq_usage(self, chunk: dict[str, Any]) -> None:
         extra = chunk.get("x_groq")

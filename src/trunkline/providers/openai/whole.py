@@ -13,7 +13,6 @@ from trunkline.providers.openai.pieces import content_pieces, thinking_piece
 from trunkline.providers.openai.stream import OpenAIStreamDecoder, is_error
 from trunkline.providers.protocol import CallContext, WireReply
 from trunkline.providers.refusals.classify import classify, classify_body, is_web_page
-from trunkline.providers.text_stream import TextStream
 from trunkline.providers.values.jsontext import loads, mapping, text_of
 
 _SAYS_WHY = ("message", "msg", "detail", "code")
@@ -51,7 +50,7 @@ def _answer(
     body: dict[str, Any], choice: dict[str, Any], reply: WireReply, context: CallContext
 ) -> Sequence[WireEvent]:
     message = mapping(choice.get("message"))
-    gathered = Gathered(TextStream(context.provider.quirks.think_tags))
+    gathered = Gathered.of(context.provider.quirks)
     served_model = provider_sentence(text_of(body.get("model")), longest=200) or None
     events: list[WireEvent] = [Started(served_model)]
     text, thinking = content_pieces(message.get("content"))
@@ -61,6 +60,8 @@ def _answer(
     events += gathered.text.feed(text or text_of(choice.get("text")))
     gathered.has_thinking = any(isinstance(event, ThinkingDelta) for event in events)
     gathered.refusal = text_of(message.get("refusal"))
+    if gathered.details is not None:
+        gathered.details.feed(message.get("reasoning_details"))
     gathered.calls.feed_whole(message.get("tool_calls"))
     gathered.calls.feed_function_call(message.get("function_call"))
     gathered.add_usage(choice.get("usage"))
@@ -71,7 +72,7 @@ def _answer(
 
 def _streamed(body: bytes, context: CallContext) -> Sequence[WireEvent]:
     decoder = OpenAIStreamDecoder(
-        lambda error: classify_body(error, context), think_tags=context.provider.quirks.think_tags
+        lambda error: classify_body(error, context), Gathered.of(context.provider.quirks)
     )
     return [*decoder.feed(body), *decoder.close()]
 

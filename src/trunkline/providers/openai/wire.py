@@ -11,6 +11,7 @@ from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest
 from trunkline.providers.limits.families import read_limits
 from trunkline.providers.openai.encode import encode
+from trunkline.providers.openai.ending import Gathered
 from trunkline.providers.openai.models import models_request, read_models
 from trunkline.providers.openai.stream import OpenAIStreamDecoder
 from trunkline.providers.openai.whole import decode_whole
@@ -32,7 +33,7 @@ class OpenAIProtocol:
     def stream_decoder(self, context: CallContext) -> StreamDecoder:
         """See `stream.OpenAIStreamDecoder`."""
         return OpenAIStreamDecoder(
-            lambda body: classify_body(body, context), think_tags=context.provider.quirks.think_tags
+            lambda body: classify_body(body, context), Gathered.of(context.provider.quirks)
         )
 
     def decode_whole(self, reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
