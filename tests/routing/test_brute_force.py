@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ limits = st.lists(
             "window": st.sampled_from(["60s", "day", "session:5h", "balance"]),
             "amount": st.sampled_from([1, 4_000, 10**10]),
             "used": st.sampled_from([0, 1, 2_000, 3_900, 5_000]),
-            "model": st.sampled_from([None, None, "m", "n"]),
+            "model": st.sampled_from([None, None, "m", "n", "m*", "*/x"]),
             "resets_in_s": st.sampled_from([None, 60, 9_000]),
         }
     ),
@@ -220,7 +221,7 @@ class Brute:
 
     def uses(self, account: AccountSpec, model: ModelSpec) -> list[LimitUse]:
         state = self.state.accounts.get((account.provider, account.id))
-        return [use for use in (state.limits if state else ()) if use.model in (None, model.id)]
+        return [use for use in (state.limits if state else ()) if fnmatchcase(model.id, use.model or "*")]
 
     def claim(self, use: LimitUse, model: ModelSpec) -> int:
         tokens = self.input + self.output

@@ -132,10 +132,15 @@ class LimitSpec:
         return self.model is None or model_matches(self.model, model)
 
 
+def is_pattern(model: str | None) -> bool:
+    """Whether `model` stands for all models that match it, rather than for one."""
+    return model is not None and "*" in model
+
+
 @lru_cache(maxsize=8192)
 def model_matches(pattern: str, model: str) -> bool:
     """Whether `pattern`, a model id or one with `*` for any run of characters, stands for `model`."""
-    if "*" not in pattern:
+    if not is_pattern(pattern):
         return pattern == model
     return re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), model) is not None
 
@@ -150,9 +155,9 @@ def limit_key(*, provider: str, owner: str, model: str | None, metric: Metric, w
 
 @dataclass(frozen=True, slots=True)
 class LimitUse:
-    """One limit of one account (of one model where `model` is set) as it stands: `used` includes what is
-    reserved. `resets_at_ms` is when a full window's allowance is back; None for a balance, an idle rolling
-    window or a session that has not begun."""
+    """One limit of one account (of one model, or of those that match, where `model` is set) as it stands: `used`
+    includes what is reserved. `resets_at_ms` is when a full window's allowance is back; None for a balance, an idle
+    rolling window or a session that has not begun."""
 
     key: str
     metric: Metric
@@ -174,6 +179,10 @@ class LimitUse:
     def share_left(self) -> float:
         """`left` as a share of the amount, 0..1; a limit of nothing has nothing left."""
         return self.left / self.amount if self.amount > 0 else 0.0
+
+    def covers(self, model: str) -> bool:
+        """Whether calls of `model` count against it."""
+        return self.model is None or model_matches(self.model, model)
 
 
 @dataclass(frozen=True, slots=True)

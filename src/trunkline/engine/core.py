@@ -292,7 +292,7 @@ def _may_refuse(route: Route, state: RoutingState, warn_at: float) -> bool:
         return False
     if account.block is not None or (known is not None and known.block is not None):
         return True
-    return any(1.0 - use.share_left > warn_at for use in account.limits if use.model in (None, route.model))
+    return any(1.0 - use.share_left > warn_at for use in account.limits if use.covers(route.model))
 
 
 def _stored(request: ChatRequest, generation: str) -> StoredRequest:

@@ -19,6 +19,8 @@ from trunkline.domain.limits import (
     Metric,
     Window,
     WindowKind,
+    is_pattern,
+    model_matches,
 )
 from trunkline.domain.routes import AccountSpec, Catalogue, Route
 from trunkline.quota.claims import BoundLimit, bind, bind_all, owner_of, shared_limits
@@ -30,7 +32,8 @@ READ_AGAIN_AFTER_MS = (50, 1_000)
 
 
 class KeptReading(Protocol):
-    """A reading as the store keeps it: `model` is that of the route it was made on, or None."""
+    """A reading as the store keeps it: `model` is what the reading names, else that of the route it was made on, or
+    None."""
 
     @property
     def provider(self) -> str: ...
@@ -46,7 +49,8 @@ class KeptReading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LearnedLimit:
-    """A reading with where it was made, as it is kept over a restart. `model` None: not of one model."""
+    """A reading with where it was made, as it is kept over a restart. `model` is the one it is about, or a pattern;
+    None: every model."""
 
     provider: str
     account: str
@@ -66,10 +70,12 @@ class LearnedLimit:
 @dataclass(slots=True)
 class _AccountLimits:
     spec: AccountSpec
+    models: Sequence[str]
     bound: dict[str, BoundLimit] = field(default_factory=dict)
     uses: dict[str, LimitUse] = field(default_factory=dict)
     wide: list[str] = field(default_factory=list)
     of_model: dict[str, list[str]] = field(default_factory=dict)
+    of_pattern: dict[str, list[str]] = field(default_factory=dict)
     named: frozenset[str] = frozenset()
     frozen: tuple[LimitUse, ...] | None = None
 
@@ -90,7 +96,7 @@ class LimitBook:
         self._learned: dict[tuple[str, str], dict[str, LearnedLimit]] = {}
         self._reported_resets: dict[str, int] = {}
         self._taken_in: set[LearnedLimit] = set()
-        self._keys_read: dict[tuple[Route, Metric, Window, LimitScope], str | None] = {}
+        self._keys_read: dict[tuple[Route, Metric, Window, LimitScope, str | None], str | None] = {}
         self._due: list[tuple[int, str]] = []
         self._due_at: dict[str, int] = {}
         self._again: list[tuple[int, str]] = []
@@ -199,9 +205,9 @@ class LimitBook:
     def _key_read(self, account: AccountSpec, route: Route, learned: LearnedLimit) -> str | None:
         """The key of the limit that a reading made on `route` tells of; the same headers come with every reply."""
         reading = learned.reading
-        asked = (route, reading.metric, reading.window, reading.scope)
+        asked = (route, reading.metric, reading.window, reading.scope, reading.model)
         if asked not in self._keys_read:
-            bound = bind(account, learned.spec, route.model)
+            bound = bind(account, learned.spec, learned.model or route.model)
             self._keys_read[asked] = None if bound is None else bound.key
         return self._keys_read[asked]
 
@@ -210,7 +216,7 @@ class LimitBook:
         with `refresh_all`."""
         for one in kept:
             account = self._catalogue.account(one.provider, one.account)
-            model = one.model if one.reading.scope is LimitScope.MODEL else None
+            model = _model_of(one.reading, one.model)
             learned = LearnedLimit(one.provider, one.account, model, one.reading, one.as_of_ms)
             if account is None or one.reading.amount is None or learned in self._taken_in:
                 continue
@@ -230,7 +236,7 @@ class LimitBook:
     # -- binding -----------------------------------------------------------------------------------------------
 
     def _bind_configured(self, account: AccountSpec, models: Sequence[str]) -> None:
-        limits = _AccountLimits(account)
+        limits = _AccountLimits(account, models)
         self._accounts[account.provider, account.id] = limits
         configured = shared_limits(self._catalogue, account)
         own = [spec for spec in configured if _is_of_a_model(spec)]
@@ -251,7 +257,11 @@ class LimitBook:
         limits.uses[bound.key] = _limit_use(bound, KeyUse(bound.key, 0, None), 0, 0)
         limits.frozen = None
         if known is None:
-            keys = limits.wide if bound.model is None else limits.of_model.setdefault(bound.model, [])
+            if bound.model is None:
+                keys = limits.wide
+            else:
+                of = limits.of_pattern if is_pattern(bound.model) else limits.of_model
+                keys = of.setdefault(bound.model, [])
             keys.append(bound.key)
             self._holders.setdefault(bound.key, []).append((limits.spec.provider, limits.spec.id))
             self._windows[bound.key] = bound.window
@@ -271,7 +281,7 @@ class LimitBook:
             rivals = [
                 spec
                 for spec in shared_limits(self._catalogue, account)
-                if _is_of_a_model(spec) == (learned.model is not None)
+                if _may_share_a_key(spec, learned.model)
             ]
             configured = bind_all(account, rivals, model)
             bound = bind(account, learned.spec, model)
@@ -283,15 +293,18 @@ class LimitBook:
             self._refresh(bound.key, learned.as_of_ms)
 
     def _located(self, route: Route, reading: LimitReading, now_ms: int) -> LearnedLimit:
-        model = route.model if reading.scope is LimitScope.MODEL else None
-        return LearnedLimit(route.provider, route.account, model, reading, now_ms)
+        return LearnedLimit(route.provider, route.account, _model_of(reading, route.model), reading, now_ms)
 
     def _learned_by(self, account: AccountSpec, scope: LimitScope) -> dict[str, LearnedLimit]:
         return self._learned.setdefault((account.provider, owner_of(account, scope)), {})
 
     def _keys(self, account: _AccountLimits, model: str) -> list[str]:
         of_model = account.of_model.get(model)
-        return account.wide if of_model is None else account.wide + of_model
+        keys = account.wide if of_model is None else account.wide + of_model
+        for pattern, shared in account.of_pattern.items():
+            if model_matches(pattern, model):
+                keys = keys + shared
+        return keys
 
     # -- figures -----------------------------------------------------------------------------------------------
 
@@ -340,7 +353,7 @@ class LimitBook:
                 if bound.model is None:
                     self.changed_wide.add(holder)
                 elif use.used or known.used:
-                    self.changed_routes.add(Route(*holder, bound.model))
+                    self.changed_routes.update(Route(*holder, model) for model in _models_of(limits, bound))
         due_ms = min(
             (at_ms for at_ms in (use.resets_at_ms, reported_ms) if at_ms and at_ms > now_ms),
             default=None if use.resets_at_ms is None else now_ms + 1,
@@ -352,6 +365,24 @@ class LimitBook:
 
 def _is_of_a_model(spec: LimitSpec) -> bool:
     return spec.model is not None or spec.scope is LimitScope.MODEL
+
+
+def _model_of(reading: LimitReading, read_on: str | None) -> str | None:
+    """The model or pattern that a reading is about; None: every model."""
+    return reading.model or (read_on if reading.scope is LimitScope.MODEL else None)
+
+
+def _may_share_a_key(spec: LimitSpec, model: str | None) -> bool:
+    """Whether a configured limit may be the same as one learned of `model`: of every model, of a pattern, of one."""
+    if is_pattern(model) or is_pattern(spec.model):
+        return spec.model == model
+    return _is_of_a_model(spec) == (model is not None)
+
+
+def _models_of(limits: _AccountLimits, bound: BoundLimit) -> Iterable[str]:
+    if bound.model is None or not is_pattern(bound.model):
+        return (bound.model,) if bound.model is not None else limits.models
+    return (model for model in limits.models if model_matches(bound.model, model))
 
 
 def _limit_use(bound: BoundLimit, use: KeyUse, resets_at_ms: int | None, as_of_ms: int) -> LimitUse:

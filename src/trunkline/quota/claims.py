@@ -13,7 +13,8 @@ from trunkline.quota.ledger import Claim
 
 @dataclass(frozen=True, slots=True)
 class BoundLimit:
-    """A limit tied to the key under which its use is counted. `model` is set where one model has it alone."""
+    """A limit tied to the key under which its use is counted. `model` is set where one model has it alone, or, a
+    pattern, where all that match share it."""
 
     key: str
     metric: Metric
@@ -38,9 +39,9 @@ def owner_of(account: AccountSpec, scope: LimitScope) -> str:
 
 def bind(account: AccountSpec, spec: LimitSpec, model: str) -> BoundLimit | None:
     """`spec` as it stands for calls of `model` on `account`; None where it does not concern that model."""
-    if spec.model is not None and spec.model != model:
+    if not spec.covers(model):
         return None
-    own_model = model if spec.model is not None or spec.scope is LimitScope.MODEL else None
+    own_model = model if spec.model is None and spec.scope is LimitScope.MODEL else spec.model
     key = limit_key(
         provider=account.provider,
         owner=owner_of(account, spec.scope),

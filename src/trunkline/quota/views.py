@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trunkline.domain.faults import FaultKind
-from trunkline.domain.limits import FigureSource, LimitUse, Metric
+from trunkline.domain.limits import FigureSource, LimitUse, Metric, is_pattern
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import AccountSpec, ProviderSpec
 from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, Status
@@ -88,7 +88,7 @@ class AccountFacts:
         tightest: dict[tuple[Metric, str, str], LimitUse] = {}
         shown = []
         for limit in self._as_refused():
-            if limit.model is None or limit.key in self.named:
+            if limit.model is None or is_pattern(limit.model) or limit.key in self.named:
                 shown.append(limit)
                 continue
             group = (limit.metric, str(limit.window), limit.window.zone)
@@ -107,7 +107,7 @@ class AccountFacts:
         block = self.route_blocks.get(model)
         if block is not None and block.kind is FaultKind.ENTITLEMENT:
             return None
-        limits = [limit for limit in self.state.limits if limit.model == model]
+        limits = [limit for limit in self.state.limits if limit.model is not None and limit.covers(model)]
         if any(limit.amount <= 0 for limit in limits):
             return None
         return status_of(limits, block, self.thresholds, self.now_ms)
@@ -123,7 +123,7 @@ class AccountFacts:
                 for at, limit in enumerate(limits)
                 if limit.window.paces_only == (block.kind is FaultKind.RATE_MINUTE)
                 and limit.metric is not Metric.CONCURRENCY
-                and (model is None or limit.model in (None, model))
+                and (model is None or limit.covers(model))
             ]
             if meant:
                 at = min(meant, key=lambda at: _tightness(limits[at]))

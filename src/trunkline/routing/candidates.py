@@ -282,7 +282,7 @@ class Scan:
         """The quota term over all limits of this route, and whether one is past the route-away mark; None, and
         noted, where the request does not fit."""
         past_mark, minus_quota, _, member, _, flat = live
-        own = flat.by_model.get(row.model, ()) if flat.by_model else ()
+        own = flat.of_model(row.model) if flat.by_model or flat.by_pattern else ()
         if not own and not flat.priced:
             return -minus_quota, past_mark
         claims: Claims = (*self._claims[:4], list_pico, 1)

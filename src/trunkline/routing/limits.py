@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from trunkline.domain.limits import LimitUse, Metric, WindowKind
+from trunkline.domain.limits import LimitUse, Metric, WindowKind, is_pattern
 
 _METRICS = tuple(Metric)
 _COST = _METRICS.index(Metric.COST)
@@ -31,8 +31,9 @@ Allowance = tuple[int, int, int, int, int]
 
 
 class FlatLimits(NamedTuple):
-    """An account's limits: those of every model whose claim is the same for every model, and by model the rest.
-    `source` is the tuple they were made from, by whose identity they are known to be current.
+    """An account's limits: those of every model whose claim is the same for every model, `priced` ones whose claim is
+    not, by model its own, and by pattern those that matching models share (`matched` remembers which do). `source` is
+    the tuple they were made from, by whose identity they are known to be current.
 
     Of `shared` is known beforehand what neither the request nor the time changes: `past_mark`, whether one is
     used beyond the route-away mark, and `steady_quota`, the least quota of those of which every call takes one
@@ -45,6 +46,21 @@ class FlatLimits(NamedTuple):
     varying: tuple[Allowance, ...]
     priced: tuple[FlatLimit, ...]
     by_model: dict[str, tuple[FlatLimit, ...]]
+    by_pattern: tuple[FlatLimit, ...]
+    matched: dict[str, tuple[FlatLimit, ...]]
+
+    def of_model(self, model: str) -> tuple[FlatLimit, ...]:
+        """What only some models are held to, of those that concern `model`."""
+        own = self.by_model.get(model, ()) if self.by_model else ()
+        if not self.by_pattern:
+            return own
+        found = self.matched.get(model)
+        if found is None:
+            found = self.matched[model] = (
+                *own,
+                *(flat for flat in self.by_pattern if flat.use.covers(model)),
+            )
+        return found
 
 
 Claims = tuple[int, int, int, int, int, int]
@@ -61,9 +77,12 @@ def flatten(limits: tuple[LimitUse, ...], mark: float) -> FlatLimits:
     shared: list[FlatLimit] = []
     priced: list[FlatLimit] = []
     by_model: dict[str, list[FlatLimit]] = {}
+    by_pattern: list[FlatLimit] = []
     for use in limits:
         flat = _flat(use)
-        if use.model is not None:
+        if is_pattern(use.model):
+            by_pattern.append(flat)
+        elif use.model is not None:
             by_model.setdefault(use.model, []).append(flat)
         elif flat.metric == _COST:
             priced.append(flat)
@@ -82,6 +101,8 @@ def flatten(limits: tuple[LimitUse, ...], mark: float) -> FlatLimits:
         varying=tuple(varying),
         priced=tuple(priced),
         by_model={model: tuple(found) for model, found in by_model.items()},
+        by_pattern=tuple(by_pattern),
+        matched={},
     )
 
 
@@ -103,7 +124,7 @@ def _allowance(flat: FlatLimit) -> Allowance:
     return (flat.metric, flat.amount, flat.left, flat.resets_at_ms or 0, flat.span_ms)
 
 
-NO_LIMITS = FlatLimits((), (), False, 1.0, (), (), {})
+NO_LIMITS = FlatLimits((), (), False, 1.0, (), (), {}, (), {})
 
 
 def shared_quota(flat: FlatLimits, claims: Claims, now_ms: int) -> float | None:

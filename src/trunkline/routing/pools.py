@@ -41,7 +41,7 @@ def _round_robin(group: Sequence[Option], state: RoutingState, after: int | None
 def _limits(option: Option) -> tuple[LimitUse, ...]:
     account = option.account
     limits = () if account is None else account.limits
-    return tuple(use for use in limits if use.model in (None, option.row.model))
+    return tuple(use for use in limits if use.covers(option.row.model))
 
 
 def _use(option: Option) -> tuple[float, int, int, int]:

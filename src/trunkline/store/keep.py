@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from trunkline.domain.limits import LimitReading
+from trunkline.domain.limits import LimitReading, LimitScope
 from trunkline.domain.messages import Role
 from trunkline.domain.state import Block
 from trunkline.store import codec
@@ -61,7 +61,8 @@ class StoredConversation:
 
 @dataclass(frozen=True, slots=True)
 class StoredReading:
-    """A limit as a provider told of it. `model` None: the whole account."""
+    """A limit as a provider told of it. `model` is the one that the reading names, or a pattern, else the one it was
+    read on; None: the whole account."""
 
     provider: str
     account: str
@@ -134,6 +135,7 @@ def clear_block(connection: sqlite3.Connection, target: str) -> None:
 def save_reading(connection: sqlite3.Connection, stored: StoredReading) -> None:
     """Keep what a provider said of a limit; an older reading never replaces a newer one."""
     reading = stored.reading
+    read_on = stored.model if reading.scope is LimitScope.MODEL else None
     connection.execute(
         """INSERT INTO limit_reading VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT DO UPDATE SET body = excluded.body, as_of_ms = excluded.as_of_ms
@@ -141,7 +143,7 @@ def save_reading(connection: sqlite3.Connection, stored: StoredReading) -> None:
         (
             stored.provider,
             stored.account,
-            stored.model or "",
+            reading.model or read_on or "",
             reading.metric.value,
             str(reading.window),
             codec.encode(reading),
