@@ -52,6 +52,60 @@ PROVIDERS = [
         ACCOUNT + 'limits = [{ metric = "cost", amount = 1e10, window = "day" }]',
         4, "providers.google.accounts[0].limits[0]", None, "at most 9000000 USD", "",
     ),
+    (
+        ACCOUNT + 'limits = [{ metric = "requests", amount = 2, window = "day", model = "*:fre" }]',
+        4, "providers.google.accounts[0].limits[0].model", "*:fre", "a pattern that a model of google fits", "",
+    ),
+    (
+        '[providers.google]\nfree_limits = [{ metric = "requests", amount = 2, window = "day", model = "gemni" }]',
+        2, "providers.google.free_limits[0].model", "gemni", "a model of google", "",
+    ),
+    (
+        ACCOUNT.replace("google", "zai") + 'endpoint = "codng"',
+        4, "providers.zai.accounts[0].endpoint", "codng", "an endpoint of zai: coding, china", "'coding'",
+    ),
+    (
+        ACCOUNT.replace("google", "xai") + 'endpoint = "coding"',
+        4, "providers.xai.accounts[0].endpoint", "coding", "no endpoint: xai has none", "base_url",
+    ),
+    (
+        ACCOUNT.replace("google", "zai") + 'endpoint = "coding"\nbase_url = "https://x.example"',
+        4, "providers.zai.accounts[0].endpoint", "coding", "not both", "one of the two",
+    ),
+    (
+        MINE + "[providers.mine.endpoints.eu]\nnote = 'x'",
+        4, "providers.mine.endpoints.eu.base_url", None, "address", "Add it",
+    ),
+    (
+        MINE + "[providers.mine.endpoints.eu]\nbase_url = 'https://x.example'\nkey_env = ['a-b']",
+        6, "providers.mine.endpoints.eu.key_env[0]", None, "environment variable", "",
+    ),
+    (
+        MINE + "peak = { percent = 200, hours = ['Mo-Fr 6-10'] }",
+        4, "providers.mine.peak.hours[0]", "Mo-Fr 6-10", '"Mon-Fri 06:00-10:00"', "",
+    ),
+    (MINE + "peak = { hours = [] }", 4, "providers.mine.peak.percent", None, "percent of the price", "Add it"),
+    (
+        MINE + "[providers.mine.models.m]\ncontext = 9\nprice.above = [{ tokens = 5, input = 1 }]",
+        6, "providers.mine.models.m.price.above[0].output", None, "USD per million output tokens", "Add it",
+    ),
+    (
+        MINE + "[providers.mine.models.m]\ncontext = 9\nprice.above = [{ tokens = 5, input = 1, output = 1 }, "
+        "{ tokens = 5, input = 2, output = 2 }]",
+        6, "providers.mine.models.m.price", None, "rising numbers of tokens", "",
+    ),
+    (
+        MINE + "[providers.mine.quirks]\nextra_body = { since = 2026-01-01 }",
+        5, "providers.mine.quirks.extra_body", None, "values that JSON has", "",
+    ),
+    (
+        MINE + "[providers.mine.quirks.extra_body]\nprovider = { order = [nan] }",
+        4, "providers.mine.quirks.extra_body", None, "values that JSON has", "",
+    ),
+    (
+        MINE + "[providers.mine.quirks.extra_body]\nmodel = 'x'",
+        4, "providers.mine.quirks.extra_body", None, "beside those that every request has", "",
+    ),
     (ACCOUNT + ACCOUNT, 5, "providers.google.accounts[1].id", "one", "no other account", ""),
     (ACCOUNT.replace("one", "a/b"), 2, "providers.google.accounts[0].id", "a/b", "a name of letters", ""),
     ('[providers."bad name"]\nprotocol = "openai"', 1, 'providers."bad name"', None, "a name of letters", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from trunkline.domain.routes import KeyRef, KeySource
 from trunkline.domain.secret import Secret
@@ -73,14 +73,14 @@ class KeyRing:
 
 
 def pool_of_variables(
-    provider: str, stems: tuple[str, ...], keys: KeyRing, variables: NumberedVariables
+    stems: Sequence[str], keys: KeyRing, variables: NumberedVariables, *, first: str, pool: str
 ) -> list[tuple[str, KeyRef]]:
-    """Accounts that set variables make: `NAME` is `main`, `NAME_n` is `<provider>-n`. Several variables with one
+    """Accounts that set variables make: `NAME` is called `first`, `NAME_n` `<pool>-n`. Several variables with one
     value are one account."""
     found: list[tuple[str, KeyRef]] = []
     seen: set[Secret] = set()
     for stem in stems:
-        candidates = [("main", stem), *((f"{provider}-{n}", name) for n, name in variables.get(stem, ()))]
+        candidates = [(first, stem), *((f"{pool}-{n}", name) for n, name in variables.get(stem, ()))]
         for account, name in candidates:
             ref = KeyRef(KeySource.ENV, name)
             secret = keys.secret(ref)

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from trunkline.config.fields import PlainKeyError
 from trunkline.config.files import KeyPath, Layer, dotted, layer_of, leaves, line_of, value_at
 from trunkline.config.keys import PLAIN_KEY_EXPECTED, looks_like_key
-from trunkline.config.schema import PlainKeyError
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.text import redact
 

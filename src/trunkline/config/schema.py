@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from trunkline.config.keys import REFERENCE_EXPECTED, parse_key_ref
-from trunkline.domain.limits import LimitScope, Metric, Window
+from trunkline.config.fields import (
+    MOST_USD,
+    Amount,
+    BillingText,
+    BodyFields,
+    BudgetText,
+    CapabilityText,
+    Count,
+    Day,
+    EchoText,
+    Headers,
+    Hour,
+    HoursText,
+    Id,
+    KeyReference,
+    LocalServerText,
+    MetricText,
+    Percent,
+    PoolText,
+    PrefillText,
+    PriorityText,
+    QualityText,
+    ScopeText,
+    Seconds,
+    SelfReportText,
+    Share,
+    Table,
+    Text,
+    ThinkingText,
+    TierText,
+    ToolIdsText,
+    Url,
+    Usd,
+    Variable,
+    Weight,
+    WindowText,
+    Zone,
+    doc,
+)
+from trunkline.domain.limits import Metric
 from trunkline.domain.preferences import BudgetMode, QualityMode
 from trunkline.domain.routes import (
     Billing,
-    Capability,
     LocalServer,
     PoolStrategy,
     Prefill,
@@ -23,142 +57,15 @@ from trunkline.domain.routes import (
     ThinkingControl,
     ToolIds,
 )
-from trunkline.domain.tasks import Priority, Tier
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER = re.compile(r"[A-Za-z0-9-]+")
-_CREDENTIAL_HEADERS = {
-    "authorization",
-    "proxy-authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-}
+from trunkline.domain.tasks import Priority
 
 
-class PlainKeyError(ValueError):
-    """A value that may be a plain key; it must not be shown."""
-
-
-def _id(text: str) -> str:
-    if not _ID.fullmatch(text):
-        raise ValueError("a name of letters, digits, dots, dashes and underscores")
-    return text
-
-
-def _text(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ValueError("text on one line, not empty")
-    return text
-
-
-def _variable(text: str) -> str:
-    if not _VARIABLE.fullmatch(text):
-        raise PlainKeyError("the name of an environment variable")
-    return text
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.username or parts.password:
-        raise PlainKeyError("an address without a user name or password in it")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an address such as https://llm.example.org/v1")
-    return text.rstrip("/")
-
-
-def _key(text: str) -> str:
-    if parse_key_ref(text) is None:
-        raise PlainKeyError(REFERENCE_EXPECTED)
-    return text
-
-
-def _window(text: str) -> str:
-    try:
-        Window.parse(text)
-    except ValueError:
-        raise ValueError(
-            'a window: "60s", "5m", "2h" or "1d" (rolling), "day", "week" or "month", "session:5h", "balance"'
-        ) from None
-    return text
-
-
-def _zone(text: str) -> str:
-    if text != "UTC":
-        from zoneinfo import ZoneInfo
-
-        try:
-            ZoneInfo(text)
-        except (ValueError, OSError, KeyError):  # KeyError: ZoneInfoNotFoundError
-            raise ValueError('a time zone such as "America/Los_Angeles" or "UTC"') from None
-    return text
-
-
-def _day(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            raise ValueError('a day such as "2026-12-01"') from None
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _headers(headers: dict[str, str]) -> dict[str, str]:
-    for name, value in headers.items():
-        if name.lower() in _CREDENTIAL_HEADERS:
-            raise PlainKeyError("headers without credentials; a key belongs to an account, as a reference")
-        if not _HEADER.fullmatch(name) or not value.isprintable():
-            raise ValueError("header names of letters, digits and dashes, and values on one line")
-    return headers
-
-
-Id = Annotated[str, AfterValidator(_id)]
-Variable = Annotated[str, AfterValidator(_variable)]
-Url = Annotated[str, AfterValidator(_url)]
-KeyReference = Annotated[str, AfterValidator(_key)]
-WindowText = Annotated[str, AfterValidator(_window)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Day = Annotated[str, BeforeValidator(_day)]
-Text = Annotated[str, AfterValidator(_text)]
-Share = Annotated[float, Field(ge=0, le=1)]
-# Counters and money are 64-bit integers in the store, money in pico-dollars.
-MOST_USD = 9_000_000
-Usd = Annotated[float, Field(ge=0, le=MOST_USD)]
-Amount = Annotated[float, Field(ge=0, le=1e15)]
-Weight = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1, le=10**12)]
-Percent = Annotated[int, Field(ge=0, le=100)]
-Hour = Annotated[int, Field(ge=0, le=23)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-# Enumerations are written as text, which pydantic's strict mode would refuse.
-BillingText = Annotated[Billing, Field(strict=False)]
-PoolText = Annotated[PoolStrategy, Field(strict=False)]
-CapabilityText = Annotated[Capability, Field(strict=False)]
-PrefillText = Annotated[Prefill, Field(strict=False)]
-ThinkingText = Annotated[ThinkingControl, Field(strict=False)]
-EchoText = Annotated[ReasoningEcho, Field(strict=False)]
-ToolIdsText = Annotated[ToolIds, Field(strict=False)]
-SelfReportText = Annotated[SelfReport, Field(strict=False)]
-LocalServerText = Annotated[LocalServer, Field(strict=False)]
-MetricText = Annotated[Metric, Field(strict=False)]
-ScopeText = Annotated[LimitScope, Field(strict=False)]
-BudgetText = Annotated[BudgetMode, Field(strict=False)]
-QualityText = Annotated[QualityMode, Field(strict=False)]
-PriorityText = Annotated[Priority, Field(strict=False)]
-TierText = Annotated[Tier, Field(strict=False)]
-
-
-def doc(text: str, default: Any = ...) -> Any:
-    """A field with its help text; without a default it must be given."""
-    return Field(default, description=text)
-
-
-class Table(BaseModel):
-    """A TOML table: no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+class BandTable(Table):
+    tokens: Count = doc("input tokens above which these prices hold for the whole call")
+    input: Usd = doc("USD per million input tokens")
+    output: Usd = doc("USD per million output tokens")
+    cached: Usd | None = doc("USD per million input tokens read from the provider's cache", None)
+    written: Usd | None = doc("USD per million input tokens written to the provider's cache", None)
 
 
 class PriceTable(Table):
@@ -166,6 +73,21 @@ class PriceTable(Table):
     output: Usd | None = doc("USD per million output tokens", None)
     cached: Usd | None = doc("USD per million input tokens read from the provider's cache", None)
     written: Usd | None = doc("USD per million input tokens written to the provider's cache", None)
+    above: list[BandTable] = doc("prices of longer inputs, by rising numbers of tokens", [])
+
+    @model_validator(mode="after")
+    def _rises(self) -> PriceTable:
+        tokens = [band.tokens for band in self.above]
+        if tokens != sorted(set(tokens)):
+            raise ValueError("bands by rising numbers of tokens, none twice")
+        return self
+
+
+class PeakTable(Table):
+    percent: Annotated[int, Field(ge=1, le=10_000)] = doc(
+        "percent of the price that is charged in these hours"
+    )
+    hours: list[HoursText] = doc('hours of the week in UTC, such as "Mon-Fri 06:00-10:00"')
 
 
 class LimitTable(Table):
@@ -173,7 +95,7 @@ class LimitTable(Table):
     amount: Amount = doc("how much of it is allowed; USD where the metric is cost")
     window: WindowText = doc("how it renews: 60s, day, week, month, session:5h, balance", "balance")
     scope: ScopeText | None = doc("what shares it: account, model (each by itself) or organisation", None)
-    model: Text | None = doc("the one model that it applies to", None)
+    model: Text | None = doc("the model that it applies to; with a * in it, the models that share it", None)
 
     @model_validator(mode="after")
     def _amount_fits(self) -> LimitTable:
@@ -186,6 +108,7 @@ class ModelTable(Table):
     context: Count = doc("input window in tokens")
     max_output: Count | None = doc("most tokens of one answer", None)
     price: PriceTable = doc("prices in USD per million tokens", PriceTable())
+    peak: PeakTable | None = doc("hours in which it costs more, in place of the provider's", None)
     quality: Usd | None = doc("score on the catalogue's one scale", None)
     preference: Percent | None = doc("0 to 100, counts where no list names the model", None)
     capabilities: list[CapabilityText] = doc("what it takes or gives beyond text", [])
@@ -236,8 +159,8 @@ class QuirksTable(Table):
     default_output_tokens: Count | None = doc("output limit sent where none is asked for", None)
     reserves_output_limit: bool = doc("counts the whole output limit from the start", False)
     zone: Zone = doc("time zone of reset times in its texts", "UTC")
-    extra_headers: Annotated[dict[str, str], AfterValidator(_headers)] = doc("sent with every request", {})
-    extra_body: dict[Text, Any] = doc("fields added to the body of every request", {})
+    extra_headers: Headers = doc("sent with every request", {})
+    extra_body: BodyFields = doc("fields added to the body of every request", {})
     models_path: Annotated[str, Field(pattern="^/")] = doc(
         "its list of models, under the base URL", "/models"
     )
@@ -249,6 +172,7 @@ class EndpointTable(Table):
     base_url: Url = doc("its address")
     billing: BillingText | None = doc("how accounts there are paid for, where it differs", None)
     key_env: list[Variable] = doc("variables that hold keys for it; NAME_1 … NAME_n make a pool", [])
+    limits: list[LimitTable] | None = doc("allowances of accounts there, in place of the provider's", None)
     note: str = doc("for whom it is", "")
 
 
@@ -263,6 +187,7 @@ class ProviderTable(Table):
     billing: BillingText = doc("how its accounts are paid for", Billing.CREDITS)
     timezone: Zone = doc("time zone of day, week and month windows", "UTC")
     limits: list[LimitTable] = doc("allowances of every account that has none of its own", [])
+    peak: PeakTable | None = doc("hours in which its models cost more than is written", None)
     free_limits: list[LimitTable] = doc("allowances of accounts whose billing is free", [])
     endpoints: dict[Id, EndpointTable] = doc("other addresses, for keys that only work there", {})
     accounts: list[AccountTable] = doc("accounts beside those that variables make", [])
