@@ -6,12 +6,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from trunkline.domain.checks import CheckResult
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.events import Event
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import Snapshot
 from trunkline.domain.tasks import Task
+
+CHECK_TIMEOUT_MS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,18 @@ class EngineFace(Protocol):
 
     async def preview(self, request: ChatRequest) -> Preview:
         """What would be decided now; no call, nothing booked."""
+        ...
+
+    async def check(
+        self,
+        selector: str | None = None,
+        *,
+        timeout_ms: int = CHECK_TIMEOUT_MS,
+        on_result: Callable[[CheckResult], None] | None = None,
+    ) -> tuple[CheckResult, ...]:
+        """Ask the accounts of a provider, one account (`provider/account`) or all that are enabled (None) whether they
+        answer, with calls that cost nothing, at most `timeout_ms` each; the engine learns what they say. `on_result`
+        hears of each as it is done. Raises ConfigError when `selector` names nothing known."""
         ...
 
     def snapshot(self) -> Snapshot:
@@ -138,6 +153,10 @@ class HostedEngine(Protocol):
 
     def find_receipt(self, request_id: str, deliver: Callable[[Receipt | None], None]) -> None:
         """The receipt of any request in the store."""
+        ...
+
+    def check(self, selector: str | None, deliver: Callable[[tuple[CheckResult, ...]], None]) -> None:
+        """As `EngineFace.check`; a refusal comes as an `Alert`."""
         ...
 
     def switch(self, route: str | None) -> None:

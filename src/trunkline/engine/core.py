@@ -18,7 +18,7 @@ from trunkline.domain.events import (
     Ending,
     LimitLearned,
 )
-from trunkline.domain.faults import Fault, FaultKind
+from trunkline.domain.faults import Fault, FaultCode, FaultKind
 from trunkline.domain.ids import IdSource
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest, Role
@@ -211,8 +211,17 @@ class EngineCore:
             self.store.save_block(replace(block, key_mark=self._mark_of_blame(block)))
             self.bus.publish(BreakerChanged(block.target, block))
             if block.failures == 1 or block.until_ms is None:
-                self.bus.publish(_alert_of(block, fault))
+                self.bus.publish(_alert_of(block, fault, self._successor(route)))
         self.changed = True
+
+    def _successor(self, route: Route) -> str | None:
+        """The model that takes the place of that of `route`, if the catalogue knows one."""
+        catalogue = self.generation.config.catalogue
+        model, provider = catalogue.model(route.provider, route.model), catalogue.provider(route.provider)
+        if model is not None and model.successor is not None:
+            return model.successor
+        retired = provider.retired if provider is not None else ()
+        return next((one.successor for one in retired if one.id == route.model), None)
 
     def kept_blocks(self, stored: Iterable[Block]) -> tuple[Block, ...]:
         """Those of the stored blocks that mean something here: not what another key of an account is to blame for."""
@@ -225,6 +234,11 @@ class EngineCore:
         account = self.generation.config.catalogue.account(provider, rest.partition("/")[0])
         secret = self.generation.keys.secret(account.key) if account is not None else None
         return secret.mark() if secret is not None else None
+
+    def heal(self, blocks: Iterable[Block]) -> None:
+        """What these blocks are there for was disproved without a call: free their targets."""
+        for target in self.tracker.heal([block.target for block in blocks]):
+            self.unblocked(target)
 
     def unblocked(self, target: str) -> None:
         """A target is free again: forget its block everywhere, and tell."""
@@ -317,7 +331,11 @@ def _tokens_per_s(attempt: Attempt, duration_ms: float, first_token_ms: float | 
     return output_tokens / (duration_ms - first_token_ms) * 1000
 
 
-def _alert_of(block: Block, fault: Fault) -> Alert:
+def _alert_of(block: Block, fault: Fault, successor: str | None) -> Alert:
+    if fault.code == FaultCode.MODEL_GONE:
+        instead = f"; {successor} takes its place" if successor is not None else ""
+        text = f"{block.target} is not served any more, and is left out from now on{instead}"
+        return Alert(AlertLevel.WARNING, f"block:{block.target}:{block.code}", text)
     needs_person = fault.kind in (FaultKind.AUTH, FaultKind.BILLING, FaultKind.ENTITLEMENT)
     level = AlertLevel.WARNING if needs_person else AlertLevel.NOTICE
     return Alert(level, f"block:{block.target}:{block.code}", f"{block.target}: {block.message}")

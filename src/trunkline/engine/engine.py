@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TypeVar
 
 from trunkline.config.load import Loaded, load
+from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.errors import EngineClosedError
 from trunkline.domain.events import Event
@@ -16,7 +17,7 @@ from trunkline.domain.ids import IdSource
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import LogEntry, Snapshot
-from trunkline.engine.api import Answer, Preview
+from trunkline.engine.api import CHECK_TIMEOUT_MS, Answer, Preview
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
@@ -170,6 +171,18 @@ class Engine:
             exhaustive=True,
         )
         return Preview(task, decide(ask, generation.policy, core.routing_state(request, generation)))
+
+    async def check(
+        self,
+        selector: str | None = None,
+        *,
+        timeout_ms: int = CHECK_TIMEOUT_MS,
+        on_result: Callable[[CheckResult], None] | None = None,
+    ) -> tuple[CheckResult, ...]:
+        """See `EngineFace.check`."""
+        from trunkline.engine.checks import check
+
+        return await check(self._core, selector, timeout_ms=timeout_ms, on_result=on_result)
 
     def load_transport(self) -> None:
         """Import and build what sends calls now, rather than with the first one."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.events import (
@@ -100,6 +101,22 @@ class EngineHost:
 
         def begin(engine: Engine) -> None:
             self._relay(find(engine))
+
+        self._on_engine(begin)
+
+    def check(self, selector: str | None, deliver: Callable[[tuple[CheckResult, ...]], None]) -> None:
+        """See `HostedEngine.check`."""
+
+        async def check(engine: Engine) -> None:
+            try:
+                results = await engine.check(selector)
+            except TrunklineError as error:
+                self._alert(f"refused:{error}", str(error))
+            else:
+                deliver(results)
+
+        def begin(engine: Engine) -> None:
+            self._relay(check(engine))
 
         self._on_engine(begin)
 

@@ -260,14 +260,19 @@ class Breakers:
             del self._failures[known]
         return tuple(block.target for block in closed)
 
+    def heal(self, targets: Iterable[str]) -> tuple[str, ...]:
+        """Close these targets, and nothing under them, and forget their failures; what was closed."""
+        found = [block for target in targets if (block := self._blocks.get(target)) is not None]
+        for block in found:
+            self._close(block)
+            self._failures.pop(block.target, None)
+        return tuple(block.target for block in found)
+
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """Close what the account's old key was to blame for; what was closed."""
         own = account_target(provider, account)
-        blamed = [b for b in self._blocks.values() if _under(b.target, own) and b.kind in OF_THE_KEY]
-        for block in blamed:
-            self._close(block)
-            self._failures.pop(block.target, None)
-        return tuple(block.target for block in blamed)
+        blocks = self._blocks.values()
+        return self.heal([b.target for b in blocks if _under(b.target, own) and b.kind in OF_THE_KEY])
 
     def restore(self, blocks: Iterable[Block], now_ms: int) -> tuple[str, ...]:
         """Take in everything that is kept now, by this process and others; the targets that changed. The later

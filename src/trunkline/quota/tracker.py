@@ -95,6 +95,13 @@ class QuotaTracker:
             self._block_changed(one)
         return closed
 
+    def heal(self, targets: Iterable[str]) -> tuple[str, ...]:
+        """What these targets were blocked for was disproved: close them, and nothing under them; what was closed."""
+        closed = self._breakers.heal(targets)
+        for target in closed:
+            self._block_changed(target)
+        return closed
+
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """The account has another key: close what the old one was to blame for; the targets that were closed."""
         closed = self._breakers.key_changed(provider, account)

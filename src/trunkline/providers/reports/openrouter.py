@@ -19,9 +19,10 @@ from trunkline.providers.reports.endpoint import (
     object_of,
     out_of_credit,
 )
-from trunkline.providers.values.jsontext import mapping, text_of
+from trunkline.providers.values.jsontext import count, mapping, text_of
 
 _WINDOWS = {"daily": "day", "weekly": "week", "monthly": "month", "": "balance"}
+_FREE_MODELS = "*:free"
 _SPANS = (("usage_daily", "today"), ("usage_weekly", "this week"), ("usage_monthly", "this month"))
 
 
@@ -38,8 +39,8 @@ def read_key(reply: WireReply, context: CallContext) -> AccountReport | Fault:
     data = body.get("data")
     if not isinstance(data, dict):
         return no_report()
-    limit = _key_limit(data)
-    return AccountReport(readings=() if limit is None else (limit,), notes=_notes(data))
+    told = (_key_limit(data), _free_models(mapping(data.get("free_model_daily_requests"))))
+    return AccountReport(readings=tuple(one for one in told if one is not None), notes=_notes(data))
 
 
 def _key_limit(data: dict[str, object]) -> LimitReading | None:
@@ -51,6 +52,20 @@ def _key_limit(data: dict[str, object]) -> LimitReading | None:
     remaining = None if left is None else pico_from_usd(max(Decimal(0), min(left, amount)))
     return LimitReading(
         Metric.COST, Window.parse(window), pico_from_usd(amount), remaining, None, LimitScope.ACCOUNT
+    )
+
+
+def _free_models(data: dict[str, object]) -> LimitReading | None:
+    """The requests a day that all free models share."""
+    amount, used, left = (count(data.get(field)) for field in ("limit", "used", "remaining"))
+    if amount is None:
+        return None
+    if left is None and used is not None:
+        left = max(0, amount - used)
+    remaining = None if left is None else min(left, amount)
+    window = Window.parse("day")
+    return LimitReading(
+        Metric.REQUESTS, window, amount, remaining, None, LimitScope.ACCOUNT, model=_FREE_MODELS
     )
 
 
