@@ -31,6 +31,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("control", "Start requests again."),
     "mode": ("control", "Show the modes, or use another."),
     "config": ("config", "Read and write settings."),
+    "check": ("check", "Does it answer: the cheapest free call to each account, and what it told."),
     "doctor": ("doctor", "What was found, what is missing, what each would add."),
 }
 

@@ -1,0 +1,83 @@
+"""The JSON of `trunkline check`. Keys may be added, none renamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trunkline.cli.output import iso
+from trunkline.domain.checks import AllowanceShare, Balance, CheckResult, ListedModel
+from trunkline.domain.faults import Fault
+from trunkline.domain.limits import LimitReading, Metric
+from trunkline.domain.money import usd
+
+Json = dict[str, Any]
+
+
+def check_json(result: CheckResult) -> Json:
+    """What the free calls to one account gave."""
+    report = result.report
+    return {
+        "provider": result.provider,
+        "account": result.account or None,
+        "answers": result.fault is None,
+        "checked_at": iso(result.checked_at_ms),
+        "took_ms": round(result.took_ms, 1),
+        "fault": None if result.fault is None else _fault(result.fault),
+        "models": None if result.models is None else [_model(model) for model in result.models],
+        "missing": list(result.missing),
+        "balance": None if report is None or report.balance is None else _balance(report.balance),
+        "limits": [_reading(reading) for reading in result.readings],
+        "shares": [] if report is None else [_share(share) for share in report.shares],
+        "notes": [] if report is None else list(report.notes),
+        "hint": result.hint or None,
+    }
+
+
+def _fault(fault: Fault) -> Json:
+    return {
+        "kind": fault.kind.value,
+        "scope": fault.scope.value,
+        "code": fault.code,
+        "message": fault.message,
+        "said": fault.provider_text or None,
+        "status": fault.http_status,
+        "usable_at": iso(fault.usable_at_ms),
+    }
+
+
+def _model(model: ListedModel) -> Json:
+    return {
+        "id": model.id,
+        "context": model.context_tokens,
+        "loaded_context": model.loaded_context_tokens,
+        "max_output": model.max_output_tokens,
+        "ends_on": model.ends_on,
+    }
+
+
+def _balance(balance: Balance) -> Json:
+    return {"amount": balance.millionths / 1_000_000, "currency": balance.currency}
+
+
+def _reading(reading: LimitReading) -> Json:
+    def amount(value: int | None) -> float | int | None:
+        return usd(value) if reading.metric is Metric.COST else value
+
+    return {
+        "metric": reading.metric.value,
+        "window": str(reading.window),
+        "scope": reading.scope.value,
+        "model": reading.model,
+        "amount": amount(reading.amount),
+        "remaining": amount(reading.remaining),
+        "resets_at": iso(reading.resets_at_ms),
+    }
+
+
+def _share(share: AllowanceShare) -> Json:
+    return {
+        "name": share.name,
+        "window": None if share.window is None else str(share.window),
+        "used_percent": share.used_percent,
+        "resets_at": iso(share.resets_at_ms),
+    }
