@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ssl
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -71,13 +73,26 @@ def broken(error: Exception, host: str, *, sent: bool, answered: bool, key: str)
     return _malformed(f"the answer from {host} cannot be read ({type(cause).__name__})")
 
 
-def unusable_key(provider: str, account: str) -> Fault:
-    """A key that no HTTP header can carry."""
+def redirected(status: int, headers: Mapping[str, str], host: str, key: str) -> Fault:
+    """`host` says that what is asked for is elsewhere; nobody goes there with a key."""
+    try:
+        target = urlsplit(headers.get("location", "")).hostname or host
+    except ValueError:
+        target = "nowhere"
+    where = "another address of its own" if target == host else target
+    message = f"{host} redirects to {where}; the key was not sent there"
+    return network(
+        FaultCode.REDIRECT, FaultScope.PROVIDER, provider_sentence(message, key), http_status=status
+    )
+
+
+def unusable_key(owner: str) -> Fault:
+    """A key that no HTTP header can carry; `owner` is whose it is."""
     return Fault(
         FaultKind.AUTH,
         FaultScope.ACCOUNT,
         "unusable_key",
-        f"the key of {provider}/{account} is empty or holds characters that no key has; check how it was stored",
+        f"the key of {owner} is empty or holds characters that no key has; check how it was stored",
         evidence="transport",
         request_sent=False,
     )

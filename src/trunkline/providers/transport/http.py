@@ -75,7 +75,7 @@ class HttpTransport:
         yield final
 
     async def fetch(self, call: FreeCall) -> WireReply | Fault:
-        """Send `call` and read its whole reply: see `Transport.fetch`. Redirects are not followed."""
+        """Send `call` and read its whole reply: see `Transport.fetch`. A redirect is a Fault, and not followed."""
         host = self._host(call.base_url)
         if self._closed:
             return _unsent("the transport is closed")
@@ -86,7 +86,7 @@ class HttpTransport:
 
         key = call.key.reveal().strip() if call.key is not None else ""
         if call.key is not None and not (key and key.isascii() and key.isprintable()):
-            return faults.unusable_key(host.name, "key")
+            return faults.unusable_key(f"the account at {host.name}")
         try:
             client = self._client(host)
         except ValueError as error:
@@ -137,7 +137,7 @@ class HttpTransport:
 
         key = call.key.reveal().strip() if call.key is not None else ""
         if call.key is not None and not (key and key.isascii() and key.isprintable()):
-            return faults.unusable_key(provider.id, account.id)
+            return faults.unusable_key(f"{provider.id}/{account.id}")
         request = call.request
         try:
             exchange = Exchange(self._clock)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.events import (
@@ -16,7 +15,6 @@ from trunkline.domain.events import (
     WireEvent,
 )
 from trunkline.domain.faults import Fault, FaultCode, FaultScope
-from trunkline.domain.text import provider_sentence
 from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import Gathering, StreamDecoder, WireReply
 from trunkline.providers.transport import faults
@@ -98,7 +96,7 @@ class Reply:
         self._status, self._headers = await self._exchange.head()
         content_type = self._headers.get("content-type", "").lower()
         if 300 <= self._status < 400:
-            self.final = self._redirected()
+            self.final = faults.redirected(self._status, self._headers, self._host, self._key)
         elif 200 <= self._status < 300:
             if "html" in content_type:
                 self.final = self._portal()
@@ -242,20 +240,6 @@ class Reply:
             fault = faults.broken(error, self._host, sent=sent, answered=self._status != 0, key=self._key)
         self.final = replace(fault, http_status=self._status or None)
         return events
-
-    def _redirected(self) -> Fault:
-        try:
-            target = urlsplit(self._headers.get("location", "")).hostname or self._host
-        except ValueError:
-            target = "nowhere"
-        where = "another address of its own" if target == self._host else target
-        message = f"{self._host} redirects to {where}; the key was not sent there"
-        return faults.network(
-            FaultCode.REDIRECT,
-            FaultScope.PROVIDER,
-            provider_sentence(message, self._key),
-            http_status=self._status,
-        )
 
     def _portal(self) -> Fault:
         message = f"a web page came instead of an answer from {self._host}: a network's login page or a wrong address"
