@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -12,11 +12,13 @@ from pydantic import BaseModel, ValidationError
 
 from trunkline.config.catalogue import compile_catalogue
 from trunkline.config.files import Layer, overlay, read_layer
+from trunkline.config.found import read_found, with_found
 from trunkline.config.keys import KeyRing
 from trunkline.config.places import Places, shipped_preferences_file, shipped_providers_file
 from trunkline.config.policy import compile_preferences
 from trunkline.config.problems import from_validation, refuse_plain_keys
 from trunkline.config.schema import PreferencesFile, ProvidersFile
+from trunkline.domain.found import FoundServer
 from trunkline.domain.preferences import Config
 
 T = TypeVar("T", bound=BaseModel)
@@ -36,7 +38,7 @@ class KeyVariables:
 class Loaded:
     """A whole configuration. `sources` are the files that were read or would be, shipped ones first. `notes` are
     sentences for the user. `layers` are the files as read: providers (shipped, user), preferences (shipped,
-    user)."""
+    user). `found` are the local servers whose models are in it, and those looked for in vain."""
 
     config: Config
     keys: KeyRing = field(repr=False)
@@ -46,6 +48,7 @@ class Loaded:
     variables: tuple[KeyVariables, ...] = field(repr=False)
     providers_layers: tuple[Layer, ...] = field(repr=False)
     preferences_layers: tuple[Layer, ...] = field(repr=False)
+    found: tuple[FoundServer, ...] = field(repr=False, default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,11 @@ def load(
     base_providers: Path | None = None,
     base_providers_text: str | None = None,
     user_text: Mapping[Path, str] | None = None,
+    found: Sequence[FoundServer] | None = None,
 ) -> Loaded:
     """Load everything. `base_providers` (a file) or `base_providers_text` stands in for the shipped catalogue;
-    `user_text` stands in for the user's files of those paths, to try an edit. Raises ConfigError for anything
-    that cannot be used."""
+    `user_text` stands in for the user's files of those paths, to try an edit; `found` for the local servers found
+    last. Raises ConfigError for anything that cannot be used."""
     tried = user_text or {}
     other_base = base_providers is not None or base_providers_text is not None
     base = base_providers or shipped_providers_file()
@@ -85,7 +89,9 @@ def load(
     keys = KeyRing(environ)
     providers = _validated(ProvidersFile, providers_layers)
     preferences = _validated(PreferencesFile, preferences_layers)
-    catalogue, notes = compile_catalogue(providers, providers_layers, environ, keys)
+    stated, notes = compile_catalogue(providers, providers_layers, environ, keys)
+    servers = read_found(places.found_file) if found is None else tuple(found)
+    catalogue, found_notes = with_found(stated, servers, providers_layers)
     compiled, more_notes = compile_preferences(
         preferences, catalogue, preferences_layers, environ, shipped_must_fit=not other_base
     )
@@ -95,13 +101,14 @@ def load(
         keys=keys,
         places=places,
         sources=tuple(layer.path for layer in (*providers_layers, *preferences_layers)),
-        notes=(*notes, *more_notes),
+        notes=(*notes, *found_notes, *more_notes),
         variables=tuple(
             KeyVariables(name, tuple(table.key_env), table.base_url_env, table.key != "none")
             for name, table in providers.providers.items()
         ),
         providers_layers=providers_layers,
         preferences_layers=preferences_layers,
+        found=servers,
     )
 
 

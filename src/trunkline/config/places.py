@@ -34,6 +34,11 @@ class Places:
         return self.data_dir / "trunkline.db"
 
     @property
+    def found_file(self) -> Path:
+        """The model servers that were found on this machine, and when."""
+        return self.state_dir / "local-servers.json"
+
+    @property
     def log_dir(self) -> Path:
         """One log file per process is kept here."""
         return self.state_dir / "logs"

@@ -27,7 +27,7 @@ from trunkline.domain.preferences import (
     TierPolicy,
     Weights,
 )
-from trunkline.domain.routes import Catalogue, Selector
+from trunkline.domain.routes import Catalogue, LocalServer, Selector
 from trunkline.domain.tasks import Tier
 
 ROUTE_PREFIX = "TRUNKLINE_ROUTE_"
@@ -91,8 +91,14 @@ class Names:
                 self.notes.append(f"{dotted(path)} names {text!r}, which the catalogue does not have")
             return
         head, _, rest = text.partition("/")
+        provider = self.catalogue.provider(head)
+        if rest and provider is not None and provider.quirks.local_server is not LocalServer.NONE:
+            self.notes.append(
+                f"{dotted(path)} names {text!r}, which no server here lists now; it is passed over"
+            )
+            return
         automatic = re.compile(rf"(main|{re.escape(head)}-\d+)(-\d+)?")
-        if self.catalogue.provider(head) is not None and automatic.fullmatch(rest.partition("/")[0]):
+        if provider is not None and automatic.fullmatch(rest.partition("/")[0]):
             self.notes.append(
                 f"{dotted(path)} names {text!r}, whose account has no key now; it is passed over"
             )

@@ -1,0 +1,195 @@
+"""Looking for model servers on this machine: who listens, whether it is the program expected there, what it serves.
+
+A look is a bare TCP connect to every address at once, so that nothing heavy is imported where nobody listens; then the
+free requests of `providers.local` to those that do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from trunkline.config.found import LocalTarget
+from trunkline.domain.clock import Clock
+from trunkline.domain.faults import Fault
+from trunkline.domain.found import FoundServer, ServerState
+from trunkline.domain.routes import KeyRef, LocalServer
+from trunkline.domain.secret import Secret
+from trunkline.providers.call import FreeCall
+from trunkline.providers.protocol import WireReply
+
+if TYPE_CHECKING:
+    from trunkline.providers.local.look import Known, Look, Seen
+
+_log = logging.getLogger(__name__)
+
+CONNECT_MS = 300
+REPLY_MS = 2_000
+_WHOLE_LOOK_MS = 6_000
+_AT_ONCE = 4
+_ENVIRONMENT_WINDOWS = {LocalServer.OLLAMA: "OLLAMA_CONTEXT_LENGTH"}
+SWITCH_VARIABLE = "TRUNKLINE_LOCAL_SERVERS"
+
+Fetch = Callable[[FreeCall], Awaitable[WireReply | Fault]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a look is done with: `fetch` sends a free call, `secret` opens a key reference, `environ` is this process's
+    environment."""
+
+    fetch: Fetch
+    secret: Callable[[KeyRef], Secret | None]
+    environ: Mapping[str, str]
+    clock: Clock
+
+
+def is_wanted(environ: Mapping[str, str]) -> bool:
+    """Whether local servers are to be looked for at all."""
+    return environ.get(SWITCH_VARIABLE, "").strip().lower() not in ("off", "0", "no", "false")
+
+
+async def look_around(
+    targets: Iterable[LocalTarget], known: Iterable[FoundServer], surroundings: Surroundings
+) -> tuple[FoundServer, ...]:
+    """What is at each target now. Raises nothing; takes `CONNECT_MS` at most where nobody answers, and a few seconds
+    where somebody is slow."""
+    before = {(server.provider, server.base_url): server for server in known}
+    return tuple(
+        await asyncio.gather(
+            *(
+                _look_at(target, before.get((target.provider, target.base_url)), surroundings)
+                for target in targets
+            )
+        )
+    )
+
+
+async def listens(base_url: str) -> bool | None:
+    """Whether somebody takes connections at that address; None where there was no telling in time."""
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return False
+    if not host:
+        return False
+    try:
+        async with asyncio.timeout(CONNECT_MS / 1000):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return None
+    except OSError as error:
+        return None if error.errno in (errno.EMFILE, errno.ENFILE) else False
+    writer.close()
+    return True
+
+
+async def _look_at(
+    target: LocalTarget, before: FoundServer | None, surroundings: Surroundings
+) -> FoundServer:
+    from trunkline.providers.local.look import Seen
+
+    there = await listens(target.base_url)
+    if there is None:
+        seen = Seen(ServerState.SILENT, "it took no connection in time")
+    elif not there:
+        seen = Seen(ServerState.ABSENT, "nothing listens there")
+    else:
+        seen = await _converse(target, before, surroundings)
+    return _recorded(target, seen, before, surroundings.clock.wall_ms())
+
+
+async def _converse(target: LocalTarget, before: FoundServer | None, surroundings: Surroundings) -> Seen:
+    """Hold the program's conversation over `fetch`."""
+    from trunkline.providers.local.look import Seen
+    from trunkline.providers.local.programs import LOOKS
+
+    root = target.base_url.removesuffix("/").removesuffix("/v1")
+    look = LOOKS[target.program](_known(target, before, surroundings.environ))
+    key = surroundings.secret(target.key)
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def answered(call: FreeCall) -> WireReply | Fault:
+        async with turns:
+            return await surroundings.fetch(call)
+
+    try:
+        async with asyncio.timeout(_WHOLE_LOOK_MS / 1000):
+            requests = next(look)
+            while True:
+                calls = [FreeCall(root, request, key, CONNECT_MS, REPLY_MS) for request in requests]
+                requests = look.send(tuple(await asyncio.gather(*map(answered, calls))))
+    except StopIteration as end:
+        seen: Seen = end.value
+        return seen
+    except TimeoutError:
+        return Seen(ServerState.SILENT, "it takes connections but gave no answer in time")
+    except Exception:
+        _log.exception("what %s at %s answers cannot be read", target.provider, root)
+        return Seen(ServerState.STRANGER, "what it answered cannot be read; the log file says more")
+    finally:
+        _close(look)
+
+
+def _close(look: Look) -> None:
+    look.close()
+
+
+def _known(target: LocalTarget, before: FoundServer | None, environ: Mapping[str, str]) -> Known:
+    from trunkline.providers.local.look import Known
+
+    variable = _ENVIRONMENT_WINDOWS.get(target.program)
+    stated = environ.get(variable, "").strip() if variable and _is_here(target.base_url) else ""
+    tokens = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 10 else 0
+    if before is None:
+        return Known(environment_tokens=tokens or None)
+    return Known({model.id: model for model in before.models}, before.passed_over, tokens or None)
+
+
+def _is_here(base_url: str) -> bool:
+    """Whether an address is of this machine, whose environment the server may share."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _recorded(target: LocalTarget, seen: Seen, before: FoundServer | None, now_ms: int) -> FoundServer:
+    """What was seen, with what was known from the time when it last served."""
+    looked = FoundServer(target.provider, target.program, target.base_url, seen.state, now_ms, said=seen.said)
+    if seen.state is ServerState.SERVING:
+        return replace(
+            looked,
+            served_at_ms=now_ms,
+            version=seen.version,
+            models=seen.models,
+            passed_over=seen.passed_over,
+        )
+    if before is None:
+        return replace(looked, version=seen.version, misses=1)
+    return replace(
+        looked,
+        served_at_ms=before.served_at_ms,
+        version=seen.version or before.version,
+        models=before.models,
+        passed_over=before.passed_over,
+        misses=before.misses + 1 if seen.state is ServerState.SILENT else 0,
+    )
+
+
+def differ(found: Sequence[FoundServer], before: Iterable[FoundServer]) -> bool:
+    """Whether anything but the times is new."""
+    known = {(one.provider, one.base_url): _timeless(one) for one in before}
+    return any(known.get((one.provider, one.base_url)) != _timeless(one) for one in found)
+
+
+def _timeless(server: FoundServer) -> FoundServer:
+    return replace(server, looked_at_ms=0, served_at_ms=None, misses=min(server.misses, 2))
