@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.providers.protocol import WireProtocol
 
-NAMES = ("openai",)
+NAMES = ("openai", "anthropic")
 
 
 def protocol_named(name: str) -> WireProtocol:
@@ -13,4 +13,8 @@ def protocol_named(name: str) -> WireProtocol:
         from trunkline.providers.openai.wire import OPENAI
 
         return OPENAI
+    if name == "anthropic":
+        from trunkline.providers.anthropic.wire import ANTHROPIC
+
+        return ANTHROPIC
     raise ValueError(f"{name!r} is no protocol; known: {', '.join(NAMES)}")

@@ -39,7 +39,7 @@ def read_openai_limits(headers: Mapping[str, str], context: CallContext) -> tupl
             found.setdefault((metric, period), {})[figure] = value
     readings: list[LimitReading] = []
     for (metric, period), figures in found.items():
-        reading = _reading(
+        reading = reading_of(
             _METRICS[metric], _window(metric, period, context.provider.quirks), figures, context.now_ms
         )
         if reading is not None:
@@ -52,16 +52,23 @@ def _window(metric: str, period: str, quirks: Quirks) -> Window:
     return Window.parse(text)
 
 
-def _reading(metric: Metric, window: Window, figures: Mapping[str, str], now_ms: int) -> LimitReading | None:
+def reading_of(
+    metric: Metric, window: Window, figures: Mapping[str, str], now_ms: int
+) -> LimitReading | None:
+    """The reading in the headers `limit`, `remaining` and `reset` of one limit; None where they tell of none."""
     amount = amount_of(figures.get("limit", ""))
     remaining = amount_of(figures.get("remaining", ""))
     if amount == 0 or (amount is None and remaining is None):
         return None
     if amount is not None and remaining is not None:
         remaining = min(amount, remaining)
+    return LimitReading(metric, window, amount, remaining, resets_at_ms(figures, now_ms))
+
+
+def resets_at_ms(figures: Mapping[str, str], now_ms: int) -> int | None:
+    """When the header `reset` says that the limit is whole again."""
     until_reset_ms = delay_ms(figures["reset"], now_ms) if "reset" in figures else None
-    resets_at_ms = None if until_reset_ms is None else now_ms + math.ceil(until_reset_ms)
-    return LimitReading(metric, window, amount, remaining, resets_at_ms)
+    return None if until_reset_ms is None else now_ms + math.ceil(until_reset_ms)
 
 
 def amount_of(text: str) -> int | None:

@@ -10,6 +10,7 @@ from trunkline.domain.messages import ChatRequest, Effort, ResponseFormat, ToolS
 from trunkline.domain.routes import ThinkingControl
 from trunkline.providers.openai.messages import encoded_messages
 from trunkline.providers.protocol import CallContext, WireRequest
+from trunkline.providers.values.jsontext import dumps, json_fields
 
 PATH = "/chat/completions"
 # OpenAI also has a "max", which only its newest models take.
@@ -38,10 +39,10 @@ def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int
         body["response_format"] = {"type": "json_object"}
     if request.effort is not None:
         body |= _thinking(request.effort, context.model.thinking)
-    body = _extra_body(quirks.extra_body) | body
+    body = json_fields(quirks.extra_body) | body
     accept = "text/event-stream" if request.stream else "application/json"
     headers = (("Content-Type", "application/json"), ("Accept", accept), *quirks.extra_headers)
-    return WireRequest("POST", PATH, headers, _dumps(body), request.stream)
+    return WireRequest("POST", PATH, headers, dumps(body), request.stream)
 
 
 def _output_tokens(asked_tokens: int | None, context: CallContext) -> int | None:
@@ -67,17 +68,6 @@ def _thinking(effort: Effort, control: ThinkingControl) -> dict[str, Any]:
             return {}
 
 
-def _extra_body(fields: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """The provider's own fields; one whose JSON does not read is left out."""
-    extra: dict[str, Any] = {}
-    for name, text in fields:
-        try:
-            extra[name] = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            continue
-    return extra
-
-
 def _tool(tool: ToolSpec) -> dict[str, Any]:
     try:
         schema = orjson.loads(tool.schema)
@@ -85,19 +75,3 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
         schema = {"type": "object"}
     function = {"name": tool.name, "description": tool.description, "parameters": schema}
     return {"type": "function", "function": function}
-
-
-def _dumps(body: dict[str, Any]) -> bytes:
-    """JSON; lone surrogates, which UTF-8 cannot carry, become replacement characters."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        return orjson.dumps(_encodable(body))
-
-
-def _encodable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {key: _encodable(item) for key, item in value.items()}
-    return [_encodable(item) for item in value] if isinstance(value, list) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -19,6 +20,33 @@ def loads(data: bytes) -> Any:
             return json.loads(data.decode("utf-8", "replace"))
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
+
+
+def dumps(value: dict[str, Any]) -> bytes:
+    """`value` as JSON; lone surrogates, which UTF-8 cannot carry, become question marks."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_encodable(value))
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list) else value
+
+
+def json_fields(texts: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """An object of the (name, JSON text) pairs; one whose JSON does not read is left out."""
+    fields: dict[str, Any] = {}
+    for name, text in texts:
+        try:
+            fields[name] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            continue
+    return fields
 
 
 def mapping(value: object) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The `anthropic` protocol, sans-I/O."""
