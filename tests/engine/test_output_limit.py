@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from trunkline.domain.output_limit import output_limit
 from trunkline.domain.routes import ModelSpec, Quirks
-from trunkline.engine.output_limit import output_limit
 
 
 @pytest.mark.parametrize(

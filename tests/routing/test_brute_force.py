@@ -26,7 +26,21 @@ MODELS = ("m", "m/x", "n", "o")
 SELECTORS = ["p", "q", "p/a1", "q/m/x", "r/n", "r/a10/n", "s/a", "n"]
 WEIGHTS = {"balanced": (0.4, 0.3, 0.15, 0.1, 0.05, 0, 0), "health_first": (0, 0, 0, 0.3, 0, 0.2, 0.5)}
 
-prices = st.sampled_from([None, [0, 0], [1, 2], [1, 2], [0.1, 0.5], [3, 15]])
+prices = st.sampled_from(
+    [
+        None,
+        [0, 0],
+        [1, 2],
+        [1, 2],
+        [0.1, 0.5],
+        [3, 15],
+        {"input": 1, "output": 2, "bands": [[900, 4, 9]]},
+        {"input": 1, "output": 2, "bands": [[1_000, 40, 90]]},
+        {"input": 0, "output": 0, "bands": [[900, 1, 2]]},
+        {"input": 1, "output": 2, "peaks": ["fri 10:00-14:00"], "peak_percent": 250},
+        {"input": 1, "output": 2, "peaks": ["fri 12:01-14:00", "thu 12:00-13:00"], "peak_percent": 900},
+    ]
+)
 models = st.fixed_dictionaries(
     {
         "context": st.sampled_from([1_200, 4_000, 128_000]),
@@ -312,12 +326,13 @@ class Brute:
     # -- terms
 
     def list_cost(self, model: ModelSpec) -> int:
-        price = model.price
+        price = model.price.at(self.input, self.state.now_ms)
         if price.input is not None and price.output is not None:
             return self.input * price.input + self.output * price.output
-        inputs = [m.price.input for m in self.models if m.price.input is not None]
-        outputs = [m.price.output for m in self.models if m.price.output is not None]
-        if not inputs:
+        known = [m.price.at(self.input, self.state.now_ms) for m in self.models]
+        inputs = [price.input for price in known if price.input is not None]
+        outputs = [price.output for price in known if price.output is not None]
+        if not inputs or not outputs:
             return self.reference()
         return self.input * max(inputs) + self.output * max(outputs)
 
@@ -326,8 +341,8 @@ class Brute:
         return 0 if free else self.list_cost(model)
 
     def reference(self) -> int:
-        input_price, output_price = compile_policy(self.config).reference_price
-        return self.input * input_price + self.output * output_price
+        price = compile_policy(self.config).reference_price.at(self.input, self.state.now_ms)
+        return self.input * (price.input or 0) + self.output * (price.output or 0)
 
     def score(self, account: AccountSpec, model: ModelSpec) -> float:
         weights = WEIGHTS.get(self.state.mode, WEIGHTS["balanced"])

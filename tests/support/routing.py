@@ -10,7 +10,7 @@ from tests.support.clock import START_MS
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window, limit_key
-from trunkline.domain.money import Price, pico_from_usd, pico_per_token
+from trunkline.domain.money import PeakHours, Price, PriceBand, pico_from_usd, pico_per_token
 from trunkline.domain.preferences import (
     BudgetMode,
     Config,
@@ -43,6 +43,7 @@ from trunkline.domain.tasks import Priority, Task, Tier
 from trunkline.routing import RoutingAsk
 
 Data = Mapping[str, Any]
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 MODES = (
     Mode("balanced"),
@@ -60,7 +61,8 @@ WEIGHTS = (
 
 
 def build_config(data: Data) -> Config:
-    """`providers` by id, `preferences`; a price is `[input, output]` in USD per million tokens."""
+    """`providers` by id, `preferences`; a price is `[input, output]` in USD per million tokens, or a table with
+    `bands` (`[above, input, output]`) and `peaks` (`fri 10:00-14:00`, UTC) at `peak_percent`."""
     catalogue = Catalogue(tuple(_provider(name, given) for name, given in data["providers"].items()))
     return Config("test", catalogue, _preferences(data.get("preferences", {})))
 
@@ -91,20 +93,44 @@ def _account(provider: str, given: str | Data, billing: Billing) -> AccountSpec:
 
 
 def _model(provider: str, model: str, given: Data) -> ModelSpec:
-    price = given.get("price")
     return ModelSpec(
         provider=provider,
         id=model,
         context_tokens=given.get("context", 128_000),
         max_output_tokens=given.get("max_output"),
-        price=Price() if price is None else Price(*(pico_per_token(part) for part in price)),
+        price=_price(given.get("price")),
         quality_share=given.get("quality"),
         preference=given.get("preference"),
         capabilities=tuple(Capability(name) for name in given.get("can", [])),
         retired_on=given.get("retired_on"),
+        successor=given.get("successor"),
         first_token_ms=given.get("first_token_ms"),
         tokens_per_s=given.get("tokens_per_s"),
     )
+
+
+def _price(given: Sequence[float] | Data | None) -> Price:
+    if given is None:
+        return Price()
+    if not isinstance(given, Mapping):
+        return Price(*(pico_per_token(part) for part in given))
+    bands = (
+        PriceBand(above, pico_per_token(price_input), pico_per_token(price_output))
+        for above, price_input, price_output in given.get("bands", [])
+    )
+    return Price(
+        pico_per_token(given["input"]),
+        pico_per_token(given["output"]),
+        bands=tuple(bands),
+        peaks=tuple(map(_peak, given.get("peaks", []))),
+        peak_percent=given.get("peak_percent", 100),
+    )
+
+
+def _peak(text: str) -> PeakHours:
+    day, hours = text.split()
+    minutes = (60 * int(at[:2]) + int(at[3:]) for at in hours.split("-"))
+    return PeakHours((_WEEKDAYS.index(day),), *minutes)
 
 
 def _preferences(given: Data) -> Preferences:

@@ -106,8 +106,8 @@ class Price:
 
     @property
     def is_free(self) -> bool:
-        """Known to cost nothing."""
-        return self.input == 0 and self.output == 0
+        """Known to cost nothing, however long the call."""
+        return self.input == self.output == 0 and all(band.input == band.output == 0 for band in self.bands)
 
     def cost_pico(
         self, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0, written_tokens: int = 0
@@ -144,7 +144,7 @@ class Usage:
     estimated: bool = False
 
     def cost_at(self, price: Price) -> int | None:
-        """The provider's own figure where there is one, else the cost at `price`; None when unknown."""
+        """The provider's own figure where there is one, else the cost at `price`, a flat one; None when unknown."""
         if self.cost_pico is not None:
             return self.cost_pico
         if self.input_tokens is None or self.output_tokens is None:

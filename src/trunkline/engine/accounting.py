@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.money import FREE, MoneySum, Price, Usage
+from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.receipts import Attempt, AttemptOutcome, QuotaSpent
 from trunkline.domain.routes import Route
 from trunkline.domain.tasks import Task
@@ -18,18 +19,26 @@ class Books:
     """The attempts of one request, booked and settled one by one. Times are milliseconds from its start."""
 
     def __init__(
-        self, ledger: Ledger, tracker: QuotaTracker, clock: Clock, generation: Generation, request_id: str
+        self,
+        ledger: Ledger,
+        tracker: QuotaTracker,
+        clock: Clock,
+        generation: Generation,
+        request_id: str,
+        *,
+        asked_output_tokens: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._tracker = tracker
         self._clock = clock
         self._generation = generation
         self._request_id = request_id
+        self._asked_output_tokens = asked_output_tokens
         self._began_mono_ms = clock.mono_ms()
-        self._open: tuple[CallRecord, Reservation, Task] | None = None
+        self._open: tuple[CallRecord, Reservation, Task, int] | None = None
         self._refusal_ended_mono_ms: float | None = None
         self._first_token_mono_ms: float | None = None
-        self._last_booking: Reservation | None = None
+        self._last_settled: tuple[Reservation, list[tuple[str, int]]] | None = None
         self.attempts: list[Attempt] = []
 
     @property
@@ -64,12 +73,14 @@ class Books:
         return self._clock.mono_ms() - self._refusal_ended_mono_ms
 
     async def reserve(self, route: Route, task: Task, reservation_id: str) -> Reservation | Shortage:
-        """Book what a call down `route` should take."""
-        price = self._price(route)
+        """Book what a call down `route` should take: of tokens the estimate, or the whole output limit where the
+        provider reserves it."""
+        price = self._price(route, task.input_tokens, self._clock.wall_ms())
+        reserved_tokens = self._reserved_output(route, task)
         claims = self._tracker.claims(
             route,
             input_tokens=task.input_tokens,
-            output_tokens=task.output_tokens,
+            output_tokens=task.output_tokens if reserved_tokens is None else reserved_tokens,
             cost_pico=price.cost_pico(input_tokens=task.input_tokens, output_tokens=task.output_tokens),
         )
         number = len(self.attempts) + 1
@@ -85,19 +96,19 @@ class Books:
     def open_call(self, route: Route, booked: Reservation, task: Task) -> CallRecord:
         """Begin the record of a call that is about to be made."""
         record = CallRecord(len(self.attempts) + 1, route, self._clock.mono_ms())
-        self._open = (record, booked, task)
+        self._open = (record, booked, task, self._clock.wall_ms())
         return record
 
     def close_call(self, *, cancelled: bool = False) -> Attempt | None:
         """Settle the call under way and add its attempt; None when there is none."""
         if self._open is None:
             return None
-        record, booked, task = self._open
+        record, booked, task, began_at_ms = self._open
         self._open = None
         record.cancelled = cancelled
         record.ended_mono_ms = record.ended_mono_ms or self._clock.mono_ms()
-        attempt = self._attempt(record, task)
-        self._settle(record, booked, attempt)
+        attempt = self._attempt(record, task, began_at_ms)
+        self._settle(record, booked, attempt, task)
         self.attempts.append(attempt)
         if cancelled:
             # An answer or a fault brings the tracker up to date itself.
@@ -107,11 +118,24 @@ class Books:
             self._first_token_mono_ms = record.first_token_mono_ms
         return attempt
 
-    def _price(self, route: Route) -> Price:
-        return self._generation.model(route).price if self._generation.account(route).costs_cash else FREE
+    def _price(self, route: Route, input_tokens: int, at_ms: int) -> Price:
+        """What a call of so much input pays that begins at wall time `at_ms`."""
+        if not self._generation.account(route).costs_cash:
+            return FREE
+        return self._generation.model(route).price.at(input_tokens, at_ms)
 
-    def _attempt(self, record: CallRecord, task: Task) -> Attempt:
+    def _reserved_output(self, route: Route, task: Task) -> int | None:
+        return reserved_output(
+            self._asked_output_tokens,
+            self._generation.model(route),
+            self._generation.provider(route).quirks,
+            task.input_tokens,
+        )
+
+    def _attempt(self, record: CallRecord, task: Task, began_at_ms: int) -> Attempt:
         usage = record.usage(task.input_tokens)
+        input_tokens = task.input_tokens if usage.input_tokens is None else usage.input_tokens
+        price = self._price(record.route, input_tokens, began_at_ms)
         failover_ms = None
         if record.sent_mono_ms is not None and self._refusal_ended_mono_ms is not None:
             failover_ms = record.sent_mono_ms - self._refusal_ended_mono_ms
@@ -127,27 +151,30 @@ class Books:
             failover_ms=failover_ms,
             fault=record.fault,
             usage=usage,
-            cost_pico=usage.cost_at(self._price(record.route)),
+            cost_pico=usage.cost_at(price),
         )
 
-    def _settle(self, record: CallRecord, booked: Reservation, attempt: Attempt) -> None:
+    def _settle(self, record: CallRecord, booked: Reservation, attempt: Attempt, task: Task) -> None:
         unsent = record.sent_mono_ms is None or (record.fault is not None and not record.fault.request_sent)
         if unsent and not record.output_chars:
             self._ledger.release(booked.reservation_id)
             return
-        self._last_booking = booked
-        usage = attempt.usage or Usage()
-        self._ledger.settle(
-            booked.reservation_id, actual_amounts(booked.claims, usage, cost_pico=attempt.cost_pico)
+        refused = attempt.outcome is AttemptOutcome.REFUSED
+        amounts = actual_amounts(
+            booked.claims,
+            attempt.usage or Usage(),
+            cost_pico=attempt.cost_pico,
+            kept_output_tokens=0 if refused else self._reserved_output(record.route, task) or 0,
         )
+        self._last_settled = (booked, amounts)
+        self._ledger.settle(booked.reservation_id, amounts)
 
     def quota_spent(self, route: Route) -> tuple[QuotaSpent, ...]:
         """What the last settled call took from each known limit."""
-        booked = self._last_booking
-        if booked is None or not self.attempts:
+        if self._last_settled is None:
             return ()
-        attempt = self.attempts[-1]
-        actual = dict(actual_amounts(booked.claims, attempt.usage or Usage(), cost_pico=attempt.cost_pico))
+        booked, amounts = self._last_settled
+        actual = dict(amounts)
         used = {use.key: use.used for use in booked.uses}
         spent = []
         for claim in booked.claims:

@@ -145,8 +145,7 @@ class EngineCore:
     @staticmethod
     def default_price(generation: Generation) -> Price:
         """The price of the user's default model, the reference of every claim of a saving."""
-        input_pico, output_pico = generation.policy.reference_price
-        return Price(input=input_pico, output=output_pico)
+        return generation.policy.reference_price
 
     # -- waiting ------------------------------------------------------------------------------------------------
 

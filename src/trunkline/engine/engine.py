@@ -168,6 +168,7 @@ class Engine:
             prefer=generation.selectors(request.prefer),
             avoid=generation.selectors(request.avoid),
             budget_pico=request.budget_pico,
+            asked_output_tokens=request.max_output_tokens,
             exhaustive=True,
         )
         return Preview(task, decide(ask, generation.policy, core.routing_state(request, generation)))

@@ -25,6 +25,7 @@ from trunkline.domain.events import (
 from trunkline.domain.faults import Fault, FaultCode
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.money import Usage
+from trunkline.domain.output_limit import output_limit
 from trunkline.domain.preferences import CallLimits
 from trunkline.domain.receipts import AttemptOutcome, FinishReason, Outcome, Receipt
 from trunkline.domain.routes import Route
@@ -37,7 +38,6 @@ from trunkline.engine.continuation import Continuation
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.failover import Situation, Step, next_step, quick_retry_delay_ms
-from trunkline.engine.output_limit import output_limit
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
@@ -70,7 +70,14 @@ class RequestRun:
         self._request = request
         self._log = log
         self._answer = AnswerSoFar(log)
-        self._books = Books(core.ledger, core.tracker, core.clock, core.generation, log.request_id)
+        self._books = Books(
+            core.ledger,
+            core.tracker,
+            core.clock,
+            core.generation,
+            log.request_id,
+            asked_output_tokens=request.max_output_tokens,
+        )
         self._started_at_ms = core.clock.wall_ms()
         self._deadline_at_ms = sys.maxsize if request.deadline_at_ms is None else request.deadline_at_ms
         self._task: Task = core.analyse(request, core.generation)
@@ -196,6 +203,7 @@ class RequestRun:
                 failed=frozenset(self._failed | self._silent),
                 after=self._left_route,
                 budget_pico=self._request.budget_pico,
+                asked_output_tokens=self._request.max_output_tokens,
             ),
             generation.policy,
             self._state,
@@ -356,7 +364,9 @@ class RequestRun:
             cost_pico=answering.cost_pico if answered and answering is not None else 0,
             waste_pico=waste.pico,
             waste_unknown=waste.unknown,
-            alternative_cost_pico=replace(usage, cost_pico=None).cost_at(alternative)
+            alternative_cost_pico=replace(usage, cost_pico=None).cost_at(
+                alternative.at(usage.input_tokens or 0, self._started_at_ms)
+            )
             if alternative
             else None,
             finish=self._finish,

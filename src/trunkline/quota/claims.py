@@ -10,6 +10,8 @@ from trunkline.domain.money import Usage
 from trunkline.domain.routes import AccountSpec, Catalogue, Route
 from trunkline.quota.ledger import Claim
 
+_OF_OUTPUT = (Metric.OUTPUT_TOKENS, Metric.TOTAL_TOKENS)
+
 
 @dataclass(frozen=True, slots=True)
 class BoundLimit:
@@ -82,7 +84,8 @@ def shared_limits(catalogue: Catalogue, account: AccountSpec) -> tuple[LimitSpec
 def claims_from(
     limits: Iterable[BoundLimit], *, input_tokens: int, output_tokens: int, cost_pico: int | None
 ) -> tuple[Claim, ...]:
-    """One claim per bound limit, at the estimated amounts. An unknown cost claims nothing of a cost limit."""
+    """One claim per bound limit, at the estimated amounts (`output_tokens` is the whole output limit where the
+    provider reserves that). An unknown cost claims nothing of a cost limit."""
     amounts = {
         Metric.REQUESTS: 1,
         Metric.INPUT_TOKENS: input_tokens,
@@ -119,10 +122,15 @@ def claims_for(
 
 
 def actual_amounts(
-    claims: Iterable[Claim], usage: Usage, *, cost_pico: int | None = None
+    claims: Iterable[Claim], usage: Usage, *, cost_pico: int | None = None, kept_output_tokens: int = 0
 ) -> list[tuple[str, int]]:
     """True amounts as (key, amount), for `Ledger.settle`. What `usage` does not say is left out, so that its booking
-    stands; the provider's own cost goes before `cost_pico`. Concurrency is the ledger's to give back."""
+    stands; the provider's own cost goes before `cost_pico`. Concurrency is the ledger's to give back.
+
+    `kept_output_tokens`: the output limit that a provider reserved and does not give back when the answer is shorter
+    (provider-facts §8 and trap 26, Cerebras: two short calls use up a minute). It stands in windows that only pace,
+    where calls are admitted by it; longer ones settle at what was used.
+    """
     spent_pico = cost_pico if usage.cost_pico is None else usage.cost_pico
     total_tokens = None
     if usage.input_tokens is not None and usage.output_tokens is not None:
@@ -134,5 +142,10 @@ def actual_amounts(
         Metric.TOTAL_TOKENS: total_tokens,
         Metric.COST: spent_pico,
     }
-    amounts = ((claim.key, known.get(claim.metric)) for claim in claims)
-    return [(key, amount) for key, amount in amounts if amount is not None]
+    kept = max(0, kept_output_tokens - (usage.output_tokens or 0))
+    amounts = [(claim, known.get(claim.metric)) for claim in claims]
+    return [
+        (claim.key, amount + (kept if claim.metric in _OF_OUTPUT and claim.window.paces_only else 0))
+        for claim, amount in amounts
+        if amount is not None
+    ]

@@ -13,7 +13,8 @@ class RoutingAsk:
     """One request's wish. `selector` pins this message; `prefer` is the asker's own ordered list and `avoid`
     routes it will not have, both as selectors. `failed` routes are not asked again for this request. `after` is
     the route that has just failed: another account of the same model comes next. `exhaustive` evaluates every
-    route, for explaining, instead of stopping at the twelfth best."""
+    route, for explaining, instead of stopping at the twelfth best. `asked_output_tokens` is the output limit that the
+    request asks for, if it does."""
 
     task: Task
     selector: Selector | None = None
@@ -23,3 +24,4 @@ class RoutingAsk:
     after: Route | None = None
     budget_pico: int | None = None
     exhaustive: bool = False
+    asked_output_tokens: int | None = None

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from trunkline.domain.decisions import Pin, RejectionCode, Terms
+from trunkline.domain.money import Price
+from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
-from trunkline.domain.routes import Route, Selector
+from trunkline.domain.routes import ModelSpec, Quirks, Route, Selector
 from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, RouteState, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
@@ -82,9 +84,8 @@ class Scan:
         self.rule: str | None = None
         self._input_tokens, self._output_tokens = self.task.input_tokens, self.task.output_tokens
         self._needs = frozenset(self.task.needs)
-        self._reference_pico = self._cost(*policy.reference_price)
-        dearest = policy.dearest_price
-        self._dearest_pico = self._reference_pico if dearest is None else self._cost(*dearest)
+        self._reference_pico = self._cost(policy.reference_price) or 0
+        self._dearest_pico = self._dearest() if policy.prices else self._reference_pico
         self._claims = claims_of(
             input_tokens=self._input_tokens, output_tokens=self._output_tokens, cost_pico=0
         )
@@ -95,8 +96,25 @@ class Scan:
         self._free_only = self.profile.mode.budget is BudgetMode.FREE_ONLY and self.only is None
         self._live = LiveAccounts(policy, state, self.rejections, self._claims, self.only)
 
-    def _cost(self, price_input: int, price_output: int) -> int:
-        return self.task.input_tokens * price_input + self.task.output_tokens * price_output
+    def _cost(self, price: Price) -> int | None:
+        """This request at list price, now; None where that is not known."""
+        flat = price.at(self._input_tokens, self.state.now_ms)
+        return flat.cost_pico(input_tokens=self._input_tokens, output_tokens=self._output_tokens)
+
+    def _dearest(self) -> int:
+        """What this request costs where the price is unknown: as much as at the dearest known prices of input and
+        output; where there are none, as much as on the default model."""
+        flat = [price.at(self._input_tokens, self.state.now_ms) for price in self.policy.prices]
+        inputs = [price.input for price in flat if price.input is not None]
+        outputs = [price.output for price in flat if price.output is not None]
+        if not inputs or not outputs:
+            return self._reference_pico
+        return self._cost(Price(max(inputs), max(outputs))) or 0
+
+    def _list_pico(self, row: ModelRow) -> int:
+        """Of a row whose price varies or is unknown."""
+        known = self._cost(row.varying) if row.varying is not None else None
+        return self._dearest_pico if known is None else known
 
     @property
     def only_by(self) -> str:
@@ -147,7 +165,7 @@ class Scan:
         `considered` and `_base` are written out: this runs for every model of the catalogue, and calls and fields
         by name were half of a decision."""
         input_tokens, output_tokens = self._input_tokens, self._output_tokens
-        reference_pico, dearest_pico, rule = self._reference_pico, self._dearest_pico, self.rule
+        reference_pico, rule = self._reference_pico, self.rule
         context_weight, cost_weight = self._context_weight, self._cost_weight
         quota_weight, most_changing = self._changing_weights[0], self._most_changing
         choosy = self.only is not None or bool(self._needs)
@@ -157,7 +175,7 @@ class Scan:
             if (choosy or retires or need > window) and not self.considered(row):
                 continue
             if price_input is None or price_output is None:
-                list_pico = dearest_pico
+                list_pico = self._list_pico(row)
             else:
                 list_pico = input_tokens * price_input + output_tokens * price_output
             cost_pico = 0 if cash_free else list_pico
@@ -249,7 +267,7 @@ class Scan:
         free = row.price_free or member.free
         behind, lead = self._favour(place, free, health, cost_pico, order, liking.stated)
         key = (order, behind, lead, -score, cost_pico, row.ids[member.position])
-        known = cash_free or (row.price_input is not None and row.price_output is not None)
+        known = cash_free or row.price_known
         return Option(key, route, row, member, account, score, cost_pico, known, liking.preference, changing)
 
     def _refusal(
@@ -283,10 +301,12 @@ class Scan:
         noted, where the request does not fit."""
         past_mark, minus_quota, _, member, _, flat = live
         own = flat.of_model(row.model) if flat.by_model or flat.by_pattern else ()
-        if not own and not flat.priced:
+        if not own and not flat.priced and row.reserving is None:
             return -minus_quota, past_mark
         claims: Claims = (*self._claims[:4], list_pico, 1)
         further = (*flat.priced, *own)
+        if row.reserving is not None:
+            claims, further = self._reserved(row.reserving, list_pico), (*flat.shared, *further)
         quota = further_quota(further, claims, self.state.now_ms)
         if quota is not None:
             mark = self.thresholds.route_away_at
@@ -295,6 +315,12 @@ class Scan:
         refused = Refused(row.provider, member.id, row.model, RejectionCode.LIMIT, facts, until_ms)
         self.rejections.add(refused)
         return None
+
+    def _reserved(self, reserving: tuple[ModelSpec, Quirks], list_pico: int) -> Claims:
+        """What one call takes where its whole output limit is reserved."""
+        asked = self.ask.asked_output_tokens
+        output_tokens = reserved_output(asked, *reserving, self._input_tokens) or 0
+        return claims_of(input_tokens=self._input_tokens, output_tokens=output_tokens, cost_pico=list_pico)
 
     def _favour(
         self, place: int, free: bool, health: int, cost_pico: int, order: int, stated: int

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from trunkline.domain.decisions import Rejection, RejectionCode
-from trunkline.domain.money import Price
+from trunkline.domain.money import FREE, Price
 from trunkline.domain.preferences import Config, Preferences
 from trunkline.domain.routes import (
     AccountSpec,
@@ -19,6 +19,7 @@ from trunkline.domain.routes import (
     ModelSpec,
     PoolStrategy,
     ProviderSpec,
+    Quirks,
     Route,
     Selector,
 )
@@ -45,7 +46,9 @@ class PoolAccount(NamedTuple):
 
 class ModelRow(NamedTuple):
     """A model as one provider serves it. `routes` and their `ids` run parallel to the provider's pool. Prices are
-    pico-dollars per token; `quality` is None where no score is known."""
+    pico-dollars per token, None where they are not the same for every call (then `varying` is set) or not known;
+    `quality` is None where no score is known; `reserving` is set where a call takes its whole output limit from token
+    allowances."""
 
     place: int
     provider: str
@@ -64,6 +67,10 @@ class ModelRow(NamedTuple):
     ids: tuple[str, ...]
     price_free: bool
     any_cash_free: bool
+    price_known: bool
+    varying: Price | None
+    reserving: tuple[ModelSpec, Quirks] | None
+    successor: str | None
 
 
 class Pool(NamedTuple):
@@ -79,14 +86,17 @@ class Pool(NamedTuple):
 @dataclass(slots=True)
 class CompiledPolicy:
     """What `decide` reads instead of the configuration. Immutable but for its two memos (profiles by kind of
-    task, flattened limits by account), which change no result."""
+    task, flattened limits by account), which change no result.
+
+    `reference_price` is that of the user's default model, by which costs are weighed. `prices` are those by which a
+    model of unknown price is taken for the dearest: empty where every price is known."""
 
     config: Config
     rows: tuple[ModelRow, ...]
     pools: dict[str, Pool]
     rejected: tuple[Rejection, ...]
-    reference_price: tuple[int, int]
-    dearest_price: tuple[int, int] | None
+    reference_price: Price
+    prices: tuple[Price, ...]
     profiles: dict[ProfileKey, Profile] = field(default_factory=dict, repr=False)
     flat_limits: dict[tuple[str, str], FlatLimits] = field(default_factory=dict, repr=False)
     row_by_model: dict[tuple[str, str], ModelRow] = field(default_factory=dict, repr=False)
@@ -111,14 +121,17 @@ def compile_policy(config: Config) -> CompiledPolicy:
         pool = _pool(provider)
         pools[provider.id] = pool
         rejected.extend(_static_rejections(provider))
-        rows += [_row(len(rows) + offset, model, pool) for offset, model in enumerate(provider.models)]
+        rows += [
+            _row(len(rows) + offset, model, pool, provider.quirks)
+            for offset, model in enumerate(provider.models)
+        ]
     return CompiledPolicy(
         config=config,
         rows=tuple(rows),
         pools=pools,
         rejected=tuple(rejected),
         reference_price=_reference_price(config.catalogue, config.preferences),
-        dearest_price=_dearest_price(rows),
+        prices=_known_prices(config.catalogue),
         row_by_model={(row.provider, row.model): row for row in rows},
     )
 
@@ -139,15 +152,16 @@ def _pool(provider: ProviderSpec) -> Pool:
     return Pool(provider.id, provider.pool, members, len(provider.models), len(provider.accounts))
 
 
-def _row(place: int, model: ModelSpec, pool: Pool) -> ModelRow:
+def _row(place: int, model: ModelSpec, pool: Pool, quirks: Quirks) -> ModelRow:
+    varying = None if model.price.is_flat else model.price
     return ModelRow(
         place=place,
         provider=model.provider,
         model=model.id,
         context_tokens=model.context_tokens,
         max_output_tokens=_UNLIMITED if model.max_output_tokens is None else model.max_output_tokens,
-        price_input=model.price.input,
-        price_output=model.price.output,
+        price_input=model.price.input if varying is None else None,
+        price_output=model.price.output if varying is None else None,
         quality=model.quality_share,
         preference=min(1.0, max(0.0, (model.preference or 0) / 100)),
         capabilities=frozenset(model.capabilities),
@@ -158,6 +172,10 @@ def _row(place: int, model: ModelSpec, pool: Pool) -> ModelRow:
         ids=tuple(f"{model.provider}/{member.id}/{model.id}" for member in pool.members),
         price_free=model.price.is_free,
         any_cash_free=model.price.is_free or any(member.cash_free for member in pool.members),
+        price_known=_blended(model.price) is not None,
+        varying=varying,
+        reserving=(model, quirks) if quirks.reserves_output_limit else None,
+        successor=model.successor,
     )
 
 
@@ -197,14 +215,15 @@ def _key_facts(accounts: Sequence[AccountSpec]) -> tuple[tuple[str, str], ...]:
 
 
 def _blended(price: Price) -> int | None:
+    """For comparing models in general: of short inputs, outside peak hours."""
     if price.input is None or price.output is None:
         return None
     return _INPUT_PER_OUTPUT * price.input + price.output
 
 
-def _reference_price(catalogue: Catalogue, preferences: Preferences) -> tuple[int, int]:
-    """Input and output price of the user's default model; where that is free or unknown, of the median priced
-    one, so that the cost term still tells dear from cheap; (0, 0) where nothing has a price."""
+def _reference_price(catalogue: Catalogue, preferences: Preferences) -> Price:
+    """The price of the user's default model; where that is free or unknown, of the median priced one, so that the
+    cost term still tells dear from cheap; `FREE` where nothing has a price."""
     selectors = (catalogue.select(text) for text in preferences.default_prefer[:1])
     default = _default_model(catalogue, [selector for selector in selectors if selector is not None])
     models = [default] if default is not None and _blended(default.price) else []
@@ -214,10 +233,7 @@ def _reference_price(catalogue: Catalogue, preferences: Preferences) -> tuple[in
             (model for model in priced if _blended(model.price)),
             key=lambda model: (_blended(model.price) or 0, model.provider, model.id),
         )
-    if not models:
-        return (0, 0)
-    price = models[len(models) // 2].price
-    return (price.input or 0, price.output or 0)
+    return models[len(models) // 2].price if models else FREE
 
 
 def _default_model(catalogue: Catalogue, selectors: Iterable[Selector]) -> ModelSpec | None:
@@ -235,7 +251,13 @@ def _default_model(catalogue: Catalogue, selectors: Iterable[Selector]) -> Model
     return None
 
 
-def _dearest_price(rows: Iterable[ModelRow]) -> tuple[int, int] | None:
-    inputs = [row.price_input for row in rows if row.price_input is not None]
-    outputs = [row.price_output for row in rows if row.price_output is not None]
-    return (max(inputs), max(outputs)) if inputs and outputs else None
+def _known_prices(catalogue: Catalogue) -> tuple[Price, ...]:
+    """Prices among which the dearest is to be found: all that vary, and one that is as dear as the dearest flat."""
+    prices = [model.price for provider in catalogue.providers for model in provider.models]
+    if all(_blended(price) is not None for price in prices):
+        return ()
+    flat = [price for price in prices if price.is_flat]
+    inputs = [price.input for price in flat if price.input is not None]
+    outputs = [price.output for price in flat if price.output is not None]
+    dearest = Price(max(inputs, default=None), max(outputs, default=None))
+    return (dearest, *(price for price in prices if not price.is_flat))

@@ -44,8 +44,9 @@ class Liking(NamedTuple):
 
 
 # What a row's best score is made from: weighted preference and quality, context and output tokens, prices of a
-# token, whether some account pays no cash, whether the model retires, its best place in a stated list, whether it
-# meets the quality floor; and the row. Unpacked for every row of a decision, where names of fields cost too much.
+# token (None: unknown or not the same for every call), whether some account pays no cash, whether the model retires,
+# its best place in a stated list, whether it meets the quality floor; and the row. Unpacked for every row of a
+# decision, where names of fields cost too much.
 Basis = tuple[float, int, int, int | None, int | None, bool, bool, int, bool, "ModelRow"]
 
 
