@@ -32,10 +32,23 @@ def reading(
         pytest.param(
             Quirks(),
             {"limit-requests": "500", "remaining-requests": "499", "reset-requests": "120ms",
-             "limit-tokens": "30000", "remaining-tokens": "29000", "reset-tokens": "6m0s",
-             "limit-tokens_usage_based": "1", "limit-project-tokens": "7"},
+             "limit-tokens": "30000", "remaining-tokens": "29000", "reset-tokens": "6m0s"},
             [reading(REQUESTS, MINUTE, 500, 499, 120), reading(TOKENS, MINUTE, 30_000, 29_000, 360_000)],
             id="openai"),
+        pytest.param(
+            Quirks(),
+            {"limit-tokens": "30000", "remaining-tokens": "29000", "reset-tokens": "2s",
+             "limit-tokens_usage_based": "30000", "remaining-tokens_usage_based": "29000",
+             "limit-project-tokens": "10000", "remaining-project-tokens": "9000", "reset-project-tokens": "6s",
+             "limit-project-requests": "50", "remaining-project-requests": "49",
+             "limit-requests": "500", "remaining-requests": "10"},
+            [reading(TOKENS, MINUTE, 10_000, 9_000, 6000), reading(REQUESTS, MINUTE, 500, 10, None)],
+            id="openai-the-least-left-of-organisation-and-project"),
+        pytest.param(
+            Quirks(), {"limit-requests": "200", "remaining-requests": "197", "reset-requests": "16m17.764s",
+                       "limit-tokens": "40000", "remaining-tokens": "39929", "reset-tokens": "106ms"},
+            [reading(REQUESTS, DAY, 200, 197, 977_764), reading(TOKENS, MINUTE, 40_000, 39_929, 106)],
+            id="openai-requests-of-the-day-under-the-minutes-name"),
         pytest.param(
             GROQ,
             {"limit-requests": "14400", "remaining-requests": "14370", "reset-requests": "2m59.56s",
@@ -56,6 +69,15 @@ def reading(
             [reading(REQUESTS, DAY, 14_400, 0, 33_011_383), reading(TOKENS, MINUTE, 60_000, 59_000, 11_380)],
             id="cerebras"),
         pytest.param(
+            Quirks(), {"limit-requests": "480", "remaining-requests": "479", "limit-tokens": "2000000",
+                       "remaining-tokens": "1999000"},
+            [reading(REQUESTS, MINUTE, 480, 479, None), reading(TOKENS, MINUTE, 2_000_000, 1_999_000, None)], id="xai"),
+        pytest.param(
+            Quirks(), {"limit-requests-hour": "900", "remaining-requests-hour": "899", "reset-requests-hour": "1800.5",
+                       "limit-requests-second": "1", "limit-tokens-day": "1000000"},
+            [reading(REQUESTS, Window.parse("1h"), 900, 899, 1_800_500), reading(REQUESTS, Window.parse("1s"), 1, None,
+             None), reading(TOKENS, DAY, 1_000_000, None, None)], id="every-period-in-a-name"),
+        pytest.param(
             Quirks(), {"limit": "200", "remaining": "3", "reset": str((START_MS + 9000) // 1000)},
             [reading(REQUESTS, MINUTE, 200, 3, 9000)], id="kimi-epoch-seconds"),
         pytest.param(
@@ -65,8 +87,18 @@ def reading(
             Quirks(), {"remaining-requests": "7"}, [reading(REQUESTS, MINUTE, None, 7, None)], id="xai-part"),
         pytest.param(Quirks(), {"limit-requests": "10", "remaining-requests": "99", "reset-requests": "later"},
             [reading(REQUESTS, MINUTE, 10, 10, None)], id="more-left-than-there-is"),
+        pytest.param(Quirks(), {"limit": "50", "remaining": "0", "reset": str(START_MS + DAY_MS // 2)},
+            [reading(REQUESTS, DAY, 50, 0, DAY_MS // 2)], id="openrouter-a-reset-that-no-minute-has"),
+        pytest.param(Quirks(), {"limit-requests": "10, 10", "remaining-requests": "9, 7", "reset-requests": "1s, 3s"},
+            [reading(REQUESTS, MINUTE, 10, 7, 3000)], id="headers-sent-twice"),
+        pytest.param(Quirks(), {"limit-requests": "10, many", "remaining-requests": "7"},
+            [reading(REQUESTS, MINUTE, None, 7, None)], id="headers-sent-twice-one-junk"),
         *(pytest.param(Quirks(), {"limit-requests": junk, "reset-requests": "1s"}, [], id=f"junk-{junk}")
-          for junk in ("", "-1", "0", "many", "nan", "inf", "1e300", "0x10")),
+          for junk in ("", "-1", "0", "many", "nan", "inf", "1e300", "0x10", "9" * 50, ",", "1_000", "10;w=60")),
+        *(pytest.param(Quirks(), {"limit-requests": "10", "reset-requests": junk},
+                       [reading(REQUESTS, MINUTE, 10, None, None)], id=f"junk-reset-{junk}")
+          for junk in ("", "-1s", "0", "soon", "nan", "1e999", "9999999999h", "2039-01-01T00:00:00Z", "4070908800",
+                       "Sat, 01 Jan 2039 00:00:00 GMT", "Thu, 99 Foo", "2026-11-20T11:59:59Z", "99999999999999999")),
     ],
 )  # fmt: skip
 def test_header_families(quirks: Quirks, headers: dict[str, str], expected: list[LimitReading]) -> None:
@@ -107,6 +139,34 @@ def test_limits_in_the_words_of_a_refusal(
 )  # fmt: skip
 def test_go_durations(text: str, expected_ms: float | None) -> None:
     assert go_duration_ms(text) == expected_ms
+
+
+_JUNK = st.text("0123456789.-+eEhms,: naifTZ", max_size=24) | st.text(max_size=8)
+_NAMES = st.sampled_from(
+    [
+        f"x-ratelimit-{figure}{of}"
+        for figure in ("limit", "remaining", "reset")
+        for of in (
+            "",
+            "-requests",
+            "-tokens",
+            "-req-minute",
+            "-project-tokens",
+            "-tokens_usage_based",
+            "-tokens-month",
+        )
+    ]
+)
+
+
+@given(headers=st.dictionaries(_NAMES, _JUNK, max_size=12))
+def test_junk_gives_sane_readings_or_none(headers: dict[str, str]) -> None:
+    readings = read_limits(headers, context_of())
+    for one in readings:
+        assert one.amount is None or 0 < one.amount <= 10**15
+        assert one.remaining is None or 0 <= one.remaining <= (one.amount or 10**15)
+        assert one.resets_at_ms is None or START_MS < one.resets_at_ms <= START_MS + 400 * DAY_MS
+    assert len({(one.metric, one.window) for one in readings}) == len(readings)
 
 
 @given(text=st.text("0123456789.-+eEhmsdTZ: naif", max_size=30) | st.text(max_size=20))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -157,6 +158,9 @@ def test_the_sheet(
         ({"retry-after": "2.5"}, 2500),
         ({"retry-after": format_datetime(datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC), usegmt=True)}, 30_000),
         ({"retry-after-ms": "soon", "retry-after": "3"}, 3000),
+        ({"retry-after": "3, 3"}, 3000),
+        ({"retry-after": "3, 5"}, 5000),
+        ({"retry-after": "3, soon"}, None),
         *(({"retry-after": junk}, None) for junk in ("", "soon", "-1", "0", "nan", "inf", "1e999", "9" * 30, "40000000",
                                                       "Thu, 99 Foo 2026 12:00:00 GMT", "1٣")),
         ({"retry-after": format_datetime(datetime(2026, 11, 20, 11, 0, tzinfo=UTC), usegmt=True)}, None),
@@ -256,9 +260,28 @@ def test_trap_24_the_free_allowance_is_told_as_what_it_is() -> None:
     day = Window.parse("day")
     assert ":free model of the account" in fault.evidence
     assert fault.usable_at_ms == midnight_ms
-    assert fault.readings == (LimitReading(Metric.REQUESTS, day, 50, 0, midnight_ms, LimitScope.MODEL),)
-    free = fault_of(429, body, billing=Billing.FREE)
-    assert free.readings == (LimitReading(Metric.REQUESTS, day, 50, 0, midnight_ms, LimitScope.ACCOUNT),)
+    told = LimitReading(Metric.REQUESTS, day, 50, 0, midnight_ms, LimitScope.ACCOUNT, model="*:free")
+    assert fault.readings == (told,)
+    in_headers = {
+        "x-ratelimit-limit": "50",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "1795219200000",
+    }
+    assert fault_of(429, error(code=429, message="free-models-per-day"), in_headers).readings == (told,)
+    unsaid = fault_of(429, error(code=429, message="free-models-per-day"))
+    assert unsaid.readings == (replace(told, amount=None),)
+
+
+def test_trap_24_the_free_allowance_of_the_minute() -> None:
+    metadata = {"headers": {"X-RateLimit-Limit": "20", "X-RateLimit-Reset": str(START_MS + 9_000)}}
+    fault = fault_of(
+        429, error(code=429, message="Rate limit exceeded: free-models-per-min", metadata=metadata)
+    )
+    assert (fault.kind, fault.scope, fault.usable_at_ms) == (RATE, MODEL, START_MS + 9_000)
+    minute = Window.parse("60s")
+    assert fault.readings == (
+        LimitReading(Metric.REQUESTS, minute, 20, 0, START_MS + 9_000, LimitScope.ACCOUNT, model="*:free"),
+    )
 
 
 def test_a_refusal_teaches_its_limit() -> None:

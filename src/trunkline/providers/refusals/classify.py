@@ -13,6 +13,7 @@ from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
 from trunkline.domain.routes import Billing
 from trunkline.domain.text import provider_sentence
 from trunkline.providers.limits.families import read_limits
+from trunkline.providers.limits.openai_family import amount_of
 from trunkline.providers.limits.words import read_refusal
 from trunkline.providers.protocol import CallContext, WireReply
 from trunkline.providers.refusals.codes import (
@@ -34,12 +35,13 @@ from trunkline.providers.refusals.codes import (
 )
 from trunkline.providers.refusals.facts import ErrorFacts, facts_of_body, facts_of_reply
 from trunkline.providers.refusals.hints import wait_ms
-from trunkline.providers.values.durations import iso_seconds, next_midnight_ms, number_of, zone_named
+from trunkline.providers.values.durations import iso_seconds, next_midnight_ms, zone_named
 
 _BEIJING = timezone(timedelta(hours=8))
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _OF_A_MINUTE = re.compile(r"per min|\b[RT]PM\b", re.IGNORECASE)
 _FREE_MODELS = "free-models-per-"
+_FREE_MODEL_IDS = "*:free"
 _LONGEST_PACE_MS = 3_600_000
 _MAY_BE_TIMED = (FaultKind.RATE_MINUTE, FaultKind.QUOTA_WINDOW, FaultKind.OVERLOADED, FaultKind.NETWORK)
 _AFTER_5XX = (FaultKind.CONTEXT, FaultKind.BILLING, FaultKind.OVERLOADED)
@@ -124,7 +126,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
     meaning, code, evidence = _first_sign(facts, headers)
     meaning, evidence = _refined(meaning, evidence, facts)
     meaning, evidence = _by_billing(meaning, evidence, facts, context)
-    header_readings = read_limits(headers, context)
+    header_readings = _header_readings(facts, headers, context)
     meaning, evidence, usable_at_ms = _by_headers(meaning, evidence, facts, header_readings)
     meaning, evidence = _widened(meaning, evidence, facts)
     stated_at_ms = _usable_at_ms(meaning.kind, facts, headers, context)
@@ -144,7 +146,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
         http_status=status,
         usable_at_ms=usable_at_ms,
         evidence=provider_sentence(evidence, longest=200),
-        readings=header_readings + _body_readings(meaning, facts, usable_at_ms, context),
+        readings=header_readings + _body_readings(meaning, facts, headers, usable_at_ms),
     )
 
 
@@ -245,29 +247,34 @@ def _usable_at_ms(
 
 
 def _body_readings(
-    meaning: Meaning, facts: ErrorFacts, usable_at_ms: int | None, context: CallContext
+    meaning: Meaning, facts: ErrorFacts, headers: Mapping[str, str], usable_at_ms: int | None
 ) -> tuple[LimitReading, ...]:
     if not meaning.kind.is_limit and meaning.kind is not FaultKind.CONTEXT:
         return ()
     if _FREE_MODELS in facts.text:
-        return _free_models_reading(facts, usable_at_ms, context)
+        return (_free_models_reading(facts, headers, usable_at_ms),)
     wide = {FaultScope.ORGANISATION: LimitScope.ORGANISATION, FaultScope.ACCOUNT: LimitScope.ACCOUNT}
     return read_refusal(facts.text, wide.get(meaning.scope, LimitScope.MODEL))
 
 
-def _free_models_reading(
-    facts: ErrorFacts, usable_at_ms: int | None, context: CallContext
+def _header_readings(
+    facts: ErrorFacts, headers: Mapping[str, str], context: CallContext
 ) -> tuple[LimitReading, ...]:
-    """OpenRouter's allowance for `:free` models. It is the account's, but a reading of the whole account would
-    stop its paid models too: so it is the account's only where nothing on it is paid."""
-    amount = number_of(facts.nested_headers.get("x-ratelimit-limit", ""))
-    if amount is None or not 0 < amount < 10**9:
-        return ()
-    remaining = number_of(facts.nested_headers.get("x-ratelimit-remaining", ""))
+    """What the headers say, those in the body included (OpenRouter). Of the free models' allowance they tell neither
+    window nor models: `_free_models_reading` does."""
+    return () if _FREE_MODELS in facts.text else read_limits({**facts.nested_headers, **headers}, context)
+
+
+def _free_models_reading(
+    facts: ErrorFacts, headers: Mapping[str, str], usable_at_ms: int | None
+) -> LimitReading:
+    """OpenRouter's allowance for `:free` models, which all of the account's share: nothing is left of it."""
+    told = {**headers, **facts.nested_headers}
+    amount = amount_of(told.get("x-ratelimit-limit", ""))
     window = Window.parse("day" if "free-models-per-day" in facts.text else "60s")
-    scope = LimitScope.ACCOUNT if context.account.billing is Billing.FREE else LimitScope.MODEL
-    left = None if remaining is None or remaining < 0 else int(remaining)
-    return (LimitReading(Metric.REQUESTS, window, int(amount), left, usable_at_ms, scope),)
+    return LimitReading(
+        Metric.REQUESTS, window, amount or None, 0, usable_at_ms, LimitScope.ACCOUNT, model=_FREE_MODEL_IDS
+    )
 
 
 def _sentence(meaning: Meaning, usable_at_ms: int | None, context: CallContext) -> str:

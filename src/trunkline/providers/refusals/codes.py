@@ -15,13 +15,14 @@ from trunkline.domain.faults import FaultKind, FaultScope
 class Meaning:
     """What a sign means. `said` is our sentence where the kind's own would not do. `refine`: the words of the
     refusal may say more than the sign does (a limit may be of the day, a code may stand for many things). `gone`:
-    the provider has no such model, or no longer."""
+    the provider has no such model, or no longer. `of_month`: it ends with the calendar month, UTC."""
 
     kind: FaultKind
     scope: FaultScope
     said: str = ""
     refine: bool = False
     gone: bool = False
+    of_month: bool = False
 
 
 _RATE = Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL, refine=True)
@@ -31,6 +32,7 @@ _BILLING = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT)
 _SPEND_CAP = "the spending limit is reached"
 _ACCOUNT_CAP = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, _SPEND_CAP)
 _ORGANISATION_CAP = Meaning(FaultKind.BILLING, FaultScope.ORGANISATION, _SPEND_CAP)
+_MONTHS_CAP = Meaning(FaultKind.BILLING, FaultScope.ORGANISATION, _SPEND_CAP, of_month=True)
 _PLAN_OVER = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, "the plan has expired")
 _ENTITLEMENT = Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL)
 _GONE = Meaning(
@@ -67,11 +69,19 @@ CODES: dict[str, Meaning] = {
     "credit_balance_exhausted": _BILLING,
     "organization_spend_limit_exceeded": _ORGANISATION_CAP,
     "organization_usage_limit_exceeded": _ORGANISATION_CAP,
+    "enforced_spend_limit_reached": _MONTHS_CAP,
+    "contract_spend_limit_reached": _ORGANISATION_CAP,
+    "linked_organization_spend_limit_reached": _ORGANISATION_CAP,
+    "linked_organization_billing_unavailable": _ORGANISATION_CAP,
+    "organization_on_hold": Meaning(
+        FaultKind.BILLING, FaultScope.ORGANISATION, "the provider has put this organisation on hold"
+    ),
     "project_spend_limit_exceeded": _ACCOUNT_CAP,
     "billing_hard_limit_reached": _ACCOUNT_CAP,
     "personal-team-blocked:spending-limit": _ACCOUNT_CAP,
     "exceeded_current_quota_error": _BILLING,
     "insufficient_balance_error": _BILLING,
+    "billing_error": _BILLING,
     "payment_required": _BILLING,
     "openrouter_credits": Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, refine=True),
     "402 openrouter_key_limit": Meaning(
@@ -88,6 +98,7 @@ CODES: dict[str, Meaning] = {
     "rate_limit_exceeded": _RATE,
     "rate_limit_error": _RATE,
     "rate_limit_reached_error": _RATE,
+    "ramp_limit_exceeded": Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL),
     "rate_limited": _RATE,
     "slow_down": _RATE,
     "too_many_requests_error": _RATE,
@@ -107,6 +118,7 @@ CODES: dict[str, Meaning] = {
     "temporarily_unavailable": _OVERLOADED,
     "unavailable": _OVERLOADED,
     "server_error": Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True),
+    "timeout_error": _OVERLOADED,
     "timeout": _NETWORK,
     # what the key may not
     "model_not_found": _GONE,
@@ -122,11 +134,13 @@ CODES: dict[str, Meaning] = {
     "resource_not_found_error": _GONE,
     "privacy_restricted": _ENTITLEMENT,
     "constraint_filtered": _ENTITLEMENT,
+    "permission_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
     "permission_denied_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
     "unsupported_country_region_territory": _REGION,
     # the request
     "context_length_exceeded": _CONTEXT,
     "token_limit_exceeded": _CONTEXT,
+    "request_too_large": _CONTEXT,
     "exceed_context_size_error": _CONTEXT,
     "model_context_window_exceeded": _CONTEXT,
     "max_tokens_exceeded": _CONTEXT,
@@ -194,6 +208,7 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 
 CONTEXT_OVERFLOW = _words(
+    r"input length and `?max_tokens`? exceed context limit|"
     r"prompt is too long|context_length_exceeded|maximum context length|exceeds the context window"
     r"|input token count.*exceeds the maximum|maximum prompt length is|reduce the length of the messages"
     r"|exceeds the available context size|greater than the context length|context window exceeds limit"
@@ -211,6 +226,16 @@ DAY_QUOTA = _words(r"PerDay|free-models-per-day")
 # Gemini's quota names lead, since its sentence about them also says "exceeded your current quota".
 TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
     (DAY_QUOTA, _QUOTA),
+    (
+        _words(r"reached your specified .{0,20}usage limits"),
+        Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, _SPEND_CAP, of_month=True),
+    ),
+    (
+        _words(r"(?:extra usage is|usage credits are) required for long context"),
+        Meaning(
+            FaultKind.CONTEXT, FaultScope.REQUEST, "the plan takes so long a prompt only for extra credit"
+        ),
+    ),
     (_words(r"PerMinute|quota exceeded for metric"), _RATE),
     (
         _words(r"can only afford"),
@@ -274,4 +299,6 @@ ORGANISATION_WIDE = _words(
     r"rate limit reached for organi[sz]ation|organi[sz]ation(?:'s)? (?:max )?(?:concurrency|[RT]P[MD])"
     r"|max organi[sz]ation concurrency|organi[sz]ation-wide"
 )
-ACCOUNT_WIDE = _words(r"account[- ]wide|across all models|for your account\b|per account\b")
+ACCOUNT_WIDE = _words(
+    r"account[- ]wide|across all models|for your account\b|per account\b|your account's rate limit"
+)

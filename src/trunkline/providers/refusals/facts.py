@@ -115,6 +115,7 @@ def _codes(
     details: list[dict[str, Any]],
 ) -> Iterator[str]:
     values = (
+        mapping(inner.get("details")).get("error_code"),
         metadata.get("limit_source"),
         mapping(metadata.get("availability") or inner.get("availability")).get("code"),
         *(detail.get("reason") for detail in details),

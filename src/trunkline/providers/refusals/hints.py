@@ -35,16 +35,23 @@ _WORDS = (
 
 def header_wait_ms(headers: Mapping[str, str], now_ms: int) -> float | None:
     """`retry-after-ms`, then `retry-after` as seconds, then as an HTTP date; in milliseconds from now."""
-    number = number_of(headers.get("retry-after-ms", ""))
+    number = _number_in(headers.get("retry-after-ms", ""))
     wait_ms = None if number is None else believed_ms(number)
     if wait_ms is not None:
         return wait_ms
     retry_after = headers.get("retry-after", "")
-    number = number_of(retry_after)
+    number = _number_in(retry_after)
     if number is not None:
         return believed_ms(number * 1000)
     at_ms = http_date_ms(retry_after)
     return None if at_ms is None else believed_ms(at_ms - now_ms)
+
+
+def _number_in(text: str) -> float | None:
+    """The number in a header; of one sent twice, the greater."""
+    numbers = [number_of(part) for part in text.split(",")]
+    known = [number for number in numbers if number is not None]
+    return max(known) if len(known) == len(numbers) else None
 
 
 def wait_ms(
