@@ -18,7 +18,8 @@ LARGEST_REPLY_BYTES = 32 * 1024 * 1024
 async def fetch(
     call: FreeCall, client: Client, url: str, headers: Sequence[tuple[str, str]], *, host: str, clock: Clock
 ) -> WireReply | Fault:
-    """Send `call` to `url` and read the reply, whatever its status. A redirect, and every failure on the way, is a Fault."""
+    """Send `call` to `url` and read the reply, whatever its status. A redirect and every failure on the way is a
+    Fault."""
     exchange = Exchange(clock)
     key = call.key.reveal().strip() if call.key is not None else ""
     answered = False
