@@ -15,7 +15,7 @@ from trunkline.providers.protocol import CallContext, WireReply, WireRequest
 from trunkline.providers.refusals.classify import classify, is_web_page
 from trunkline.providers.values.jsontext import loads
 
-_LARGEST_AMOUNT = Decimal(10) ** 12
+_LARGEST_AMOUNT = Decimal(10) ** 14
 _AMOUNT = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,30})?(?:e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 _MILLION = 1_000_000
 # Epoch milliseconds from 2001 to 2286: what else is in such a field is no moment.
