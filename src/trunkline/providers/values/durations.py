@@ -105,6 +105,13 @@ def next_midnight_ms(now_ms: int, zone: tzinfo) -> int:
     return _wall_ms(datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone))
 
 
+def next_month_ms(now_ms: int, zone: tzinfo) -> int:
+    """When the next calendar month begins in `zone`."""
+    today = datetime.fromtimestamp(now_ms / 1000, zone).date()
+    later = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return _wall_ms(datetime(later.year, later.month, later.day, tzinfo=zone))
+
+
 def iso_seconds(at_ms: int) -> str:
     """`at_ms` as `2026-11-20T21:38:28Z`, rounded up, so that it is never too early."""
     return datetime.fromtimestamp(-(-at_ms // 1000), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
