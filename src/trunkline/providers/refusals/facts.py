@@ -68,7 +68,7 @@ def facts_of_body(body: object, status: int | None) -> ErrorFacts:
         status=_status(status, inner),
         codes=tuple(_codes(table, inner, metadata, details)),
         text=text,
-        zai_code=_zai_code(error, text),
+        zai_code=_zai_code(error, table, text),
         minimax_code=_minimax_code(base_resp, _clean(text_of(inner.get("message")))),
         tables=(inner, metadata, table, *details),
         nested_headers=_lower(metadata.get("headers")),
@@ -140,8 +140,9 @@ def _status(status: int | None, inner: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _zai_code(error: object, text: str) -> str | None:
-    code = text_of(mapping(error).get("code"))
+def _zai_code(error: object, table: Mapping[str, Any], text: str) -> str | None:
+    """Under `error`, beside `success: false` (its quota endpoint), or in brackets at the head of the text."""
+    code = text_of(table.get("code") if table.get("success") is False else mapping(error).get("code"))
     if _ZAI_CODE.fullmatch(code):
         return code
     kind = text_of(mapping(error).get("type"))
