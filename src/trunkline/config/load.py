@@ -19,7 +19,8 @@ from trunkline.config.policy import compile_preferences
 from trunkline.config.problems import from_validation, refuse_plain_keys
 from trunkline.config.schema import PreferencesFile, ProvidersFile
 from trunkline.domain.found import FoundServer
-from trunkline.domain.preferences import Config
+from trunkline.domain.preferences import Config, Preferences
+from trunkline.domain.routes import Catalogue
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -95,9 +96,8 @@ def load(
     compiled, more_notes = compile_preferences(
         preferences, catalogue, preferences_layers, environ, shipped_must_fit=not other_base
     )
-    content = repr((catalogue, compiled)).encode()
     return Loaded(
-        config=Config(hashlib.blake2b(content, digest_size=8).hexdigest(), catalogue, compiled),
+        config=hashed(catalogue, compiled),
         keys=keys,
         places=places,
         sources=tuple(layer.path for layer in (*providers_layers, *preferences_layers)),
@@ -110,6 +110,12 @@ def load(
         preferences_layers=preferences_layers,
         found=servers,
     )
+
+
+def hashed(catalogue: Catalogue, preferences: Preferences) -> Config:
+    """A configuration named by what is in it."""
+    content = repr((catalogue, preferences)).encode()
+    return Config(hashlib.blake2b(content, digest_size=8).hexdigest(), catalogue, preferences)
 
 
 def _validated(root: type[T], layers: tuple[Layer, ...]) -> T:

@@ -32,6 +32,7 @@ from trunkline.engine.control import Control, Standing
 from trunkline.engine.conversations import Conversations
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
+from trunkline.engine.window_watch import WindowWatch
 from trunkline.providers.call import Transport
 from trunkline.providers.protocol import WireProtocol
 from trunkline.quota.breaker import OF_THE_KEY
@@ -70,6 +71,8 @@ class EngineCore:
         self._resting: set[asyncio.Future[None]] = set()
         self.control = Control(ControlState())
         self.conversations = Conversations()
+        self.window_watch = WindowWatch()
+        self.on_local_news: Callable[[], None] = lambda: None
         self.bus = Bus(clock)
         self.changed = True
         self.spent_day_pico = 0
@@ -193,6 +196,25 @@ class EngineCore:
         )
         for target in freed:
             self.unblocked(target)
+
+    def window_read(
+        self, request: ChatRequest, task: Task, attempt: Attempt, generation: Generation
+    ) -> str | None:
+        """What a whole answer of a local server tells of the window it has given the model; a warning where it cut
+        the prompt."""
+        provider, model = generation.provider(attempt.route), generation.model(attempt.route)
+        news = self.window_watch.first_call(provider, model)
+        warning = self.window_watch.check(
+            request,
+            provider,
+            model,
+            estimate_tokens=task.input_tokens,
+            reported_tokens=attempt.usage.input_tokens if attempt.usage is not None else None,
+            now_ms=self.clock.wall_ms(),
+        )
+        if news or warning:
+            self.on_local_news()
+        return warning
 
     def limits_read(self, route: Route, readings: tuple[LimitReading, ...]) -> None:
         """A reply said something of limits."""

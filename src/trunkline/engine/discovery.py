@@ -12,15 +12,20 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from trunkline.config.found import LocalTarget
+from trunkline.config.found import LocalTarget, local_targets, newest, read_found, write_found
+from trunkline.config.load import Loaded
+from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock
 from trunkline.domain.faults import Fault
-from trunkline.domain.found import FoundServer, ServerState
+from trunkline.domain.found import FoundModel, FoundServer, ServerState
 from trunkline.domain.routes import KeyRef, LocalServer
 from trunkline.domain.secret import Secret
+from trunkline.engine.core import EngineCore
+from trunkline.engine.settings import EngineSettings
 from trunkline.providers.call import FreeCall
 from trunkline.providers.protocol import WireReply
 
@@ -33,6 +38,9 @@ CONNECT_MS = 300
 REPLY_MS = 2_000
 _WHOLE_LOOK_MS = 6_000
 _AT_ONCE = 4
+_INTERVAL_MS = 60_000.0
+_LOADING_MS = 5_000.0
+_KEEP_AGAIN_MS = 600_000
 _ENVIRONMENT_WINDOWS = {LocalServer.OLLAMA: "OLLAMA_CONTEXT_LENGTH"}
 SWITCH_VARIABLE = "TRUNKLINE_LOCAL_SERVERS"
 
@@ -193,3 +201,97 @@ def differ(found: Sequence[FoundServer], before: Iterable[FoundServer]) -> bool:
 
 def _timeless(server: FoundServer) -> FoundServer:
     return replace(server, looked_at_ms=0, served_at_ms=None, misses=min(server.misses, 2))
+
+
+class Discovery:
+    """Looks around for an engine, in the background: at once, then every `_INTERVAL_MS`, sooner while a server loads
+    its model or when `hurry` is called. `servers` is what is known; it is kept in a file for the next start and for
+    other processes, and what others find is taken from there. Belongs to the engine's loop."""
+
+    def __init__(self, settings: EngineSettings, core: EngineCore, loaded: Loaded) -> None:
+        self._path = settings.places.found_file
+        self._environ = settings.environ
+        self._core = core
+        self._wanted = is_wanted(settings.environ)
+        self._watcher = ConfigWatcher((self._path,))
+        self._kept_at_ms = 0
+        self._cannot_keep = False
+        self._called = asyncio.Event()
+        self.servers = loaded.found
+        self.targets: tuple[LocalTarget, ...] = ()
+        self.use(loaded)
+
+    def use(self, loaded: Loaded) -> None:
+        """Look at what this configuration names from now on."""
+        self.targets = local_targets(loaded.config.catalogue, loaded.providers_layers) if self._wanted else ()
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Look again soon: something happened that a server will tell more of."""
+        self._called.set()
+
+    def changed_elsewhere(self) -> bool:
+        """Whether another process has found other models than are known here; they are known from now on."""
+        if not self._watcher.changed():
+            return False
+        before = self.servers
+        self.servers = newest(before, read_found(self._path), now_ms=self._core.clock.wall_ms())
+        return offered(self.servers) != offered(before)
+
+    async def follow(self, on_change: Callable[[], Awaitable[None]]) -> None:
+        """Look until cancelled; `on_change` is called when other models may be asked than before."""
+        while True:
+            self._called.clear()
+            try:
+                if self.targets and await self.look():
+                    await on_change()
+            except Exception:
+                _log.exception("a look for local servers failed; the next one comes")
+            await self._rest()
+
+    async def look(self) -> bool:
+        """Look once; whether other models may be asked than before."""
+        core, before = self._core, self.servers
+        surroundings = Surroundings(
+            fetch=lambda call: core.transport.fetch(call),
+            secret=core.generation.keys.secret,
+            environ=self._environ,
+            clock=core.clock,
+        )
+        found = await look_around(self.targets, before, surroundings)
+        now_ms = core.clock.wall_ms()
+        self.servers = newest(self.servers, found, now_ms=now_ms)
+        if differ(found, before) or now_ms - self._kept_at_ms > _KEEP_AGAIN_MS:
+            self._kept_at_ms = now_ms
+            await asyncio.to_thread(self._keep, now_ms)
+        return offered(self.servers) != offered(before)
+
+    def _keep(self, now_ms: int) -> None:
+        try:
+            keep_found(self._path, self.servers, now_ms)
+        except OSError as error:
+            if not self._cannot_keep:
+                self._cannot_keep = True
+                _log.warning("what was found on this machine cannot be kept: %s", error)
+        self._watcher.changed()
+
+    async def _rest(self) -> None:
+        """Until the next look."""
+        loading = any(server.state is ServerState.LOADING for server in self.servers)
+        called = asyncio.ensure_future(self._called.wait())
+        sleeping = asyncio.ensure_future(self._core.clock.sleep(_LOADING_MS if loading else _INTERVAL_MS))
+        try:
+            await asyncio.wait((called, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            called.cancel()
+            sleeping.cancel()
+
+
+def keep_found(path: Path, servers: Iterable[FoundServer], now_ms: int) -> None:
+    """Write what was found beside what other processes found elsewhere. Raises OSError."""
+    write_found(path, newest(read_found(path), servers, now_ms=now_ms))
+
+
+def offered(servers: Iterable[FoundServer]) -> dict[tuple[str, str], tuple[FoundModel, ...]]:
+    """The models that may be asked, by provider and address."""
+    return {(one.provider, one.base_url): one.models for one in servers if one.usable}

@@ -91,6 +91,7 @@ class RequestRun:
         self._served_model: str | None = None
         self._failed: set[Route] = set()
         self._silent: set[Route] = set()
+        self._warnings: list[str] = []
 
     async def serve(self) -> None:
         """Run to the ending."""
@@ -257,6 +258,8 @@ class RequestRun:
             self._fault = deadline_fault(None)
         if self._fault is None and attempt is not None:
             core.call_succeeded(attempt)
+            if warning := core.window_read(self._request, self._task, attempt, self._generation):
+                self._warnings.append(warning)
 
     def _announce(self, route: Route) -> None:
         if self._short_route is not None:
@@ -378,6 +381,7 @@ class RequestRun:
             conversation_id=self._request.conversation_id,
             turn_id=self._request.turn_id,
             served_model=self._served_model,
+            warnings=tuple(self._warnings),
         )
 
 

@@ -6,12 +6,14 @@ import asyncio
 import datetime as dt
 import logging
 
-from trunkline.config.load import Loaded, load
+from trunkline.config.found import with_windows
+from trunkline.config.load import Loaded, hashed, load
 from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.errors import ConfigError, StoreError
 from trunkline.domain.events import ConfigChanged, SnapshotChanged
 from trunkline.domain.snapshot import LogEntry, Totals
 from trunkline.engine.core import EngineCore
+from trunkline.engine.discovery import Discovery
 from trunkline.engine.generation import Generation
 from trunkline.engine.settings import EngineSettings
 from trunkline.store import queries
@@ -35,6 +37,9 @@ class Upkeep:
         self._watcher = ConfigWatcher(loaded.sources)
         self._chores: list[asyncio.Task[None]] = []
         self._foreign_change = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self.discovery = Discovery(settings, core, loaded)
+        core.on_local_news = self.discovery.hurry
         self.loaded = loaded
         self.config_error: str | None = None
         self.since_ms = _start_of_day_ms(core.clock.wall_ms())
@@ -49,6 +54,7 @@ class Upkeep:
         self._chores = [
             loop.create_task(self._keep_house()),
             loop.create_task(self._follow_other_processes()),
+            loop.create_task(self.discovery.follow(self._found_others)),
         ]
 
     async def stop(self) -> None:
@@ -141,32 +147,64 @@ class Upkeep:
             self._core.changed = True
 
     async def _reload_if_changed(self) -> None:
-        if not self._watcher.changed():
-            return
+        files, found = self._watcher.changed(), self.discovery.changed_elsewhere()
+        self._core.window_watch.heard(self.discovery.servers)
+        if files or found:
+            await self._reload(anew=files)
+        elif self._core.window_watch.changed:
+            self._adopt(self.loaded)
+            self.announce_change()
+
+    async def _found_others(self) -> None:
+        """Other models may be asked on this machine than before."""
+        self._core.window_watch.heard(self.discovery.servers)
+        await self._reload(anew=False)
+
+    async def _reload(self, *, anew: bool) -> None:
+        """Load again; `anew` where a person changed the files, who is told of it whatever it made of them."""
+        async with self._reloading:
+            try:
+                loaded = await asyncio.to_thread(self._load)
+            except ConfigError as error:
+                if not anew:
+                    return
+                self.config_error = str(error)
+                self._core.bus.publish(ConfigChanged(self._core.generation.config.generation, str(error)))
+            else:
+                self.config_error = None
+                if not anew and loaded.config.generation == self.loaded.config.generation:
+                    self.loaded = loaded
+                    return
+                self._adopt(loaded)
+                if anew:
+                    self.discovery.use(loaded)
+            self.announce_change()
+
+    def _load(self) -> Loaded:
         settings = self._settings
-        try:
-            loaded = await asyncio.to_thread(
-                load, settings.places, settings.environ, base_providers_text=settings.base_providers_text
-            )
-        except ConfigError as error:
-            self.config_error = str(error)
-            self._core.bus.publish(ConfigChanged(self._core.generation.config.generation, str(error)))
-        else:
-            self.config_error = None
-            self._adopt(loaded)
-        self.announce_change()
+        return load(
+            settings.places,
+            settings.environ,
+            base_providers_text=settings.base_providers_text,
+            found=self.discovery.servers,
+        )
 
     def _adopt(self, loaded: Loaded) -> None:
         self.loaded = loaded
-        self._core.generation = Generation.of(loaded.config, loaded.keys)
-        preferences = loaded.config.preferences
+        watch = self._core.window_watch
+        watch.changed = False
+        config = loaded.config
+        if watch.lowered:
+            config = hashed(with_windows(config.catalogue, watch.lowered), config.preferences)
+        self._core.generation = Generation.of(config, loaded.keys)
+        preferences = config.preferences
         tracker = self._core.tracker
         before = {block.target for block in tracker.blocks()}
-        tracker.use_config(loaded.config.catalogue, preferences.thresholds)
+        tracker.use_config(config.catalogue, preferences.thresholds)
         for target in before - {block.target for block in tracker.blocks()}:
             self._core.unblocked(target)
         self._core.rouse()
-        self._core.bus.publish(ConfigChanged(loaded.config.generation))
+        self._core.bus.publish(ConfigChanged(config.generation))
 
 
 def _start_of_day_ms(now_ms: int) -> int:
