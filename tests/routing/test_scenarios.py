@@ -57,6 +57,9 @@ def test_decision(case: dict[str, Any]) -> None:
     rejected = sorted([one.route, one.code.value] for one in decision.rejected)
     if "rejected" in expect:
         assert rejected == sorted(expect.pop("rejected")), proves
+    sentences = {one.route: rejection_sentence(one, state.now_ms) for one in decision.rejected}
+    for route, sentence in expect.pop("why", {}).items():
+        assert sentences[route] == f"{route}: {sentence}", proves
     for rejection in decision.rejected:
         assert "None" not in rejection_sentence(rejection, state.now_ms)
     if expect.pop("none", False):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from trunkline.domain.faults import Fault, FaultKind, FaultScope
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.state import Block
 
@@ -89,7 +89,10 @@ def interval_ms(failures: int) -> int:
 
 def until_of(fault: Fault, *, failures: int, now_ms: int, draw: float) -> int | None:
     """When the target may be tried again; None for when a person has acted. A stated moment that has passed counts
-    as unstated; then the interval is drawn with full jitter (`draw` 0..1)."""
+    as unstated; then the interval is drawn with full jitter (`draw` 0..1). A model that is gone does not come back by
+    waiting, whatever is stated."""
+    if fault.code == FaultCode.MODEL_GONE:
+        return None
     if fault.usable_at_ms is not None and fault.usable_at_ms > now_ms:
         longest_ms = _LONGEST_HINT_MS.get(fault.kind, _LONGEST_OTHER_HINT_MS)
         return min(fault.usable_at_ms, now_ms + longest_ms)
@@ -192,11 +195,12 @@ class Breakers:
 
     def succeeded(self, route: Route, now_ms: int) -> tuple[str, ...]:
         """A call down `route` was answered: close what was half-open above it and halve every failure count. A block
-        that still holds stays, for the call began before it. The targets that are free again."""
+        that still holds stays, for the call began before it; only that the model is gone is disproved by any answer.
+        The targets that are free again."""
         freed = []
         for target in targets_above(route):
             block = self._blocks.get(target)
-            if block is not None and block.holds_at(now_ms):
+            if block is not None and block.holds_at(now_ms) and block.code != FaultCode.MODEL_GONE:
                 continue
             if block is not None:
                 self._close(block)

@@ -65,7 +65,8 @@ class AccountFacts:
 
     def status(self) -> Status:
         """The worst of what concerns the whole account and of its models; a model that is out counts as critical as
-        long as another can serve. A model the account was never allowed is left out."""
+        long as another can serve. A model the account was never allowed is left out; one that is allowed none is
+        down."""
         whole = worst(
             (
                 status_of((), self.provider_block, self.thresholds, self.now_ms),
@@ -74,7 +75,7 @@ class AccountFacts:
         )
         of_models = [status for model in self.models if (status := self._model_status(model)) is not None]
         if not of_models:
-            return whole
+            return Status.DOWN if self.models else whole
         if all(status in _OUT for status in of_models):
             return worst((whole, best(of_models)))
         return worst([whole, *(Status.CRITICAL if status in _OUT else status for status in of_models)])

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from trunkline.domain.decisions import Pin, RejectionCode, Terms
+from trunkline.domain.faults import FaultCode
 from trunkline.domain.money import Price
 from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
 from trunkline.domain.routes import ModelSpec, Quirks, Route, Selector
-from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, RouteState, RoutingState
+from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, Block, RouteState, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.limits import Claims, claims_of, further_quota, is_past_mark
@@ -138,7 +139,8 @@ class Scan:
         ):
             return False
         if row.retired_at_ms is not None and row.retired_at_ms <= self.state.now_ms:
-            return self._refuse(row, RejectionCode.RETIRED, (("retired_at_ms", row.retired_at_ms),))
+            since: Facts = (("retired_at_ms", row.retired_at_ms), ("successor", row.successor))
+            return self._refuse(row, RejectionCode.RETIRED, since)
         if self._needs and not self._needs <= row.capabilities:
             missing = ", ".join(sorted(need.value for need in self._needs - row.capabilities))
             return self._refuse(row, RejectionCode.CAPABILITY, (("missing", missing),))
@@ -247,7 +249,7 @@ class Scan:
         cost_pico = 0 if cash_free else list_pico
         accounts = self.profile.by_account.get(place)
         liking = self.profile.likings[place] if accounts is None else accounts[member.id]
-        refusal = self._refusal(route, state, cost_pico, liking)
+        refusal = self._refusal(row, route, state, cost_pico, liking)
         if refusal is not None:
             self.rejections.add(Refused(row.provider, member.id, row.model, *refusal))
             return None
@@ -271,13 +273,15 @@ class Scan:
         return Option(key, route, row, member, account, score, cost_pico, known, liking.preference, changing)
 
     def _refusal(
-        self, route: Route, state: RouteState, cost_pico: int, liking: Liking
+        self, row: ModelRow, route: Route, state: RouteState, cost_pico: int, liking: Liking
     ) -> tuple[RejectionCode, Facts, int | None] | None:
         ask = self.ask
         if ask.failed and route in ask.failed:
             return RejectionCode.FAILED, (), None
         block = state.block
         if block is not None and block.holds_at(self.state.now_ms):
+            if block.code == FaultCode.MODEL_GONE:
+                return RejectionCode.RETIRED, _gone_facts(route, block, row.successor), None
             return RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms
         for selector in ask.avoid:
             if selector.matches(route.provider, route.account, route.model):
@@ -362,6 +366,12 @@ class Scan:
         row, (quota, speed, health) = option.row, option.changing
         context, cost = self._context(row), self._cheapness(option.cost_pico)
         return Terms(option.preference, quota, context, cost, row.quality or 0.0, speed, health)
+
+
+def _gone_facts(route: Route, block: Block, successor: str | None) -> Facts:
+    """What is said of a model that the provider no longer gives to one account."""
+    account = f"{route.provider}/{route.account}"
+    return (("account", account), ("since_ms", block.since_ms), ("successor", successor))
 
 
 def _pinned(ask: RoutingAsk, pin: Pin | None, now_ms: int) -> Selector | None:

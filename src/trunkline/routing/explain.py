@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
 from trunkline.domain.faults import FaultKind
@@ -156,6 +157,17 @@ def _budget_why(facts: Facts) -> str:
     return f"would cost {_dollars(facts.get('cost_pico'))}, {_dollars(facts.get('budget_pico'))} may be spent {per}"
 
 
+def _retired_why(facts: Facts) -> str:
+    said, successor = "its provider has retired it", facts.get("successor")
+    if "account" in facts:
+        said = f"retired for account {facts['account']}{_since(facts.get('since_ms'))}"
+    return f"{said}; successor {successor}" if successor else said
+
+
+def _since(at_ms: Fact) -> str:
+    return f" since {datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}" if isinstance(at_ms, int) else ""
+
+
 def _no_key_why(facts: Facts) -> str:
     return f"no key at {facts['key']}" if "key" in facts else "no account"
 
@@ -175,7 +187,7 @@ _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
         f"not free ({_dollars(facts.get('cost_pico'))}) and only free may be used"
     ),
     RejectionCode.OVER_BUDGET: _budget_why,
-    RejectionCode.RETIRED: lambda facts: "its provider has retired it",
+    RejectionCode.RETIRED: _retired_why,
     RejectionCode.EXCLUDED: lambda facts: f"excluded by {facts.get('rule')}",
     RejectionCode.FAILED: lambda facts: "has failed for this request already",
 }

@@ -122,8 +122,7 @@ def compile_policy(config: Config) -> CompiledPolicy:
         pools[provider.id] = pool
         rejected.extend(_static_rejections(provider))
         rows += [
-            _row(len(rows) + offset, model, pool, provider.quirks)
-            for offset, model in enumerate(provider.models)
+            _row(len(rows) + offset, model, pool, provider) for offset, model in enumerate(provider.models)
         ]
     return CompiledPolicy(
         config=config,
@@ -152,7 +151,9 @@ def _pool(provider: ProviderSpec) -> Pool:
     return Pool(provider.id, provider.pool, members, len(provider.models), len(provider.accounts))
 
 
-def _row(place: int, model: ModelSpec, pool: Pool, quirks: Quirks) -> ModelRow:
+def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> ModelRow:
+    quirks = provider.quirks
+    successors = {retired.id: retired.successor for retired in provider.retired}
     varying = None if model.price.is_flat else model.price
     return ModelRow(
         place=place,
@@ -175,7 +176,7 @@ def _row(place: int, model: ModelSpec, pool: Pool, quirks: Quirks) -> ModelRow:
         price_known=_blended(model.price) is not None,
         varying=varying,
         reserving=(model, quirks) if quirks.reserves_output_limit else None,
-        successor=model.successor,
+        successor=model.successor or successors.get(model.id),
     )
 
 

@@ -14,6 +14,8 @@ Facts = tuple[tuple[str, str | int | float | None], ...]
 
 # Who is exhausted, and until when, is said account by account.
 _SAID_BY_ACCOUNT = (RejectionCode.LIMIT, RejectionCode.BREAKER_OPEN, RejectionCode.FAILED)
+# Which model of which account is gone, since when and what took its place, is said one by one.
+_SAID_BY_ROUTE = (RejectionCode.RETIRED,)
 
 
 class Refused(NamedTuple):
@@ -52,7 +54,9 @@ class Rejections:
     def grouped(self) -> tuple[Rejection, ...]:
         """All of them and the static ones, sorted by route. What every model of an account shares is said as
         `provider/account/*`, what all of a provider shares as `provider/*`."""
-        routes = [refused for refused in self._found.values() if refused.account and refused.model]
+        by_route = [refused for refused in self._found.values() if refused.account and refused.model]
+        single = [refused for refused in by_route if refused.code in _SAID_BY_ROUTE]
+        routes = [refused for refused in by_route if refused.code not in _SAID_BY_ROUTE]
         models = [refused for refused in self._found.values() if not refused.account]
         accounts = [refused for refused in self._found.values() if not refused.model and refused.account]
         pools = self._policy.pools
@@ -64,7 +68,7 @@ class Rejections:
         plain, widest = _join(
             plain, lambda r: (r.provider, None), lambda r: max(2, len(pools[r.provider].members))
         )
-        found = (*routes, *models, *whole, *plain, *said, *widest)
+        found = (*single, *routes, *models, *whole, *plain, *said, *widest)
         rejections = (*self._policy.rejected, *map(self._rejection, found))
         return tuple(sorted(rejections, key=lambda rejection: (rejection.route, rejection.code)))
 
