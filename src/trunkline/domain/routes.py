@@ -254,12 +254,14 @@ class RetiredModel:
 @dataclass(frozen=True, slots=True)
 class EndpointSpec:
     """Another address of a provider, for keys that only work there: a coding plan's, another region's. `note` says
-    for whom it is; `billing` is set where accounts there are paid for differently."""
+    for whom it is; `billing` is set where accounts there are paid for differently; keys for it are looked for in the
+    variables `key_env`."""
 
     id: str
     base_url: str
     billing: Billing | None = None
     note: str = ""
+    key_env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

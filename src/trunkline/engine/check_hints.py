@@ -91,9 +91,7 @@ def _endpoint_hint(
     if plans and (elsewhere.refused_as_plan or (fault is not None and fault.kind is FaultKind.BILLING)):
         return f"if this is a plan's key, it works at {_where(plans[0], provider)}: {_put(plans[0], account)}"
     if plans and elsewhere.plan_told and account.base_url is None:
-        return (
-            f"this key has a plan, which pays at {_where(plans[0], provider)} only: {_put(plans[0], account)}"
-        )
+        return f"this key has a plan, which counts at {_where(plans[0], provider)}: {_put(plans[0], account)}"
     return ""
 
 
@@ -104,7 +102,8 @@ def _where(endpoint: EndpointSpec, provider: ProviderSpec) -> str:
 def _put(endpoint: EndpointSpec, account: AccountSpec) -> str:
     if not endpoint.id:
         return f'take endpoint = "{account.endpoint}" out of its account'
-    return f'put endpoint = "{endpoint.id}" into its account'
+    also = f", or the key into {endpoint.key_env[0]}" if endpoint.key_env else ""
+    return f'put endpoint = "{endpoint.id}" into its account{also}'
 
 
 def _names(endpoints: tuple[EndpointSpec, ...]) -> str:

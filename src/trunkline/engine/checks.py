@@ -229,20 +229,17 @@ class _AccountCheck:
         return tuple({model.id: model for model in models}.values())
 
     async def _report(self) -> tuple[AccountReport | None, list[Fault]]:
-        """What the account endpoints told together, and the faults of those that count."""
+        """What the account endpoints told together, and what those said that reject the key for good."""
         if self._provider.quirks.self_report is SelfReport.NONE:
             return None, []
         from trunkline.providers.reports.choose import endpoints_of
 
-        asked = [self._ask(ways) for ways in endpoints_of(self._provider.quirks.self_report)]
-        told = await asyncio.gather(*asked)
+        kind, billing = self._provider.quirks.self_report, self._account.billing
+        told = await asyncio.gather(*(self._ask(ways) for ways in endpoints_of(kind, billing)))
         reports = [one for one, _ in told if isinstance(one, AccountReport)]
-        refusals = [one for one, decisive in told if isinstance(one, Fault) and decisive]
-        notes = [
-            f"the account endpoint: {one.message}"
-            for one, decisive in told
-            if isinstance(one, Fault) and not decisive
-        ]
+        failed = [(one, decisive) for one, decisive in told if isinstance(one, Fault)]
+        refusals = [one for one, decisive in failed if decisive and one.kind is FaultKind.AUTH]
+        notes = [f"the account endpoint: {one.message}" for one, _ in failed if one not in refusals]
         if not reports and not notes:
             return None, refusals
         merged = AccountReport(
@@ -316,9 +313,8 @@ class _AccountCheck:
     ) -> Fault | None:
         """What keeps the account from being called. A key may be rejected by its account endpoint though the list of
         models, which some providers show to anybody, was given. A provider without a list may still report."""
-        rejected = next((one for one in refusals if one.kind is FaultKind.AUTH), None)
-        if rejected is not None:
-            return rejected
+        if refusals:
+            return refusals[0]
         if isinstance(listed, Fault) and (
             listed.kind is FaultKind.AUTH or report is None or not _told(report)
         ):

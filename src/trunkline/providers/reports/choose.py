@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from trunkline.domain.routes import SelfReport
+from trunkline.domain.routes import Billing, SelfReport
 from trunkline.providers.reports.endpoint import AccountEndpoint
 
 
-def endpoints_of(kind: SelfReport) -> tuple[tuple[AccountEndpoint, ...], ...]:
-    """The account endpoints of a provider with that `Quirks.self_report`, all of which are to be asked. Each is
-    given as the ways to ask it, the best first: the next one is for when this one was refused."""
+def endpoints_of(
+    kind: SelfReport, billing: Billing = Billing.CREDITS
+) -> tuple[tuple[AccountEndpoint, ...], ...]:
+    """The account endpoints of a provider with that `Quirks.self_report`, for an account that is paid for so; all of
+    them are to be asked. Each is given as the ways to ask it, the best first: the next one is for when this one was
+    refused."""
     if kind is SelfReport.ZAI:
         from trunkline.providers.reports import zai
 
         return ((zai.BY_BARE_KEY, zai.BY_BEARER),)
-    if kind is SelfReport.MOONSHOT:
+    if kind is SelfReport.MOONSHOT and billing is not Billing.SUBSCRIPTION:  # the plan's host has no balance
         from trunkline.providers.reports import moonshot
 
         return ((moonshot.BALANCE,),)
