@@ -13,7 +13,7 @@ from trunkline.domain.receipts import FinishReason
 from trunkline.domain.text import provider_sentence, strip_controls
 from trunkline.providers.anthropic.usage import Tally
 from trunkline.providers.text_stream import TextStream
-from trunkline.providers.values.jsontext import count, mapping, text_of
+from trunkline.providers.values.jsontext import count, json_text, mapping, text_of
 
 _WINDOW_FULL = "model_context_window_exceeded"
 _REFUSAL = "refusal"
@@ -151,11 +151,11 @@ class Gathered:
 
     def _begin_call(self, index: object, block: dict[str, Any]) -> None:
         given = block.get("input")
-        arguments = orjson.dumps(given).decode() if isinstance(given, dict) and given else "{}"
+        arguments = json_text(given) if isinstance(given, dict) and given else ""
         call = _Call(
             strip_controls(text_of(block.get("id"))),
             strip_controls(text_of(block.get("name"))),
-            strip_controls(arguments),
+            strip_controls(arguments) or "{}",
         )
         if call.name:
             self._calls.append(call)

@@ -11,7 +11,7 @@ from trunkline.providers.anthropic.messages import Block, system_blocks, turns
 from trunkline.providers.anthropic.thinking import thinking_fields
 from trunkline.providers.portable import fitted
 from trunkline.providers.protocol import CallContext, WireRequest
-from trunkline.providers.values.jsontext import dumps, json_fields, loads, mapping
+from trunkline.providers.values.jsontext import dumps, json_fields, object_in
 
 PATH = "/v1/messages"
 VERSION = "2023-06-01"
@@ -84,11 +84,7 @@ def _temperature(asked: float, context: CallContext) -> float:
 
 
 def _tool(tool: ToolSpec) -> Block:
-    try:
-        schema = mapping(loads(tool.schema.encode("utf-8", "replace")))
-    except ValueError:
-        schema = {}
-    encoded: Block = {"name": tool.name, "input_schema": {"type": "object"} | schema}
+    encoded: Block = {"name": tool.name, "input_schema": {"type": "object"} | (object_in(tool.schema) or {})}
     if tool.description.strip():
         encoded["description"] = tool.description
     return encoded

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from trunkline.domain.messages import (
     ImagePart,
@@ -20,6 +18,7 @@ from trunkline.domain.messages import (
 )
 from trunkline.domain.routes import ToolIds
 from trunkline.providers.portable import tool_id
+from trunkline.providers.values.jsontext import object_in
 
 Block = dict[str, Any]
 Turn = dict[str, Any]
@@ -114,12 +113,11 @@ def _result(part: ToolResultPart) -> Block:
 
 
 def _input(arguments: str) -> dict[str, Any]:
-    """A tool's input, which must be an object: what is none is put into one."""
-    try:
-        value = json.loads(arguments) if arguments.strip() else {}
-    except (ValueError, RecursionError):
-        value = arguments
-    return value if isinstance(value, dict) else {"arguments": value}
+    """A tool's input, which must be an object: what is none is put into one as it is."""
+    if not arguments.strip():
+        return {}
+    value = object_in(arguments)
+    return {"arguments": arguments} if value is None else value
 
 
 def _image(url: str) -> Block | None:
@@ -132,12 +130,10 @@ def _image(url: str) -> Block | None:
         return None
     kind, *parameters = [piece.strip().lower() for piece in head.split(";")]
     if "base64" in parameters:
-        encoded = "".join(unquote_to_bytes(data).decode("ascii", "ignore").split())
-        try:
-            base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            return None
+        encoded = "".join(unquote(data).split())
     else:
         encoded = base64.b64encode(unquote_to_bytes(data)).decode()
+    if not encoded:
+        return None
     source = {"type": "base64", "media_type": _MEDIA_TYPES.get(kind, kind), "data": encoded}
     return {"type": "image", "source": source}

@@ -9,7 +9,7 @@ import orjson
 
 from trunkline.domain.events import ToolCallDelta, WireEvent
 from trunkline.domain.text import strip_controls
-from trunkline.providers.values.jsontext import count, mapping, text_of
+from trunkline.providers.values.jsontext import count, json_text, mapping, text_of
 
 THINKING_FIELDS = ("reasoning_content", "reasoning")
 _GROWING = ("text", "summary", "data")
@@ -66,7 +66,7 @@ class Details:
 
     def signature(self) -> str | None:
         """All blocks as JSON text; None where there were none."""
-        return orjson.dumps(self._blocks).decode() if self._blocks else None
+        return json_text(self._blocks) or None if self._blocks else None
 
 
 def _same_block(block: dict[str, Any], fragment: dict[str, Any]) -> bool:
@@ -152,7 +152,7 @@ class ToolCalls:
         if isinstance(arguments, str):
             call.arguments.append(arguments)
         elif isinstance(arguments, dict):
-            call.arguments.append(orjson.dumps(arguments).decode())
+            call.arguments.append(json_text(arguments))
         return call
 
 

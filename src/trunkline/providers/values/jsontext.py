@@ -38,6 +38,27 @@ def _encodable(value: Any) -> Any:
     return [_encodable(item) for item in value] if isinstance(value, list) else value
 
 
+def json_text(value: object) -> str:
+    """`value`, read from JSON by `loads`, as JSON text again; nothing where it is nested too deeply for that."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        try:
+            return json.dumps(value)
+        except (ValueError, RecursionError):
+            return ""
+
+
+def object_in(text: str) -> dict[str, Any] | None:
+    """The object that `text` is in JSON; None where it is none, or none that can be written again."""
+    try:
+        value = orjson.loads(text)
+        orjson.dumps(value)
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def json_fields(texts: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """An object of the (name, JSON text) pairs; one whose JSON does not read is left out."""
     fields: dict[str, Any] = {}
