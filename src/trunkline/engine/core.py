@@ -355,7 +355,7 @@ def _tokens_per_s(attempt: Attempt, duration_ms: float, first_token_ms: float | 
 def _alert_of(block: Block, fault: Fault, successor: str | None) -> Alert:
     if fault.code == FaultCode.MODEL_GONE:
         instead = f"; {successor} takes its place" if successor is not None else ""
-        text = f"{block.target} is not served any more, and is left out from now on{instead}"
+        text = f"{block.target}: no such model, or no longer, for this account; it is left out from now on{instead}"
         return Alert(AlertLevel.WARNING, f"block:{block.target}:{block.code}", text)
     needs_person = fault.kind in (FaultKind.AUTH, FaultKind.BILLING, FaultKind.ENTITLEMENT)
     level = AlertLevel.WARNING if needs_person else AlertLevel.NOTICE

@@ -1,0 +1,205 @@
+"""A model that its provider no longer serves: blocked for that account for good, said once, routed around."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+from tests.support.engine_world import QUICK, Told, ask, sse, told, until
+from tests.support.odd_server import OddServer, Peer, Received
+
+from trunkline.config.places import Places
+from trunkline.domain.events import Alert, AlertLevel
+from trunkline.domain.faults import FaultCode, FaultKind
+from trunkline.domain.receipts import Outcome
+from trunkline.domain.snapshot import Status
+from trunkline.engine.engine import Engine
+from trunkline.engine.settings import EngineSettings
+
+GONE = (404, {"error": {"message": "The model `old` does not exist", "code": "model_not_found"}})
+OTHER_GONE = (
+    404, [{"error": {"code": 404, "status": "NOT_FOUND", "message": "models/old is not found for API version v1"}}],
+)  # fmt: skip
+FIRST_OLD = 'default = ["one/old", "one/new"]\n'
+
+
+class Upstream:
+    """Serves `new`, refuses `old` as gone, and lists what it is told to."""
+
+    def __init__(self) -> None:
+        self.refusal: tuple[int, Any] = GONE
+        self.asked: list[str] = []
+        self.listed = ["new"]
+        self.server = OddServer(self._serve)
+
+    async def _serve(self, peer: Peer, request: Received) -> None:
+        if request.method == "GET":
+            await peer.reply(json.dumps({"data": [{"id": one} for one in self.listed]}))
+            return
+        model = json.loads(request.body)["model"]
+        self.asked.append(model)
+        if model == "old":
+            status, body = self.refusal
+            await peer.reply(json.dumps(body), status=f"{status} Gone")
+            return
+        await peer.begin()
+        await peer.chunk(sse("It is you."))
+        await peer.chunk("")
+
+
+class Home:
+    """Engines on one store and one upstream."""
+
+    def __init__(self, folder: Path, upstream: Upstream, accounts: tuple[str, ...]) -> None:
+        self._folder = folder
+        self._environ = {f"KEY_{one.upper()}": f"sk-test-gone-{one}" for one in accounts}
+        models = {
+            "old": {"context": 8000, "preference": 90, "successor": "new", "retired_on": "2099-01-01"},
+            "new": {"context": 8000, "preference": 10},
+        }
+        provider = {
+            "protocol": "openai",
+            "base_url": f"{upstream.server.url}/v1",
+            "accounts": [{"id": one, "key": f"env:KEY_{one.upper()}"} for one in accounts],
+            "pool": "priority",
+            "models": models,
+        }
+        self._catalogue = tomlkit.dumps({"providers": {"one": provider}})
+        (folder / "preferences.toml").write_text(FIRST_OLD + QUICK)
+
+    def rekey(self, account: str) -> None:
+        """Give the account another key."""
+        self._environ[f"KEY_{account.upper()}"] += "-2"
+
+    def open(self, name: str = "test") -> Engine:
+        places = Places(self._folder, self._folder, self._folder)
+        settings = EngineSettings(places, self._environ, name, base_providers_text=self._catalogue)
+        return Engine.open(settings)
+
+
+@asynccontextmanager
+async def home(folder: Path, *accounts: str) -> AsyncIterator[tuple[Home, Upstream]]:
+    upstream = Upstream()
+    async with upstream.server:
+        yield Home(folder, upstream, accounts or ("a",)), upstream
+
+
+class Alerts:
+    """The alerts of an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.all: list[Alert] = []
+        self._task = asyncio.get_running_loop().create_task(self._listen(engine))
+
+    async def _listen(self, engine: Engine) -> None:
+        async for event in engine.subscribe():
+            if isinstance(event.body, Alert):
+                self.all.append(event.body)
+
+
+async def asked(engine: Engine, **fields: Any) -> Told:
+    return await told(engine.submit(ask(**fields)))
+
+
+@pytest.mark.parametrize("refusal", [GONE, OTHER_GONE], ids=["openai-code", "gemini-list-404"])
+async def test_it_is_left_for_the_next_route_said_once_and_not_asked_again(
+    tmp_path: Path, refusal: tuple[int, Any]
+) -> None:
+    async with home(tmp_path) as (place, upstream), place.open() as engine:
+        upstream.refusal = refusal
+        alerts = Alerts(engine)
+        await asyncio.sleep(0)
+        first = await asked(engine)
+        assert first.receipt.outcome is Outcome.ANSWERED
+        assert first.routes == ["one/a/old", "one/a/new"]
+        fault = first.receipt.attempts[0].fault
+        assert fault is not None
+        assert (fault.code, fault.kind) == (FaultCode.MODEL_GONE, FaultKind.ENTITLEMENT)
+        for _ in range(2):
+            assert (await asked(engine)).routes == ["one/a/new"]
+        await until(lambda: alerts.all)
+        assert upstream.asked == ["old", "new", "new", "new"]
+        [alert] = alerts.all
+        assert alert.level is AlertLevel.WARNING
+        assert alert.text == (
+            "one/a/old: no such model, or no longer, for this account; it is left out from now on; new takes its place"
+        )
+
+
+async def test_requests_at_the_same_time_say_it_once(tmp_path: Path) -> None:
+    async with home(tmp_path) as (place, _), place.open() as engine:
+        alerts = Alerts(engine)
+        await asyncio.sleep(0)
+        results = await asyncio.gather(*(asked(engine) for _ in range(8)))
+        assert all(one.receipt.outcome is Outcome.ANSWERED for one in results)
+        await until(lambda: alerts.all)
+        assert len(alerts.all) == 1
+
+
+async def test_the_next_process_knows_and_says_nothing(tmp_path: Path) -> None:
+    async with home(tmp_path) as (place, upstream):
+        async with place.open() as engine:
+            await asked(engine)
+        async with place.open() as later:
+            alerts = Alerts(later)
+            await asyncio.sleep(0)
+            assert (await asked(later)).routes == ["one/a/new"]
+            assert alerts.all == []
+        assert upstream.asked == ["old", "new", "new"]
+
+
+async def test_a_process_beside_learns_it_from_the_store(tmp_path: Path) -> None:
+    async with home(tmp_path) as (place, upstream), place.open() as engine, place.open("other") as other:
+        alerts = Alerts(other)
+        await asked(engine)
+        await until(lambda: other._core.tracker.blocks())
+        assert (await asked(other)).routes == ["one/a/new"]
+        assert alerts.all == []
+        assert upstream.asked.count("old") == 1
+
+
+async def test_it_is_of_that_account_and_another_may_still_be_asked(tmp_path: Path) -> None:
+    async with home(tmp_path, "a", "b") as (place, upstream), place.open() as engine:
+        alerts = Alerts(engine)
+        await asyncio.sleep(0)
+        assert (await asked(engine)).routes[:2] == ["one/a/old", "one/b/old"]
+        await until(lambda: len(alerts.all) == 2)
+        assert [alert.text.partition(":")[0] for alert in alerts.all] == ["one/a/old", "one/b/old"]
+        assert (await asked(engine)).routes[0].endswith("/new")
+        assert upstream.asked.count("old") == 2
+
+
+async def test_the_account_is_well_and_shows_what_it_lacks(tmp_path: Path) -> None:
+    async with home(tmp_path) as (place, _), place.open() as engine:
+        await asked(engine)
+        [view] = (await engine.fresh_snapshot()).providers[0].accounts
+        assert view.status is Status.HEALTHY
+
+
+async def test_another_key_may_be_served_what_this_one_was_not(tmp_path: Path) -> None:
+    async with home(tmp_path) as (place, upstream):
+        async with place.open() as engine:
+            await asked(engine)
+        place.rekey("a")
+        async with place.open() as later:
+            await asked(later)
+        assert upstream.asked.count("old") == 2
+
+
+async def test_a_check_that_finds_it_listed_again_lets_it_be_asked_and_one_that_does_not_says_so(
+    tmp_path: Path,
+) -> None:
+    async with home(tmp_path) as (place, upstream), place.open() as engine:
+        await asked(engine)
+        [result] = await engine.check()
+        assert (result.fault, result.missing) == (None, ("old",))
+        assert (await asked(engine)).routes == ["one/a/new"]
+        upstream.listed = ["new", "old"]
+        await engine.check()
+        assert (await asked(engine)).routes == ["one/a/old", "one/a/new"]
