@@ -1,5 +1,6 @@
-"""What refusals mean: every sample of the project's provider sheet that comes in OpenAI's shape, and the traps
-(numbers are those of the sheet). The clock stands at 2026-11-20T12:00:00Z."""
+"""What refusals mean, beyond the samples (`test_wire_samples`) and the tables of codes (`test_refusals_codes`): waits,
+zones, readings, pages that are nobody's. Numbers of traps are those of the provider sheet. The clock stands at
+2026-11-20T12:00:00Z."""
 
 from __future__ import annotations
 
@@ -38,10 +39,6 @@ def error(**fields: object) -> dict[str, object]:
     return {"error": fields}
 
 
-def anthropic(kind: str, message: str) -> dict[str, object]:
-    return {"type": "error", "error": {"type": kind, "message": message}}
-
-
 RATE, QUOTA, BILLING, OVERLOADED = (
     FaultKind.RATE_MINUTE,
     FaultKind.QUOTA_WINDOW,
@@ -54,101 +51,6 @@ MODEL, ACCOUNT, ORGANISATION, REQUEST = (
     FaultScope.ORGANISATION,
     FaultScope.REQUEST,
 )
-
-SHEET = [
-    pytest.param(
-        429, error(message="You exceeded your current quota…", type="insufficient_quota", code="insufficient_quota"),
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="openai-no-credit"),
-    pytest.param(
-        429,
-        error(message="Rate limit reached for m in organization o on tokens per min (TPM): Limit 30000, Used 29000, "
-              "Requested 2000. Please try again in 2s.", type="tokens", param=None, code="rate_limit_exceeded"),
-        Billing.RATE_LIMIT, RATE, MODEL, "2026-11-20T12:00:02", id="openai-tpm"),
-    pytest.param(
-        429, error(code="1113", message="Insufficient balance or no resource package."),
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-10-zai-1113-credits"),
-    pytest.param(
-        429, error(code="1113", message="Insufficient balance or no resource package."),
-        Billing.SUBSCRIPTION, QUOTA, ACCOUNT, None, id="trap-10-zai-1113-subscription"),
-    pytest.param(
-        429, error(code="1308", message="Usage limit reached for 5 hour. Your limit will reset at 2026-11-21 05:38:28"),
-        Billing.SUBSCRIPTION, QUOTA, ACCOUNT, "2026-11-20T21:38:28", id="trap-11-zai-1308-beijing-time"),
-    pytest.param(
-        429, error(code="1302", message="Rate limit reached"), Billing.CREDITS, RATE, MODEL, None, id="zai-1302"),
-    pytest.param(
-        429,
-        error(type="exceeded_current_quota_error", message="Your account is suspended due to insufficient balance"),
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-15-kimi-balance"),
-    pytest.param(
-        429, error(type="engine_overloaded_error", message="The engine is currently overloaded"),
-        Billing.CREDITS, OVERLOADED, MODEL, None, id="kimi-overloaded"),
-    pytest.param(
-        200, {"id": "x", "choices": None, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}},
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-13-minimax-200"),
-    pytest.param(
-        500, anthropic("api_error", "insufficient balance (1008)"),
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-13-minimax-500"),
-    pytest.param(
-        429, anthropic("rate_limit_error", "usage limit exceeded … resets at 2026-11-20T20:00:00Z (2056)"),
-        Billing.SUBSCRIPTION, QUOTA, ACCOUNT, "2026-11-20T20:00:00", id="minimax-plan"),
-    pytest.param(
-        400, anthropic("invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-20-balance-as-400"),
-    pytest.param(
-        400, anthropic("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"),
-        Billing.CREDITS, FaultKind.CONTEXT, REQUEST, None, id="context-as-400"),
-    pytest.param(
-        400,
-        error(code=400, status="INVALID_ARGUMENT", message="API key not valid. Please pass a valid API key.",
-              details=[{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]),
-        Billing.FREE, FaultKind.AUTH, ACCOUNT, None, id="trap-30-gemini-key-is-400"),
-    pytest.param(
-        403,
-        {"code": "permission denied",
-         "error": "Your team t has either used all available credits or reached its monthly spending limit."},
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-25-xai-credits-403"),
-    pytest.param(
-        429,
-        {"code": "x",
-         "error": "Your team t has either used all available credits or reached its monthly spending limit."},
-        Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-25-xai-credits-429"),
-    pytest.param(
-        400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: x"},
-        Billing.CREDITS, FaultKind.AUTH, ACCOUNT, None, id="trap-25-xai-key-is-400"),
-    pytest.param(
-        429,
-        {"message": "Requests per minute limit exceeded - too many requests sent.", "type": "too_many_requests_error",
-         "param": "quota", "code": "request_quota_exceeded"},
-        Billing.RATE_LIMIT, RATE, MODEL, None, id="cerebras-flat"),
-    pytest.param(
-        400,
-        error(code=400, type="exceed_context_size_error", n_prompt_tokens=13392, n_ctx=8192,
-              message="request (13392 tokens) exceeds the available context size (8192 tokens)"),
-        Billing.LOCAL, FaultKind.CONTEXT, REQUEST, None, id="llamacpp-context"),
-    pytest.param(
-        200, error(code=502, message="Provider returned error"),
-        Billing.CREDITS, OVERLOADED, MODEL, None, id="trap-3-openrouter-200"),
-    pytest.param(
-        404, [error(code=404, status="NOT_FOUND", message="models/gemini-2.0-flash is not found")],
-        Billing.FREE, FaultKind.ENTITLEMENT, MODEL, None, id="trap-8-gemini-array"),
-    pytest.param(
-        429,
-        error(code=429, message="Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model "
-              "requests per day", metadata={"headers": {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0",
-                                                        "X-RateLimit-Reset": "1795219200000"}}),
-        Billing.CREDITS, QUOTA, MODEL, "2026-11-21T00:00:00", id="trap-24-openrouter-free-day"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("status", "body", "billing", "kind", "scope", "usable"), SHEET)
-def test_the_sheet(
-    status: int, body: object, billing: Billing, kind: FaultKind, scope: FaultScope, usable: str | None
-) -> None:
-    fault = fault_of(status, body, billing=billing)
-    assert (fault.kind, fault.scope) == (kind, scope)
-    assert fault.usable_at_ms == (None if usable is None else at_ms(usable))
-    assert fault.http_status == status
-    assert ("out of credit" in fault.message) == (kind is BILLING)
 
 
 @pytest.mark.parametrize(

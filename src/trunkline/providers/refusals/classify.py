@@ -35,7 +35,7 @@ from trunkline.providers.refusals.codes import (
 )
 from trunkline.providers.refusals.facts import ErrorFacts, facts_of_body, facts_of_reply
 from trunkline.providers.refusals.hints import wait_ms
-from trunkline.providers.values.durations import iso_seconds, next_midnight_ms, zone_named
+from trunkline.providers.values.durations import iso_seconds, next_midnight_ms, next_month_ms, zone_named
 
 _BEIJING = timezone(timedelta(hours=8))
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
@@ -129,7 +129,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
     header_readings = _header_readings(facts, headers, context)
     meaning, evidence, usable_at_ms = _by_headers(meaning, evidence, facts, header_readings)
     meaning, evidence = _widened(meaning, evidence, facts)
-    stated_at_ms = _usable_at_ms(meaning.kind, facts, headers, context)
+    stated_at_ms = _usable_at_ms(meaning, facts, headers, context)
     usable_at_ms = stated_at_ms if stated_at_ms is not None else usable_at_ms
     if meaning.kind is FaultKind.RATE_MINUTE and (usable_at_ms or 0) - context.now_ms > _LONGEST_PACE_MS:
         meaning = replace(meaning, kind=FaultKind.QUOTA_WINDOW)
@@ -230,8 +230,11 @@ def _widened(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meanin
 
 
 def _usable_at_ms(
-    kind: FaultKind, facts: ErrorFacts, headers: Mapping[str, str], context: CallContext
+    meaning: Meaning, facts: ErrorFacts, headers: Mapping[str, str], context: CallContext
 ) -> int | None:
+    kind = meaning.kind
+    if meaning.of_month:
+        return next_month_ms(context.now_ms, UTC)
     if kind not in _MAY_BE_TIMED:
         return None
     zone: tzinfo = _BEIJING if facts.zai_code is not None else zone_named(context.provider.quirks.zone)
@@ -285,7 +288,7 @@ def _sentence(meaning: Meaning, usable_at_ms: int | None, context: CallContext) 
         and context.account.billing is Billing.SUBSCRIPTION
     ):
         said = "the provider asks for payment although this account is on a plan"
-    if not meaning.kind.is_limit:
+    if not meaning.kind.is_limit and not meaning.of_month:
         return said
     return (
         f"{said}, no reset stated"
