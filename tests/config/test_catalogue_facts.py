@@ -153,7 +153,7 @@ def test_temperature_is_sent_only_where_it_is_taken(catalogue):
         f"anthropic/claude-{name}"
         for name in ("opus-4-6", "sonnet-4-6", "opus-4-5", "sonnet-4-5", "haiku-4-5")
     }
-    assert not {where for where in taken if where.startswith("kimi/")}
+    assert not {where for where in taken if where.startswith("kimi")}
     ranges = {p.id: (p.quirks.temperature_min, p.quirks.temperature_max) for p in catalogue.providers}
     assert {provider: pair for provider, pair in ranges.items() if pair != (0.0, 2.0)} == {
         "anthropic": (0.0, 1.0),
@@ -175,19 +175,21 @@ QUIRKS = {
         "openai": ToolIds.WORD,
         "anthropic": ToolIds.WORD,
         "kimi": ToolIds.WORD,
+        "kimi-code": ToolIds.WORD,
         "mistral": ToolIds.NINE,
     },
     "echo_reasoning": {
         "zai": ReasoningEcho.CONTENT,
         "kimi": ReasoningEcho.CONTENT,
+        "kimi-code": ReasoningEcho.CONTENT,
         "deepseek": ReasoningEcho.CONTENT,
         "openrouter": ReasoningEcho.DETAILS,
         "minimax": ReasoningEcho.TAGS,
     },
-    "image_urls": {"google": False, "kimi": False, **dict.fromkeys(LOCAL, False)},
+    "image_urls": {"google": False, "kimi": False, "kimi-code": False, **dict.fromkeys(LOCAL, False)},
     "single_system_message": {"minimax": True},
     "think_tags": {"minimax": True},
-    "stream_usage": {"zai": False, "kimi": False, "openrouter": False, "mistral": False},
+    "stream_usage": {"zai": False, "kimi": False, "kimi-code": False, "openrouter": False, "mistral": False},
     "reserves_output_limit": {"cerebras": True},
     "default_output_tokens": {"cerebras": 4096},
     "requests_window": {"groq": "1d", "cerebras": "1d"},
@@ -200,7 +202,7 @@ QUIRKS = {
     },
     "local_server": {name: LocalServer(name) for name in LOCAL},
     "output_limit_field": dict.fromkeys(
-        ("openai", "kimi", "minimax", "groq", "xai", "cerebras"), "max_completion_tokens"
+        ("openai", "kimi", "kimi-code", "minimax", "groq", "xai", "cerebras"), "max_completion_tokens"
     ),
 }
 
@@ -239,7 +241,7 @@ def test_no_variable_means_two_things(catalogue):
 
 def test_every_endpoint_says_for_whom_it_is(catalogue):
     endpoints = [(p, e) for p in catalogue.providers for e in p.endpoints]
-    assert len(endpoints) >= 7
+    assert len(endpoints) >= 6
     for provider, endpoint in endpoints:
         assert endpoint.base_url.startswith("https://"), endpoint
         assert endpoint.note, endpoint

@@ -19,6 +19,7 @@ PROVIDERS = {
     ),
     "zai": (("ZAI_API_KEY",), "https://api.z.ai/api/paas/v4", Billing.CREDITS),
     "kimi": (("MOONSHOT_API_KEY", "KIMI_API_KEY"), "https://api.moonshot.ai/v1", Billing.CREDITS),
+    "kimi-code": (("KIMI_CODE_API_KEY",), "https://api.kimi.com/coding/v1", Billing.SUBSCRIPTION),
     "minimax": (("MINIMAX_API_KEY",), "https://api.minimax.io/v1", Billing.CREDITS),
     "openrouter": (("OPENROUTER_API_KEY",), "https://openrouter.ai/api/v1", Billing.CREDITS),
     "groq": (("GROQ_API_KEY",), "https://api.groq.com/openai/v1", Billing.RATE_LIMIT),
@@ -46,7 +47,6 @@ ENDPOINTS = {
         Billing.SUBSCRIPTION,
     ),
     ("kimi", "china"): (("MOONSHOT_CHINA_API_KEY",), "https://api.moonshot.cn/v1", Billing.CREDITS),
-    ("kimi", "code"): (("KIMI_CODE_API_KEY",), "https://api.kimi.com/coding/v1", Billing.SUBSCRIPTION),
     ("minimax", "plan"): (("MINIMAX_PLAN_API_KEY",), "https://api.minimax.io/v1", Billing.SUBSCRIPTION),
     ("minimax", "china"): (("MINIMAX_CHINA_API_KEY",), "https://api.minimaxi.com/v1", Billing.CREDITS),
 }
@@ -78,7 +78,6 @@ ALWAYS = {
         (CALLS, 2500, "balance", EACH, "deepseek-flash"),
         (CALLS, 500, "balance", EACH, "deepseek-v4-pro"),
     },
-    "kimi": {(REQUESTS, 0, "balance", EACH, "kimi-for-coding")},
 }
 
 
