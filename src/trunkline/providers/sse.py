@@ -7,6 +7,10 @@ U+0085 inside JSON never end a line.
 
 from __future__ import annotations
 
+import re
+
+# An event as Anthropic sends them all: a name, then one line of data.
+_NAMED = re.compile(rb"event: ([a-z_]+)\ndata: ([^\n]*)")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DEFAULT_LARGEST_EVENT_BYTES = 16 * 1024 * 1024
 
@@ -51,6 +55,8 @@ class SseSplitter:
         for block in blocks:
             if block[:6] == b"data: " and b"\n" not in block:
                 events.append(("", block[6:]))
+            elif (named := _NAMED.fullmatch(block)) is not None:
+                events.append((named[1].decode("ascii"), named[2]))
             elif block:
                 event = _event_of(block)
                 if event is not None:
