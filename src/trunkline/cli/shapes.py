@@ -196,6 +196,7 @@ def account_json(account: AccountView) -> Json:
         "block": None
         if block is None
         else {"kind": block.kind, "code": block.code, "message": block.message, "until": iso(block.until_ms)},
+        "gone": list(account.gone),
         **_traffic_json(account.counts, account.latency, None),
     }
 

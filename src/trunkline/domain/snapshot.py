@@ -48,7 +48,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account as panels show it."""
+    """An account as panels show it. `gone` are models that its provider serves to it no longer."""
 
     provider: str
     id: str
@@ -63,6 +63,7 @@ class AccountView:
     counts: Counts = field(default_factory=Counts)
     latency: Latency = field(default_factory=Latency)
     in_flight: int = 0
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from trunkline.domain.faults import FaultKind
+from trunkline.domain.faults import FaultCode, FaultKind
 from trunkline.domain.limits import FigureSource, LimitUse, Metric, is_pattern
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import AccountSpec, ProviderSpec
@@ -50,6 +50,7 @@ class AccountFacts:
             counts=counts,
             latency=latency_of([self.stats]) if self.stats else Latency(),
             in_flight=self.state.in_flight,
+            gone=tuple(m for m in self.models if self._is_gone(m)),
         )
 
     def block(self) -> Block | None:
@@ -112,6 +113,10 @@ class AccountFacts:
         if any(limit.amount <= 0 for limit in limits):
             return None
         return status_of(limits, block, self.thresholds, self.now_ms)
+
+    def _is_gone(self, model: str) -> bool:
+        block = self.route_blocks.get(model)
+        return block is not None and block.code == FaultCode.MODEL_GONE
 
     def _as_refused(self) -> list[LimitUse]:
         limits = list(self.state.limits)
