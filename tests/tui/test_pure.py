@@ -99,6 +99,8 @@ def test_the_limit_with_the_least_left_is_shown() -> None:
     minute = world.limit(Metric.INPUT_TOKENS, 1000, 950, "60s", 12_000, FigureSource.LEARNED)
     assert tightest((day, minute)) == minute
     assert tightest(()) is None
+    nothing = world.limit(amount=0, used=0)
+    assert tightest((nothing, day)) == day, "a model that the account may not use is no allowance running out"
     account = world.account("google", "g", day, minute)
     row = account_rows(world.snapshot(providers=(world.provider("google", account),)), START_MS, zone=UTC)[0]
     assert [cell.text for cell in row.cells][2:5] == ["▇▁▁▁▁▁▁   5 %", "60s l", "12 s"]

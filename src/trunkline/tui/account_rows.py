@@ -59,9 +59,12 @@ def shape(status: Status) -> tuple[str, Tone]:
 
 
 def tightest(limits: tuple[LimitUse, ...]) -> LimitUse | None:
-    """The limit with the smallest share left; of equals the one that takes longest to renew."""
+    """The limit with the smallest share left; of equals the one that takes longest to renew. A limit of nothing is
+    no allowance to watch: it comes last."""
     return min(
-        limits, key=lambda use: (use.share_left, -(use.window.nominal_ms or 1 << 62), use.key), default=None
+        limits,
+        key=lambda use: (use.amount <= 0, use.share_left, -(use.window.nominal_ms or 1 << 62), use.key),
+        default=None,
     )
 
 
@@ -188,6 +191,8 @@ def _account_detail(
 ) -> tuple[str, ...]:
     lines = [f"{account.provider}/{account.id}: {_sentence(provider, account, now_ms, zone)}"]
     lines += [_limit_sentence(use, now_ms) for use in sorted(account.limits, key=lambda use: use.share_left)]
+    if account.gone:
+        lines.append(f"not served to it any more: {', '.join(account.gone)}")
     counts = account.counts
     lines.append(
         f"{counts.success:,} answered, {counts.failed:,} failed, {account.in_flight} under way, "

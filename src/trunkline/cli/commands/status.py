@@ -1,18 +1,13 @@
-"""`trunkline status`, `list` and `quota`: what there is and what is left of it."""
+"""`trunkline status` and `quota`: what there is and what is left of it."""
 
 from __future__ import annotations
 
-import datetime as dt
-
 import click
 
-from trunkline.cli.missing import missing_lines
 from trunkline.cli.opening import idle_engine
 from trunkline.cli.output import dollars, local_time, print_json, print_table, say, span
 from trunkline.cli.shapes import limit_json, snapshot_json
-from trunkline.config.load import missing_keys
 from trunkline.domain.limits import LimitUse, Metric
-from trunkline.domain.routes import AccountSpec, ModelSpec
 from trunkline.domain.snapshot import AccountView, Snapshot, Status
 
 _SHAPES = {
@@ -22,7 +17,7 @@ _SHAPES = {
     Status.EXHAUSTED: "○",
     Status.DOWN: "✕",
 }
-NOTHING_CONFIGURED = "no account is configured; `trunkline doctor` says what would add one"
+NOTHING_CONFIGURED = "Nobody can be asked yet; `trunkline list` says what would change that."
 
 
 @click.command("status")
@@ -81,70 +76,6 @@ def quota_command(as_json: bool) -> None:
         )
 
 
-@click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_command(as_json: bool) -> None:
-    """Providers, accounts and models that can be asked, and what is missing."""
-    with idle_engine("list") as engine:
-        catalogue = engine.generation.config.catalogue
-        missing = missing_keys(engine.loaded)
-    today = dt.datetime.now(dt.UTC).date().isoformat()
-    rows = [
-        (account, model, _why_not(account, model, today))
-        for provider in catalogue.providers
-        for account in provider.accounts
-        for model in provider.models
-    ]
-    if as_json:
-        print_json(
-            {
-                "routes": [
-                    {
-                        "route": f"{account.provider}/{account.id}/{model.id}",
-                        "usable": why_not is None,
-                        "key": str(account.key),
-                        "context": model.context_tokens,
-                        "retired_on": model.retired_on,
-                    }
-                    for account, model, why_not in rows
-                ],
-                "missing": [
-                    {"provider": one.provider, "variables": list(one.variables), "adds": list(one.adds)}
-                    for one in missing
-                ],
-            }
-        )
-        return
-    if rows:
-        table = [
-            [
-                f"{account.provider}/{account.id}/{model.id}",
-                f"{model.context_tokens:,}",
-                str(account.key),
-                why_not or "",
-            ]
-            for account, model, why_not in rows
-        ]
-        print_table(("route", "window", "key", ""), table)
-    else:
-        say(NOTHING_CONFIGURED)
-    if missing:
-        say("not configured:")
-    for line in missing_lines(missing, None):
-        say(line)
-
-
-def _why_not(account: AccountSpec, model: ModelSpec, today: str) -> str | None:
-    """Why that route cannot be asked at all, whatever its quota; None where it can. Dates are ISO."""
-    if not account.enabled:
-        return "switched off"
-    if not account.has_key:
-        return "no key"
-    if model.retired_on is not None and model.retired_on <= today:
-        return f"retired on {model.retired_on}"
-    return None
-
-
 def _print_head(snapshot: Snapshot) -> None:
     totals = snapshot.totals
     pinned = f"pinned to {snapshot.pin}" if snapshot.pin else "automatic"
@@ -157,7 +88,7 @@ def _print_head(snapshot: Snapshot) -> None:
 
 
 def _account_row(name: str, account: AccountView) -> list[str]:
-    tightest = min(account.limits, key=lambda limit: limit.share_left, default=None)
+    tightest = min(account.limits, key=lambda limit: (limit.amount <= 0, limit.share_left), default=None)
     held = account.block is not None and account.status in (Status.EXHAUSTED, Status.DOWN)
     if not account.enabled:
         limit_text, resets = "switched off", "–"
