@@ -81,10 +81,14 @@ class Cli:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
 
+    def surroundings(self) -> dict[str, str]:
+        """The variables of its own. Whatever model servers this machine really runs are none of the tests' business."""
+        return {"TRUNKLINE_HOME": str(self.home), "TRUNKLINE_LOCAL_SERVERS": "off"} | self.environment
+
     def start(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
         """A running command; its streams are pipes unless told otherwise."""
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-        environment = clean_environment() | {"TRUNKLINE_HOME": str(self.home)} | self.environment
+        environment = clean_environment() | self.surroundings()
         command = [sys.executable, "-m", "trunkline", *arguments]
         return subprocess.Popen(command, env=environment, text=True, **streams)
 
@@ -100,7 +104,7 @@ class Cli:
         assert arguments[0] != "ask", "it would take over this process's log and signals"
         clean = clean_environment()
         unset: dict[str, str | None] = {name: None for name in os.environ if name not in clean}
-        environment = unset | {"TRUNKLINE_HOME": str(self.home)} | self.environment
+        environment = unset | self.surroundings()
         done = CliRunner().invoke(program, arguments, env=environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception

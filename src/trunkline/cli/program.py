@@ -22,7 +22,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("ask", "One answer on stdout, its receipt on stderr."),
     "explain": ("explain", "Who would answer and why; no call is made."),
     "status": ("status", "Every provider and account: state, quota, money, latency."),
-    "list": ("status", "Providers, accounts and models that can be asked, and what is missing."),
+    "list": ("listing", "Providers, accounts and models that can be asked, and what is missing."),
     "quota": ("status", "What is left of every limit, and when it renews."),
     "log": ("log", "The routing log, newest first."),
     "switch": ("control", "Send everything down one route, account, provider or model."),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import click
 
+from trunkline.cli.local import look_first
 from trunkline.cli.opening import settings_of
 from trunkline.cli.output import local_time, print_json, say
 from trunkline.cli.receipts import receipt_line, rejection_lines
@@ -68,6 +69,7 @@ def ask_command(
     """
     text = prompt_text(prompt)
     settings = settings_of("ask")
+    look_first(settings.places)
     stop_logging = start_logging(settings.places.log_dir, "ask")
     try:
         engine = Engine.open(settings)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
+from trunkline.cli.local import looked_around, said, servers_of
 from trunkline.cli.missing import missing_lines
 from trunkline.cli.opening import settings_of
 from trunkline.cli.output import say
-from trunkline.cli.ports import listening
 from trunkline.cli.terminal import has_terminal
 from trunkline.config.load import Loaded, load, missing_keys
+from trunkline.domain.found import ServerState
 from trunkline.engine.api import HostedEngine
 from trunkline.engine.settings import EngineSettings
 
@@ -20,11 +19,9 @@ def open_deck() -> int:
     """Open the control centre on the user's own configuration; gives the exit code. Raises ConfigError."""
     settings = settings_of("deck")
     loaded = load(settings.places, settings.environ)
-    usable = any(
-        account.enabled and account.has_key and provider.models
-        for provider in loaded.config.catalogue.providers
-        for account in provider.accounts
-    )
+    if not _usable(loaded):
+        loaded = looked_around(loaded, thoroughly=False)
+    usable = _usable(loaded)
     in_terminal = has_terminal()
     if usable and in_terminal:
         return _run(settings, loaded)
@@ -39,6 +36,15 @@ def open_deck() -> int:
     from trunkline.cli.commands.demo import open_demo
 
     return open_demo()
+
+
+def _usable(loaded: Loaded) -> bool:
+    """Whether anybody could be asked."""
+    return any(
+        account.enabled and account.has_key and provider.models
+        for provider in loaded.config.catalogue.providers
+        for account in provider.accounts
+    )
 
 
 def _run(settings: EngineSettings, loaded: Loaded) -> int:
@@ -64,10 +70,12 @@ def _run(settings: EngineSettings, loaded: Loaded) -> int:
 
 
 def _print_welcome(loaded: Loaded) -> None:
-    missing = missing_keys(loaded)
-    local_found = asyncio.run(listening(missing))
+    servers = servers_of(loaded)
     say("No account is configured yet. Any of these would do; set one and start again:")
-    for line in missing_lines(missing, local_found):
+    for line in missing_lines(missing_keys(loaded), servers):
         say(line)
+    for server in servers:
+        if server.state is not ServerState.ABSENT:
+            say(f"  {server.provider}: {said(server)} ({server.base_url})")
     say(f"Another OpenAI-compatible endpoint goes into {loaded.places.providers_file}; README shows how.")
     say("`trunkline demo` opens the control centre on simulated providers.")
