@@ -157,7 +157,7 @@ def _first_sign(facts: ErrorFacts, headers: Mapping[str, str]) -> tuple[Meaning,
             return table[number], number, f"code {number}"
     for code in facts.codes:
         key = code.lower()
-        meaning = CODES.get(f"{facts.status} {key}") or CODES.get(key)
+        meaning = CODES.get(f"{facts.status} {key}") or CODES.get(code) or CODES.get(key)
         if meaning is not None:
             return meaning, key, f"code {key}"
     meaning = meaning_of_status(facts.status)
@@ -205,14 +205,20 @@ def _by_billing(
 def _by_headers(
     meaning: Meaning, evidence: str, facts: ErrorFacts, readings: tuple[LimitReading, ...]
 ) -> tuple[Meaning, str, int | None]:
-    """A pace refusal whose headers show that only a long window is used up is a quota refusal until its reset."""
+    """A pace refusal whose headers show that only a long window is used up is a quota refusal until its reset, and as
+    wide as that window: of a plan's, of the whole account."""
     used_up = [reading for reading in readings if reading.remaining == 0]
     if meaning.kind is not FaultKind.RATE_MINUTE or not used_up or _OF_A_MINUTE.search(facts.text):
         return meaning, evidence, None
     if any(reading.window.paces_only for reading in used_up):
         return meaning, evidence, None
     resets = [reading.resets_at_ms for reading in used_up if reading.resets_at_ms is not None]
-    told = replace(meaning, kind=FaultKind.QUOTA_WINDOW)
+    of_account = any(reading.scope is LimitScope.ACCOUNT and reading.model is None for reading in used_up)
+    told = replace(
+        meaning,
+        kind=FaultKind.QUOTA_WINDOW,
+        scope=FaultScope.ACCOUNT if of_account and meaning.scope is FaultScope.MODEL else meaning.scope,
+    )
     return told, f"{evidence}, nothing left of {used_up[0].window} in the headers", max(resets, default=None)
 
 

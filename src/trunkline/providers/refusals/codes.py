@@ -64,6 +64,7 @@ CODES: dict[str, Meaning] = {
     "api_key_invalid": _AUTH,
     "api_key_expired": _AUTH,
     "unauthenticated": _AUTH,
+    "PERMISSION_DENIED": _AUTH,  # Gemini's; in small letters it is OpenRouter's, of a model
     # billing
     "insufficient_quota": _BILLING,
     "credit_balance_exhausted": _BILLING,
@@ -96,6 +97,7 @@ CODES: dict[str, Meaning] = {
     "key_limit": _PLAN,
     # pace
     "rate_limit_exceeded": _RATE,
+    "413 rate_limit_exceeded": _CONTEXT,
     "rate_limit_error": _RATE,
     "rate_limit_reached_error": _RATE,
     "ramp_limit_exceeded": Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL),
@@ -117,6 +119,7 @@ CODES: dict[str, Meaning] = {
     "provider_overloaded": _OVERLOADED,
     "temporarily_unavailable": _OVERLOADED,
     "unavailable": _OVERLOADED,
+    "deadline_exceeded": _OVERLOADED,
     "server_error": Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True),
     "timeout_error": _OVERLOADED,
     "timeout": _NETWORK,
@@ -135,8 +138,19 @@ CODES: dict[str, Meaning] = {
     "privacy_restricted": _ENTITLEMENT,
     "constraint_filtered": _ENTITLEMENT,
     "permission_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
+    "access_terminated_error": Meaning(
+        FaultKind.ENTITLEMENT,
+        FaultScope.ACCOUNT,
+        "the provider does not serve this account here",
+        refine=True,
+    ),
     "permission_denied_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
     "unsupported_country_region_territory": _REGION,
+    "failed_precondition": Meaning(
+        FaultKind.ENTITLEMENT,
+        FaultScope.ACCOUNT,
+        "the provider wants billing set up, or does not serve this country",
+    ),
     # the request
     "context_length_exceeded": _CONTEXT,
     "token_limit_exceeded": _CONTEXT,
@@ -250,7 +264,7 @@ TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
     (
         _words(
             r"insufficient (?:account )?(?:balance|credits?|funds)|credit balance is too low|out of credits?"
-            r"|requires more credits|exceeded your current quota|no resource package"
+            r"|(?:not|n't) have any credits|requires more credits|exceeded your current quota|no resource package"
             r"|prepayment credits are depleted|purchase more credits"
         ),
         _BILLING,
