@@ -63,6 +63,7 @@ def wait_ms(
     waits = (
         header_wait_ms(headers, now_ms),
         delay_ms(headers.get("x-ratelimit-reset", ""), now_ms),
+        _plan_wait_ms(headers, now_ms),
         *_body_waits(facts, now_ms),
         _text_wait_ms(facts.text, now_ms, zone),
     )
@@ -70,6 +71,13 @@ def wait_ms(
     if not believed:
         return None
     return max(believed) if longest else believed[0]
+
+
+def _plan_wait_ms(headers: Mapping[str, str], now_ms: int) -> float | None:
+    """Until the window of an Anthropic plan that refuses is over; the header comes with other refusals as well."""
+    if headers.get("anthropic-ratelimit-unified-status", "").strip().lower() != "rejected":
+        return None
+    return delay_ms(headers.get("anthropic-ratelimit-unified-reset", ""), now_ms)
 
 
 def _body_waits(facts: ErrorFacts, now_ms: int) -> Iterator[float | None]:
