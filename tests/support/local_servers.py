@@ -118,8 +118,13 @@ class Ollama:
             "GET /api/tags": self._tags,
             "GET /api/ps": self._ps,
             "POST /api/show": self._show,
+            "GET /v1/models": self._models,
             "POST /v1/chat/completions": self._chat,
         }
+
+    async def _models(self, _: web.Request) -> web.Response:
+        listed = [{"id": name, "object": "model", "owned_by": "library"} for name in self.models]
+        return web.json_response({"object": "list", "data": listed})
 
     async def _version(self, _: web.Request) -> web.Response:
         return web.json_response({"version": self.version})
