@@ -23,7 +23,7 @@ class MemoryLedger:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._latest_ms = 0
+        self._latest_ms = clock.wall_ms()
         self._buckets: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._open: dict[str, tuple[_Booking, ...]] = {}
 
