@@ -160,7 +160,8 @@ def test_events_may_lack_their_name_or_the_space_after_it() -> None:
     assert decode(bare) == decode(tight) == decode(stream)
 
 
-def test_what_is_not_known_is_passed_over() -> None:
+def test_what_is_not_known_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     events = decode(
         event("ping"),
         start(),
@@ -182,6 +183,8 @@ def test_what_is_not_known_is_passed_over() -> None:
         TextDelta("Hi"),
         Finished(FinishReason.STOP),
     ]
+    assert "no JSON, of 7 bytes" in caplog.text
+    assert "broken" not in caplog.text
 
 
 def test_thinking_comes_with_what_its_provider_wants_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from trunkline.providers.anthropic.answer import Gathered
 from trunkline.providers.sse import SseSplitter
 from trunkline.providers.text_stream import TextStream
 from trunkline.providers.values.jsontext import loads, mapping, text_of
+
+_log = logging.getLogger(__name__)
 
 
 def is_error(body: dict[str, Any]) -> bool:
@@ -106,6 +109,7 @@ class AnthropicStreamDecoder:
                 try:
                     event = loads(data)
                 except ValueError:
+                    _log.info("skipped an event of a stream that is no JSON, of %d bytes", len(data))
                     continue
             if not isinstance(event, dict):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from trunkline.providers.sse import SseSplitter
 from trunkline.providers.values.jsontext import loads, mapping, text_of
 
 _DONE = b"[DONE]"
+
+_log = logging.getLogger(__name__)
 
 
 def is_error(body: dict[str, Any]) -> bool:
@@ -107,6 +110,7 @@ class OpenAIStreamDecoder:
                 try:
                     chunk = loads(data)
                 except ValueError:
+                    _log.info("skipped an event of a stream that is no JSON, of %d bytes", len(data))
                     continue
             if isinstance(chunk, list):
                 chunk = chunk[0] if chunk else None
