@@ -180,6 +180,7 @@ async def test_the_account_is_well_and_shows_what_it_lacks(tmp_path: Path) -> No
         await asked(engine)
         [view] = (await engine.fresh_snapshot()).providers[0].accounts
         assert view.status is Status.HEALTHY
+        assert view.gone == ("old",)
 
 
 async def test_another_key_may_be_served_what_this_one_was_not(tmp_path: Path) -> None:

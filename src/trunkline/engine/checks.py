@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from trunkline.engine.generation import Generation
 from trunkline.engine.own_faults import internal_fault
 from trunkline.providers.call import FreeCall
 from trunkline.providers.protocol import CallContext, WireProtocol, WireReply, WireRequest
+from trunkline.quota.windows import calendar_period
 
 if TYPE_CHECKING:
     from trunkline.providers.reports.endpoint import AccountEndpoint
@@ -323,7 +325,8 @@ class _AccountCheck:
 
     def _note_limits(self, readings: tuple[LimitReading, ...]) -> None:
         """Keep what is said of the whole account; a list of models says nothing of one model's allowance."""
-        self._readings += [one for one in readings if one.scope is not LimitScope.MODEL]
+        now_ms = self._began_at_ms
+        self._readings += [_dated(one, now_ms) for one in readings if one.scope is not LimitScope.MODEL]
 
     def _learn(
         self,
@@ -350,6 +353,13 @@ class _AccountCheck:
         if block.code != FaultCode.MODEL_GONE or not block.target.startswith(f"{self.name}/"):
             return False
         return block.target.removeprefix(f"{self.name}/") in listed
+
+
+def _dated(reading: LimitReading, now_ms: int) -> LimitReading:
+    """The reading with the end of its calendar period, where nobody said when it renews."""
+    if reading.resets_at_ms is not None or reading.window.unit is None:
+        return reading
+    return replace(reading, resets_at_ms=calendar_period(reading.window, now_ms)[1])
 
 
 def _told(report: AccountReport) -> bool:

@@ -27,6 +27,7 @@ from trunkline.domain.receipts import Attempt
 from trunkline.domain.routes import Route
 from trunkline.domain.state import Block, RoutingState
 from trunkline.domain.tasks import Task
+from trunkline.engine.blame import mark_of_blame, still_means
 from trunkline.engine.bus import Bus
 from trunkline.engine.control import Control, Standing
 from trunkline.engine.conversations import Conversations
@@ -35,7 +36,6 @@ from trunkline.engine.generation import Generation
 from trunkline.engine.window_watch import WindowWatch
 from trunkline.providers.call import Transport
 from trunkline.providers.protocol import WireProtocol
-from trunkline.quota.breaker import OF_THE_KEY
 from trunkline.quota.ledger import Ledger
 from trunkline.quota.tracker import QuotaTracker
 from trunkline.store.keep import ControlState
@@ -246,15 +246,11 @@ class EngineCore:
 
     def kept_blocks(self, stored: Iterable[Block]) -> tuple[Block, ...]:
         """Those of the stored blocks that mean something here: not what another key of an account is to blame for."""
-        return tuple(block for block in stored if block.key_mark in (None, self._mark_of_blame(block)))
+        catalogue, keys = self.generation.config.catalogue, self.generation.keys
+        return tuple(block for block in stored if still_means(block, catalogue, keys))
 
     def _mark_of_blame(self, block: Block) -> str | None:
-        provider, _, rest = block.target.partition("/")
-        if block.kind not in OF_THE_KEY or not rest:
-            return None
-        account = self.generation.config.catalogue.account(provider, rest.partition("/")[0])
-        secret = self.generation.keys.secret(account.key) if account is not None else None
-        return secret.mark() if secret is not None else None
+        return mark_of_blame(block, self.generation.config.catalogue, self.generation.keys)
 
     def heal(self, blocks: Iterable[Block]) -> None:
         """What these blocks are there for was disproved without a call: free their targets."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
 
+from trunkline.cli.gone import gone_routes
 from trunkline.cli.local import looked_around, server_rows, servers_json, servers_of, window_words
 from trunkline.cli.missing import missing_lines
-from trunkline.cli.output import print_json, print_table, say
+from trunkline.cli.output import local_time, print_json, print_table, say
 from trunkline.config.load import Loaded, load, missing_keys
 from trunkline.config.places import find_places
 from trunkline.domain.found import FoundModel
@@ -54,22 +56,28 @@ def _rows(loaded: Loaded) -> list[_Row]:
         if server.usable
         for model in server.models
     }
+    gone = gone_routes(loaded)
     return [
-        _Row(account, model, why_not(account, model, today), found.get((provider.id, model.id)))
+        _Row(account, model, why_not(account, model, today, gone), found.get((provider.id, model.id)))
         for provider in loaded.config.catalogue.providers
         for account in provider.accounts
         for model in provider.models
     ]
 
 
-def why_not(account: AccountSpec, model: ModelSpec, today: str) -> str | None:
-    """Why that route cannot be asked at all, whatever its quota; None where it can. Dates are ISO."""
+def why_not(account: AccountSpec, model: ModelSpec, today: str, gone: Mapping[str, int]) -> str | None:
+    """Why that route cannot be asked at all, whatever its quota; None where it can. Dates are ISO. `gone` are the
+    routes whose provider serves their model no more, and since when that is known."""
     if not account.enabled:
         return "switched off"
     if not account.has_key:
         return "no key"
     if model.retired_on is not None and model.retired_on <= today:
         return f"retired on {model.retired_on}"
+    since_ms = gone.get(f"{account.provider}/{account.id}/{model.id}")
+    if since_ms is not None:
+        instead = f"; {model.successor} takes its place" if model.successor is not None else ""
+        return f"not served to this account any more, since {local_time(since_ms)}{instead}"
     return None
 
 
