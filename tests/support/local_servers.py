@@ -144,6 +144,10 @@ class Ollama:
             return web.json_response({"error": f"model '{name}' not found"}, status=404)
         return web.json_response(self.models[name].shown())
 
+    @staticmethod
+    def _count(asked: Mapping[str, Any]) -> int:
+        return round(sum(len(str(message.get("content"))) for message in asked["messages"]) / 4.5)
+
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         model = self.models.get(asked["model"])
@@ -151,8 +155,7 @@ class Ollama:
             refusal = {"error": {"message": f"model '{asked['model']}' not found", "type": "not_found_error"}}
             return web.json_response(refusal, status=404)
         model.loaded = True
-        characters = sum(len(str(message.get("content"))) for message in asked["messages"])
-        prompt_tokens = round(characters / 4.5)
+        prompt_tokens = self._count(asked)
         if self.cuts:
             prompt_tokens = min(prompt_tokens, model.window)
         usage = {"prompt_tokens": prompt_tokens, "completion_tokens": 4}

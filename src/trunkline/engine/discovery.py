@@ -50,12 +50,13 @@ Fetch = Callable[[FreeCall], Awaitable[WireReply | Fault]]
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a look is done with: `fetch` sends a free call, `secret` opens a key reference, `environ` is this process's
-    environment."""
+    environment, `reply_ms` how long a reply may take."""
 
     fetch: Fetch
     secret: Callable[[KeyRef], Secret | None]
     environ: Mapping[str, str]
     clock: Clock
+    reply_ms: int = REPLY_MS
 
 
 def is_wanted(environ: Mapping[str, str]) -> bool:
@@ -132,7 +133,9 @@ async def _converse(target: LocalTarget, before: FoundServer | None, surrounding
         async with asyncio.timeout(_WHOLE_LOOK_MS / 1000):
             requests = next(look)
             while True:
-                calls = [FreeCall(root, request, key, CONNECT_MS, REPLY_MS) for request in requests]
+                calls = [
+                    FreeCall(root, request, key, CONNECT_MS, surroundings.reply_ms) for request in requests
+                ]
                 requests = look.send(tuple(await asyncio.gather(*map(answered, calls))))
     except StopIteration as end:
         seen: Seen = end.value
