@@ -366,6 +366,9 @@ def test_no_thinking_where_the_api_would_refuse_it() -> None:
     assert "thinking" not in body_of(begun, budget, effort=Effort.LOW)
     assert "thinking" in body_of(thought, budget, effort=Effort.LOW)
     assert "thinking" in body_of(over, budget, effort=Effort.LOW)
+    second = (Message(ASSISTANT, CALLS[2:3]), Message(TOOL, RESULTS[2:]))
+    assert "thinking" in body_of((*thought, *second), budget, effort=Effort.LOW)
+    assert "thinking" not in body_of((*loop, *second), budget, effort=Effort.LOW)
     adaptive = context_of(thinking=ThinkingControl.ADAPTIVE)
     assert "thinking" in body_of(loop, adaptive, effort=Effort.LOW)
 

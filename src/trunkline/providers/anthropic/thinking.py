@@ -56,7 +56,10 @@ def thinking_fields(
 
 
 def _is_amid_unthought_calls(turns: list[Turn]) -> bool:
-    """Whether the last turns are a tool's results after an assistant's turn that does not begin with thinking."""
-    if not any(block["type"] == "tool_result" for block in turns[-1]["content"]):
-        return False
-    return len(turns) < 2 or turns[-2]["content"][0]["type"] not in THINKING_KINDS
+    """Whether the conversation ends in tool results, of a row of calls that did not begin with thinking."""
+    first: Turn | None = None
+    for at in range(len(turns) - 1, 0, -2):
+        if not any(block["type"] == "tool_result" for block in turns[at]["content"]):
+            break
+        first = turns[at - 1]
+    return first is not None and first["content"][0]["type"] not in THINKING_KINDS
