@@ -149,7 +149,9 @@ def model_matches(pattern: str, model: str) -> bool:
 def limit_key(*, provider: str, owner: str, model: str | None, metric: Metric, window: Window) -> str:
     """The key under which use of one limit is counted: a hash of what the limit is, so that counted use survives
     edits of the configuration. `owner` is the organisation where one is shared, else the account."""
-    parts = (provider, owner, model or "*", metric.value, str(window), window.zone)
+    # In a key one star means that no model is named; the pattern of one star is another limit, and gets two.
+    named = "**" if model == "*" else model or "*"
+    parts = (provider, owner, named, metric.value, str(window), window.zone)
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
 
 

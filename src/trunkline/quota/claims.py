@@ -67,7 +67,8 @@ def bind_all(account: AccountSpec, limits: Iterable[LimitSpec], model: str) -> t
 
 
 def shared_limits(catalogue: Catalogue, account: AccountSpec) -> tuple[LimitSpec, ...]:
-    """The limits configured for an account, and those that its organisation's other accounts were given."""
+    """The limits configured for an account, and those that its organisation's other accounts were given for more than
+    themselves: what the organisation shares, a model's among them."""
     provider = catalogue.provider(account.provider)
     if provider is None or account.organisation is None:
         return account.limits
@@ -76,9 +77,9 @@ def shared_limits(catalogue: Catalogue, account: AccountSpec) -> tuple[LimitSpec
         for sibling in provider.accounts
         if sibling.id != account.id and sibling.organisation == account.organisation
         for spec in sibling.limits
-        if spec.scope is LimitScope.ORGANISATION
+        if spec.scope is not LimitScope.ACCOUNT
     )
-    return (*account.limits, *from_siblings)
+    return tuple(dict.fromkeys((*account.limits, *from_siblings)))
 
 
 def claims_from(
