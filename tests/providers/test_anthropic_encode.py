@@ -284,6 +284,11 @@ def test_images(url: str, source: dict[str, str] | None) -> None:
     assert blocks == ["What is this?", *([] if source is None else [{"type": "image", "source": source}])]
 
 
+def test_images_of_the_assistant_cannot_be_told() -> None:
+    shown = Message(ASSISTANT, (ImagePart("https://x.test/a.png"), TextPart("There.")))
+    assert turns_of(*HELLO, shown, *HELLO)[1] == ("assistant", ["There."])
+
+
 # -- thinking ------------------------------------------------------------------------------------------------------
 
 THOUGHT = (ThinkingPart("hm", "p", "c2ln", "m"), ThinkingPart("", "p", "eA==", "m", redacted=True))
@@ -435,6 +440,7 @@ def test_whatever_is_said_the_api_can_take(messages: list[Message], prefill: Pre
     owed: list[str] = []
     for turn in turns:
         assert turn["content"]
+        assert turn["role"] == "user" or not any(block["type"] == "image" for block in turn["content"])
         assert all(block["text"].strip() for block in turn["content"] if block["type"] == "text")
         results = [block["tool_use_id"] for block in turn["content"] if block["type"] == "tool_result"]
         assert results == owed

@@ -38,14 +38,15 @@ def system_blocks(messages: tuple[Message, ...]) -> list[Block]:
 
 def turns(messages: tuple[Message, ...], *, prefill: bool) -> list[Turn]:
     """`messages` as turns of the user and the assistant, neighbours of one role merged. What the API refuses is
-    mended: no turn at all, an assistant who speaks first, and one who speaks last where the model takes no
-    `prefill`. With `prefill` the last words lose the white space at their end, which is refused."""
+    mended: no turn at all, an assistant who speaks first or shows images, and one who speaks last where the model takes
+    no `prefill`. With `prefill` the last words lose the white space at their end, which is refused."""
     merged: list[Turn] = []
     for message in messages:
         if message.role is Role.SYSTEM:
             continue
         role = "assistant" if message.role is Role.ASSISTANT else "user"
-        blocks = [block for part in message.parts if (block := _block(part)) is not None]
+        parts = (part for part in message.parts if role == "user" or not isinstance(part, ImagePart))
+        blocks = [block for part in parts if (block := _block(part)) is not None]
         if not blocks:
             continue
         if merged and merged[-1]["role"] == role:
