@@ -90,6 +90,22 @@ def test_how_long_to_think(control: ThinkingControl, effort: Effort | None, fiel
     } == fields
 
 
+@pytest.mark.parametrize(
+    ("efforts", "asked", "sent"),
+    [
+        (("low", "medium", "high"), Effort.MAX, "high"),
+        (("low", "medium", "high"), Effort.MEDIUM, "medium"),
+        (("low", "medium", "high"), Effort.NONE, "low"),
+        (("low", "high"), Effort.MEDIUM, "low"),
+        (("none", "high", "max"), Effort.MAX, "max"),
+        (("none", "high", "max"), Effort.MINIMAL, "none"),
+    ],
+)
+def test_the_nearest_effort_that_is_taken(efforts: tuple[str, ...], asked: Effort, sent: str) -> None:
+    context = quirky(Quirks(efforts=efforts), thinking=ThinkingControl.EFFORT)
+    assert body_of(context, effort=asked)["reasoning_effort"] == sent
+
+
 def test_a_request_overrules_the_providers_own_field() -> None:
     quirks = Quirks(extra_body=(("thinking", '{"type":"enabled"}'),))
     context = quirky(quirks, thinking=ThinkingControl.SWITCH)

@@ -83,7 +83,8 @@ def _provider(
         ),
         retired=tuple(RetiredModel(id_, r.on, r.successor) for id_, r in table.retired.items()),
         endpoints=tuple(
-            EndpointSpec(id_, e.base_url, e.billing, e.note, tuple(e.key_env)) for id_, e in table.endpoints.items()
+            EndpointSpec(id_, e.base_url, e.billing, e.note, tuple(e.key_env))
+            for id_, e in table.endpoints.items()
         ),
         key_env=tuple(table.key_env),
     )

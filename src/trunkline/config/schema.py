@@ -139,6 +139,11 @@ class AccountTable(Table):
     limits: list[LimitTable] | None = doc("its allowances, in place of the provider's", None)
 
 
+EffortWords = Annotated[
+    tuple[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"], ...], Field(strict=False)
+]
+
+
 class QuirksTable(Table):
     output_limit_field: Literal["max_tokens", "max_completion_tokens"] = doc(
         "what the output limit is called in a request", "max_tokens"
@@ -150,6 +155,7 @@ class QuirksTable(Table):
     json_mode: bool = doc("knows response_format", True)
     temperature_min: Annotated[float, Field(ge=0, le=2)] = doc("least temperature it takes", 0.0)
     temperature_max: Annotated[float, Field(ge=0, le=2)] = doc("largest temperature it takes", 2.0)
+    efforts: EffortWords = doc("words it takes for reasoning_effort, ascending; all where none is named", ())
     tool_ids: ToolIdsText = doc("ids of tool calls it takes: any, word, nine", ToolIds.ANY)
     echo_reasoning: EchoText = doc(
         "how it wants reasoning back with tool calls: none, content, details, tags", ReasoningEcho.NONE

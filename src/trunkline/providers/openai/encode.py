@@ -14,7 +14,8 @@ from trunkline.providers.values.jsontext import dumps, json_fields
 
 PATH = "/chat/completions"
 # OpenAI also has a "max", which only its newest models take.
-_EFFORTS = {Effort.MAX: "xhigh"}
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
+_RANKS = {word: rank for rank, word in enumerate((*_EFFORTS, "max"))}
 
 
 def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int | None) -> WireRequest:
@@ -38,7 +39,7 @@ def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int
     if request.response_format is ResponseFormat.JSON and quirks.json_mode:
         body["response_format"] = {"type": "json_object"}
     if request.effort is not None:
-        body |= _thinking(request.effort, context.model.thinking)
+        body |= _thinking(request.effort, context.model.thinking, quirks.efforts or _EFFORTS)
     body = json_fields(quirks.extra_body) | body
     accept = "text/event-stream" if request.stream else "application/json"
     headers = (("Content-Type", "application/json"), ("Accept", accept), *quirks.extra_headers)
@@ -54,11 +55,11 @@ def _output_tokens(asked_tokens: int | None, context: CallContext) -> int | None
     return output_tokens if output_tokens is None or most is None else min(output_tokens, most)
 
 
-def _thinking(effort: Effort, control: ThinkingControl) -> dict[str, Any]:
+def _thinking(effort: Effort, control: ThinkingControl, words: tuple[str, ...]) -> dict[str, Any]:
     """The field that says how long to think; nothing where the model has no such control."""
     match control:
         case ThinkingControl.EFFORT:
-            return {"reasoning_effort": _EFFORTS.get(effort, effort.value)}
+            return {"reasoning_effort": _nearest(effort, words)}
         case ThinkingControl.REASONING:
             return {"reasoning": {"effort": effort.value}}
         case ThinkingControl.SWITCH | ThinkingControl.ADAPTIVE:
@@ -66,6 +67,12 @@ def _thinking(effort: Effort, control: ThinkingControl) -> dict[str, Any]:
             return {"thinking": {"type": "disabled" if effort is Effort.NONE else on}}
         case _:
             return {}
+
+
+def _nearest(effort: Effort, words: tuple[str, ...]) -> str:
+    """The most that is taken and no more than `effort`, else the least that is taken."""
+    taken = [word for word in words if _RANKS.get(word, 0) <= _RANKS[effort]]
+    return taken[-1] if taken else words[0]
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:
