@@ -416,6 +416,36 @@ async def test_trap_10_a_plan_that_is_told_of_at_the_general_address_is_not_used
     assert [request.path for request in zai.server.requests].count(CODING_MODELS) == 0
 
 
+@pytest.mark.parametrize(
+    ("billing", "hint"),
+    [("credits", 'this key has a plan, which counts at endpoint plan: put endpoint = "plan" into its account'),
+     ("subscription", "")],
+)  # fmt: skip
+async def test_a_plan_at_the_address_itself_is_offered_to_who_does_not_have_it_yet(
+    tmp_path: Path, billing: str, hint: str
+) -> None:
+    left = {"model_name": "M*", "current_interval_remaining_percent": 60}
+    answers: Answers = {"/v1/models": models("m"), "/v1/token_plan/remains": (200, {"model_remains": [left]})}
+    table = {
+        "quirks": {"self_report": "minimax"}, "billing": billing,
+        "endpoints": {"plan": {"base_url": "{url}/v1", "billing": "subscription"}},
+    }  # fmt: skip
+    async with place(tmp_path, one=Provider(answers, table)) as home, home.open() as engine:
+        [result] = await engine.check()
+    assert (result.fault, result.hint) == (None, hint)
+
+
+async def test_minimax_is_asked_at_its_older_address_where_the_newer_is_not_there(tmp_path: Path) -> None:
+    left = {"model_name": "M*", "current_interval_remaining_percent": 60}
+    older = "/v1/api/openplatform/coding_plan/remains"
+    answers: Answers = {"/v1/models": models("m"), older: (200, {"model_remains": [left]})}
+    table = {"quirks": {"self_report": "minimax"}}
+    async with place(tmp_path, one=Provider(answers, table)) as home, home.open() as engine:
+        [result] = await engine.check()
+    assert result.report is not None
+    assert [share.used_percent for share in result.report.shares] == [40.0]
+
+
 async def test_trap_10_calls_refused_with_1113_are_offered_the_plans_address(tmp_path: Path) -> None:
     refusal = (429, {"error": {"code": "1113", "message": "Insufficient balance or no resource package."}})
     answers: Answers = {

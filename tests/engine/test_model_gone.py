@@ -21,6 +21,7 @@ from trunkline.domain.receipts import Outcome
 from trunkline.domain.snapshot import Status
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
+from trunkline.tui.account_rows import account_detail
 
 GONE = (404, {"error": {"message": "The model `old` does not exist", "code": "model_not_found"}})
 OTHER_GONE = (
@@ -178,9 +179,11 @@ async def test_it_is_of_that_account_and_another_may_still_be_asked(tmp_path: Pa
 async def test_the_account_is_well_and_shows_what_it_lacks(tmp_path: Path) -> None:
     async with home(tmp_path) as (place, _), place.open() as engine:
         await asked(engine)
-        [view] = (await engine.fresh_snapshot()).providers[0].accounts
+        snapshot = await engine.fresh_snapshot()
+        [view] = snapshot.providers[0].accounts
         assert view.status is Status.HEALTHY
         assert view.gone == ("old",)
+        assert "not served to it any more: old" in account_detail(snapshot, "one/a", snapshot.at_ms)
 
 
 async def test_another_key_may_be_served_what_this_one_was_not(tmp_path: Path) -> None:

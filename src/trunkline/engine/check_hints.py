@@ -65,14 +65,16 @@ def hint_for(
 
 def plan_endpoints(provider: ProviderSpec, account: AccountSpec) -> tuple[EndpointSpec, ...]:
     """The endpoints for plans at the host that the account uses, where it does not use one."""
-    if account.billing is Billing.SUBSCRIPTION and account.endpoint is not None:
+    base_url, subscribed = account.base_url or provider.base_url, account.billing is Billing.SUBSCRIPTION
+    if subscribed and account.endpoint is not None:
         return ()
-    host = urlsplit(account.base_url or provider.base_url).netloc
+    host = urlsplit(base_url).netloc
     return tuple(
         endpoint
         for endpoint in provider.endpoints
         if endpoint.billing is Billing.SUBSCRIPTION
         and endpoint.id != account.endpoint
+        and not (subscribed and endpoint.base_url == base_url)
         and urlsplit(endpoint.base_url).netloc == host
     )
 
