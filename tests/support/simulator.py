@@ -68,8 +68,12 @@ class SimulatorProcess:
         return self._process.returncode
 
     def base_url(self, provider: str) -> str:
-        """Where that provider is served."""
-        return f"http://{HOST}:{self.port}/{provider}/v1"
+        """Where that provider is served, as the base URL of OpenAI's protocol has it."""
+        return f"{self.root_url(provider)}/v1"
+
+    def root_url(self, provider: str) -> str:
+        """The same without a version, as the base URLs of the other protocols have it."""
+        return f"http://{HOST}:{self.port}/{provider}"
 
     async def counters(self) -> dict[str, Any]:
         """Counts since the start or the last reset."""

@@ -71,9 +71,9 @@ class Counter:
         else:
             resets_ms = 0.0 if self._until_ms is None else self._until_ms - self._clock.wall_ms()
         limit = self.limit
-        return Standing(
-            limit.metric, limit.window, limit.amount, max(0, limit.amount - used), max(0.0, resets_ms)
-        )
+        resets_ms = max(0.0, resets_ms)
+        remaining, resets_at_ms = max(0, limit.amount - used), self._clock.wall_ms() + resets_ms
+        return Standing(limit.metric, limit.window, limit.amount, remaining, resets_ms, resets_at_ms)
 
     @property
     def _rolls(self) -> bool:

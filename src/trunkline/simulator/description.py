@@ -5,21 +5,28 @@ seed = 7                              # of every random draw
 length_s = 60                         # the faults' clock starts again after that, if
 loop = true
 
-[providers.google]                    # served at http://127.0.0.1:PORT/google/v1
-protocol = "openai"
-style = "openai"                      # of error bodies: openai, groq, zai, moonshot, openrouter, minimax
-headers = "openai"                    # of limits: openai, groq, cerebras, none
+[providers.google]                    # served under http://127.0.0.1:PORT/google
+protocol = "openai"                   # openai (at /google/v1), anthropic (/google/v1/messages), gemini (/google/v1beta)
+style = "openai"                      # of bodies and streams: see `styles.STYLES`; the protocol's own where not given
+headers = "openai"                    # of limits: openai, groq, cerebras, mistral, anthropic, unified, none
 retry_after = true                    # on a 429
+strict = ["known_fields"]             # what is refused: openai_reading.CHECKS, anthropic_reading.STRICT, …
+any_model = false                     # serves its first model under whatever name
+balance = 12.5                        # USD, as account endpoints tell it
 [[providers.google.accounts]]
 id = "google-1"
 key = "sim-google-1"                  # "*" takes any key, or none
 organisation = "me"                   # accounts that share limits of scope "organisation"
+without = ["gemini-pro"]              # models that are not found with this key
 limits = [{ metric = "requests", amount = 20, window = "60s", scope = "model" }]
 [[providers.google.limits]]           # the same for every account of the provider
 [providers.google.models."gemini-flash"]
 first_token_ms = [400, 0.3, 0.02]     # mean, jitter (share of the mean), tail (share of draws 3 to 8 times as long)
 tokens_per_s = [90, 0.2, 0]           # 0 is at once
 output_tokens = [180, 0.5, 0.05]
+thinks = "asked"                      # always, asked (by parameter or prompt: see `wishes`), never
+cache_least_tokens = 1024             # the beginning of a prompt that is cached from then on
+strict = ["temperature_fixed"]        # beside the provider's
 
 [[faults]]                            # see `faults.KINDS`
 kind = "cut"
@@ -73,18 +80,20 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One key of a provider, and what it is allowed."""
+    """One key of a provider, and what it is allowed; models in `without` are not found for it."""
 
     id: str
     key: str
     organisation: str | None = None
+    without: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model: how fast it is, how much it says, and what. `fixed_chunks` makes every answer the same N encoded
-    chunks, which costs next to nothing; `continues` lets it carry on a text as asked to."""
+    chunks, which costs next to nothing; `continues` lets it carry on a text as asked to. `thinks` is always, asked or
+    never; a prompt's beginning of `cache_least_tokens` is cached; `strict` is what it refuses beside the provider."""
 
     id: str
     context_tokens: int = 131_072
@@ -96,11 +105,15 @@ class Model:
     answers: tuple[str, ...] = ()
     continues: bool = True
     fixed_chunks: int = 0
+    thinks: str = "asked"
+    cache_least_tokens: int = 1_024
+    strict: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider served under `/<id>/v1`."""
+    """A provider served under `/<id>/`. `strict` is what all its models refuse; `any_model`: it serves its first model
+    under whatever name, as a local server does; `balance` is what its account endpoint tells, in USD."""
 
     id: str
     protocol: str
@@ -109,6 +122,19 @@ class Provider:
     retry_after: bool
     accounts: Mapping[str, Account]
     models: Mapping[str, Model]
+    strict: frozenset[str] = frozenset()
+    any_model: bool = False
+    balance: float = 0.0
+
+    def model_named(self, name: str) -> Model | None:
+        """The model of that id."""
+        found = self.models.get(name)
+        return next(iter(self.models.values()), None) if found is None and self.any_model else found
+
+    def strictness(self, model: str) -> frozenset[str]:
+        """What is refused of a request to that model."""
+        found = self.model_named(model)
+        return self.strict if found is None or not found.strict else self.strict | found.strict
 
     def account_of(self, key: str) -> Account | None:
         """Whose key that is."""

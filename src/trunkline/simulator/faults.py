@@ -13,7 +13,7 @@ import orjson
 
 from trunkline.simulator.answers import prompt_key
 from trunkline.simulator.description import FaultRule
-from trunkline.simulator.play import End, Exchange, Play
+from trunkline.simulator.play import Answer, End, Exchange, Play, Usage
 from trunkline.simulator.styles import STYLES, Complaint, Refusal, Wrong
 
 Params = Mapping[str, Any]
@@ -110,8 +110,16 @@ def _context(play: Play, exchange: Exchange, params: Params) -> None:
 
 @kind("content")
 def _content(play: Play, exchange: Exchange, params: Params) -> None:
-    """Refused for what is asked."""
-    refuse_as(play, exchange, exchange.complaint(Wrong.CONTENT))
+    """Refused for what is asked; where a provider does so in a whole reply of status 200, so here."""
+    refusal = STYLES[exchange.provider.style](exchange.complaint(Wrong.CONTENT))
+    if exchange.asked.stream and "promptFeedback" in refusal.body:
+        refused = exchange.protocol.play(
+            exchange, Answer("", "refused", Usage(exchange.asked.input_tokens, 0))
+        )
+        play.head, play.chunks, play.tail = refused.head, refused.chunks, refused.tail
+        play.terminator, play.output_tokens, play.refused = refused.terminator, 0, True
+        return
+    refuse(play, refusal)
 
 
 @kind("key_revoked")
@@ -228,7 +236,7 @@ def _malformed_event(play: Play, exchange: Exchange, params: Params) -> None:
     """One event that is no JSON after `after` chunks; the rest is sound. A whole reply is cut short instead."""
     if play.stream:
         chunks = list(play.chunks)
-        chunks.insert(params["after"], b'data: {"choices":[{"delta":{"content":\n\n')
+        chunks.insert(params["after"], exchange.protocol.malformed)
         play.chunks = chunks
     else:
         _cut(play, exchange, {"after": 0})
@@ -259,10 +267,23 @@ def _error_in_stream(play: Play, exchange: Exchange, params: Params) -> None:
     play.tail = (exchange.protocol.error_event(exchange, refusal.body),)
 
 
+@kind("drip", bytes=7)
+def _drip(play: Play, exchange: Exchange, params: Params) -> None:
+    """The stream comes `bytes` bytes at a time, whatever they cut in two; nothing is lost."""
+    if not play.stream:
+        return
+    body = b"".join((*play.head, *play.chunks, *play.tail)) + play.terminator
+    size = max(1, params["bytes"])
+    play.interval_ms *= len(play.chunks) * size / max(1, len(body))
+    play.chunks = [body[at : at + size] for at in range(0, len(body), size)]
+    play.head, play.tail, play.terminator = (), (), b""
+
+
 @kind("empty_answer")
 def _empty_answer(play: Play, exchange: Exchange, params: Params) -> None:
     """A reply that is whole in every respect and says nothing."""
-    empty = exchange.protocol.play(exchange, "", "stop")
+    usage = Usage(exchange.asked.input_tokens, 0)
+    empty = exchange.protocol.play(exchange, Answer("", "stop", usage))
     play.head, play.chunks, play.tail, play.output_tokens = empty.head, empty.chunks, empty.tail, 0
 
 

@@ -27,6 +27,8 @@ from trunkline.simulator.styles import HEADER_STYLES, STYLES
 _METRICS = {metric.value: metric for metric in Metric if metric is not Metric.COST} | {
     "tokens": Metric.TOTAL_TOKENS
 }
+# Which headers a protocol's own provider sends.
+_HEADERS = {"openai": "openai", "anthropic": "anthropic", "gemini": "none"}
 
 
 def load_description(path: Path) -> Description:
@@ -77,18 +79,30 @@ def _read_provider(name: str, table: Table) -> Provider:
         accounts[account.key] = account
     if not accounts:
         table.refuse("accounts", "at least one account")
-    style = table.word("style", STYLES, "openai")
+    protocol = table.word("protocol", PROTOCOLS, "openai")
+    words = PROTOCOLS[protocol].strict
     provider = Provider(
         id=name,
-        protocol=table.word("protocol", PROTOCOLS, "openai"),
-        style=style,
-        headers=table.word("headers", HEADER_STYLES, "openai"),
-        retry_after=table.flag("retry_after", default=True),
+        protocol=protocol,
+        style=table.word("style", STYLES, protocol),
+        headers=table.word("headers", HEADER_STYLES, _HEADERS[protocol]),
+        retry_after=table.flag("retry_after", default=protocol != "gemini"),
         accounts=accounts,
-        models={model: _read_model(model, inner) for model, inner in table.named("models").items()},
+        models={model: _read_model(model, inner, words) for model, inner in table.named("models").items()},
+        strict=_read_strict(table, words),
+        any_model=table.flag("any_model", default=False),
+        balance=table.number("balance", 10.0, least=-1e9),
     )
     table.end()
     return provider
+
+
+def _read_strict(table: Table, words: frozenset[str]) -> frozenset[str]:
+    found = table.texts("strict")
+    for word in found:
+        if word not in words:
+            table.refuse("strict", "of " + ", ".join(sorted(words)), word)
+    return frozenset(found)
 
 
 def _read_account(table: Table, shared: tuple[Limit, ...]) -> Account:
@@ -96,6 +110,7 @@ def _read_account(table: Table, shared: tuple[Limit, ...]) -> Account:
         id=table.text("id"),
         key=table.text("key", ANY_KEY),
         organisation=table.maybe("organisation", table.text),
+        without=table.texts("without"),
         limits=shared + tuple(_read_limit(limit) for limit in table.tables("limits")),
     )
     table.end()
@@ -126,7 +141,7 @@ def _read_spread(table: Table, name: str, default: Spread) -> Spread:
     return Spread(*(float(figure) for figure in figures))
 
 
-def _read_model(name: str, table: Table) -> Model:
+def _read_model(name: str, table: Table, words: frozenset[str]) -> Model:
     usual = Model(name)
     model = Model(
         id=name,
@@ -139,6 +154,9 @@ def _read_model(name: str, table: Table) -> Model:
         answers=table.texts("answers"),
         continues=table.flag("continues", usual.continues),
         fixed_chunks=table.whole("fixed_chunks", 0),
+        thinks=table.word("thinks", ("always", "asked", "never"), usual.thinks),
+        cache_least_tokens=table.whole("cache_least_tokens", usual.cache_least_tokens),
+        strict=_read_strict(table, words),
     )
     table.end()
     return model

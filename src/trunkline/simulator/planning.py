@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 
 from trunkline.domain.limits import Metric
 from trunkline.simulator.allowance import Booking, Shortage
-from trunkline.simulator.answers import CHARS_PER_TOKEN, answer_text, continuation, prompt_key
+from trunkline.simulator.answers import CHARS_PER_TOKEN, answer_text, continuation, prompt_key, tokens_of
 from trunkline.simulator.description import FaultRule
 from trunkline.simulator.faults import KINDS, refuse_as
-from trunkline.simulator.play import Exchange, Play
+from trunkline.simulator.play import Answer, Call, Exchange, Play, Usage
 from trunkline.simulator.styles import HEADER_STYLES, Wrong
+from trunkline.simulator.wishes import numbered, quoted, wants_refusal, wished_calls
 
 _LEAST_REST_CHARS = 160
+_THINKING_CHARS = 120
+_FIXED_TEXT = "token "
 
 
 def plan(exchange: Exchange, struck: Sequence[FaultRule]) -> tuple[Play, Booking | None]:
@@ -59,10 +63,7 @@ def _refuse_for_limit(play: Play, exchange: Exchange, shortage: Shortage) -> Non
 
 def _answer(exchange: Exchange) -> Play:
     model = exchange.model
-    if model.fixed_chunks:
-        play = exchange.protocol.fixed(exchange)
-    else:
-        play = exchange.protocol.play(exchange, *_text(exchange))
+    play = _fixed(exchange) if model.fixed_chunks else exchange.protocol.play(exchange, answer_of(exchange))
     play.first_ms = model.first_token_ms.draw(exchange.rng) / exchange.speed
     tokens_per_s = model.tokens_per_s.draw(exchange.rng) * exchange.speed
     if tokens_per_s > 0:
@@ -73,19 +74,82 @@ def _answer(exchange: Exchange) -> Play:
     return play
 
 
-def _text(exchange: Exchange) -> tuple[str, str]:
-    """What is said, and whether it stopped by itself (`stop`) or at the limit of tokens (`length`)."""
+def _fixed(exchange: Exchange) -> Play:
+    """The same N chunks every time, encoded once."""
+    asked, model = exchange.asked, exchange.model
+    key = (
+        exchange.provider.id,
+        model.id,
+        model.fixed_chunks,
+        asked.stream,
+        asked.include_usage,
+        asked.as_array,
+    )
+    kept = exchange.kept.get(key)
+    if kept is None:
+        pieces = (_FIXED_TEXT,) * model.fixed_chunks
+        usage = Usage(asked.input_tokens, model.fixed_chunks)
+        kept = exchange.protocol.play(exchange, Answer("".join(pieces), "stop", usage, pieces=pieces))
+        exchange.kept[key] = kept
+    return replace(kept, headers={})
+
+
+def answer_of(exchange: Exchange) -> Answer:
+    """What is said: the refusal or the calls that the prompt wishes for, else a text. Reasoning comes first and counts
+    against the limit of tokens, so that a small limit leaves nothing for the answer."""
     asked, model = exchange.asked, exchange.model
     wanted = model.output_tokens.draw(exchange.rng)
-    most_tokens = min(model.max_output_tokens, asked.max_output_tokens or model.max_output_tokens)
+    most_chars = (
+        min(model.max_output_tokens, asked.max_output_tokens or model.max_output_tokens) * CHARS_PER_TOKEN
+    )
+    if wants_refusal(asked.wish):
+        return _measured(exchange, "", "refused")
+    thinking = _thinking(exchange)[:most_chars]
+    most_chars -= len(thinking)
+    wished = wished_calls(asked.wish, asked.tools, asked.steps) if asked.tools else []
+    if wished and most_chars > 0:
+        calls = numbered(wished, exchange.number, exchange.protocol.call_prefix)
+        return _measured(exchange, "", "tool_calls", thinking, calls)
+    text = _text(exchange, wanted)
+    finish = "stop" if len(text) <= most_chars else "length"
+    return _measured(exchange, text[:most_chars], finish, thinking)
+
+
+def _thinking(exchange: Exchange) -> str:
+    asked, thinks = exchange.asked, exchange.model.thinks
+    if thinks == "always" or (thinks == "asked" and asked.thinks):
+        return answer_text(f"thinking of {asked.wish}", _THINKING_CHARS)
+    return ""
+
+
+def _measured(
+    exchange: Exchange, text: str, finish: str, thinking: str = "", calls: tuple[Call, ...] = ()
+) -> Answer:
+    reasoning = tokens_of(thinking)
+    called = sum(tokens_of(call.name + call.arguments) for call in calls)
+    usage = Usage(
+        input_tokens=exchange.asked.input_tokens,
+        output_tokens=tokens_of(text) + reasoning + called,
+        cached=exchange.cached,
+        written=exchange.written,
+        reasoning=reasoning,
+    )
+    return Answer(text, finish, usage, thinking, calls)
+
+
+def _text(exchange: Exchange, wanted_tokens: float) -> str:
+    asked, model = exchange.asked, exchange.model
     if asked.json_answer:
         text = orjson.dumps({"answer": "simulated", "prompt_tokens": asked.input_tokens}).decode()
     elif model.answers:
         text = model.answers[prompt_key(asked.prompt) % len(model.answers)]
     else:
         begun = len(asked.begun) + _LEAST_REST_CHARS if asked.begun is not None and model.continues else 0
-        text = answer_text(asked.prompt, max(round(wanted * CHARS_PER_TOKEN), begun))
+        text = answer_text(asked.prompt, max(round(wanted_tokens * CHARS_PER_TOKEN), begun))
+    if asked.results and not asked.json_answer:
+        text = quoted(asked.results) + text
+    if asked.images:
+        text = f"I was shown {asked.images} image{'s' if asked.images > 1 else ''}. {text}"
     if asked.begun is not None and model.continues:
         text = continuation(text, asked.begun, asked.anchor)
-    most_chars = most_tokens * CHARS_PER_TOKEN
-    return (text, "stop") if len(text) <= most_chars else (text[:most_chars], "length")
+    return text

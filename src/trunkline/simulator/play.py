@@ -72,8 +72,29 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call; `arguments` is JSON text."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a call gave, as it was sent back; `name` of the tool where it is known."""
+
+    call_id: str
+    text: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as a protocol module read it. `begun` is the assistant text to carry on, `anchor` what to repeat."""
+    """A request as a protocol module read it. `begun` is the assistant text to carry on, `anchor` what to repeat.
+    `wish` is what the user said last, with so many `images`; `tools` are offered, `results` have just come back,
+    `steps` rounds of calls were made since the user spoke. `cacheable` are the pieces of the prompt that a cache may
+    keep; `marks_cache`: they were marked, and writing them is counted. `as_array`: a stream as one JSON array."""
 
     model: str
     stream: bool
@@ -84,36 +105,100 @@ class Asked:
     max_output_tokens: int | None = None
     json_answer: bool = False
     include_usage: bool = False
+    wish: str = ""
+    images: int = 0
+    tools: tuple[str, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+    steps: int = 0
+    thinks: bool = False
+    shows_thinking: bool = True
+    cacheable: tuple[str, ...] = ()
+    marks_cache: bool = False
+    as_array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens in and out: `input_tokens` with what was read from a cache and written to it, `output_tokens` with the
+    reasoning."""
+
+    input_tokens: int
+    output_tokens: int
+    cached: int = 0
+    written: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said: reasoning, text, calls. `finish` is stop, length, tool_calls or refused. `pieces` are the chunks
+    of a stream's text where they are given."""
+
+    text: str
+    finish: str
+    usage: Usage
+    thinking: str = ""
+    calls: tuple[Call, ...] = ()
+    pieces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path is for: `what` is chat, count, models or model. `model` and `stream` are set where the path says
+    them."""
+
+    what: str
+    model: str | None = None
+    stream: bool | None = None
+    as_array: bool = False
 
 
 class ProtocolModule(Protocol):
-    """What a wire language must offer; it never sees a socket."""
+    """What a wire language must offer; it never sees a socket. `strict` are the words of a description's `strict` that
+    it knows; `malformed` is an event that is no JSON; `call_prefix` begins the ids of calls."""
 
-    def read(self, body: Mapping[str, Any]) -> Asked | None:
-        """What is asked, None if it cannot be read."""
+    strict: frozenset[str]
+    malformed: bytes
+    call_prefix: str
+
+    def key(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+        """The credential of a request, empty where there is none."""
         ...
 
-    def play(self, exchange: Exchange, text: str, finish: str) -> Play:
-        """The whole, faultless reply that says `text`; `finish` is `stop` or `length`."""
+    def target(self, method: str, path: str, query: Mapping[str, str]) -> Target | None:
+        """What a path below the provider's is for."""
         ...
 
-    def fixed(self, exchange: Exchange) -> Play:
-        """The same for a model of `fixed_chunks`, from encoded chunks that are kept."""
+    def check_headers(self, headers: Mapping[str, str]) -> Complaint | None:
+        """What the provider has against the headers of an authorised request."""
         ...
 
-    def error_event(self, exchange: Exchange, body: Mapping[str, Any]) -> bytes:
+    def read(self, body: Mapping[str, Any], target: Target, provider: Provider) -> Asked | Complaint:
+        """What is asked, or what the provider has against it."""
+        ...
+
+    def play(self, exchange: Exchange, answer: Answer) -> Play:
+        """The whole, faultless reply that says `answer`."""
+        ...
+
+    def error_event(self, exchange: Exchange, body: Any) -> bytes:
         """An error as it comes inside a stream."""
         ...
 
-    def listing(self, provider: Provider) -> Mapping[str, Any]:
-        """The reply to a question for the models."""
+    def listing(self, provider: Provider, model: str | None) -> Any:
+        """The reply to a question for the models, or for one of them; None where there is no such one."""
+        ...
+
+    def count(self, asked: Asked) -> Mapping[str, Any]:
+        """The reply to a question for a prompt's length."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One request with everything that decides its reply. `rng` depends on the seed, the model and the prompt and
-    how often it was asked, so that the order of arrival changes nothing. `reused`: the connection has served before."""
+    how often it was asked, so that the order of arrival changes nothing. `reused`: the connection has served before.
+    `kept` are replies that are encoded once; `cached` and `written` tokens of the prompt met the provider's cache."""
 
     provider: Provider
     account: Account
@@ -126,6 +211,9 @@ class Exchange:
     wall_ms: int
     speed: float = 1.0
     reused: bool = False
+    kept: dict[tuple[object, ...], Play] = field(default_factory=dict)
+    cached: int = 0
+    written: int = 0
 
     def complaint(self, wrong: Wrong, **facts: Any) -> Complaint:
         """A complaint about this request."""

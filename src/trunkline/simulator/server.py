@@ -17,17 +17,17 @@ from trunkline.simulator.control import Control
 from trunkline.simulator.description import Account, Description, Model, Provider
 from trunkline.simulator.faults import FaultBook
 from trunkline.simulator.planning import plan
-from trunkline.simulator.play import Asked, Exchange
+from trunkline.simulator.play import Asked, Exchange, Play
 from trunkline.simulator.player import perform
+from trunkline.simulator.prompt_cache import PromptCache
 from trunkline.simulator.protocols import PROTOCOLS
 from trunkline.simulator.record import Received, Record
+from trunkline.simulator.self_description import tell
 from trunkline.simulator.styles import STYLES, Complaint, Wrong
 
 HOST = "127.0.0.1"
 CONTROL = "_control"
 _SHUTDOWN_S = 0.1
-_CHAT = "v1/chat/completions"
-_MODELS = "v1/models"
 
 
 class Simulator:
@@ -53,6 +53,7 @@ class Simulator:
         self.record = Record()
         self.port = 0
         self.control = Control(self)
+        self._kept: dict[tuple[object, ...], Play] = {}
         self._runner: web.ServerRunner | None = None
         self.reset()
 
@@ -62,6 +63,7 @@ class Simulator:
         self.faults.reset()
         self._allowances = {name: Allowances(self.clock) for name in self.description.providers}
         self._asked_before: Counter[int] = Counter()
+        self._prompt_cache = PromptCache()
         self._served_peers: set[object] = set()
         self._story_start_ms = self.clock.mono_ms()
 
@@ -81,8 +83,12 @@ class Simulator:
             self._runner = None
 
     def base_url(self, provider: str) -> str:
-        """Where that provider is served."""
-        return f"http://{HOST}:{self.port}/{provider}/v1"
+        """Where that provider is served, as the base URL of OpenAI's protocol has it."""
+        return f"{self.root_url(provider)}/v1"
+
+    def root_url(self, provider: str) -> str:
+        """The same without a version, as the base URLs of the other protocols have it."""
+        return f"http://{HOST}:{self.port}/{provider}"
 
     def story(self) -> tuple[float, int]:
         """Seconds into the story, and which round of it (from 0)."""
@@ -106,6 +112,8 @@ class Simulator:
         try:
             provider = self.description.providers.get(name)
             if provider is None:
+                provider, rest = self._owner_of(request), request.path.lstrip("/")
+            if provider is None:
                 return self._refuse(received, Complaint(Wrong.NOT_FOUND), "openai")
             return await self._serve(request, received, provider, rest)
         except ConnectionError:
@@ -113,29 +121,51 @@ class Simulator:
         finally:
             self.record.end(received)
 
+    def _owner_of(self, request: web.BaseRequest) -> Provider | None:
+        """Who is meant by a path below the root, where some account endpoints are: the provider that knows the key."""
+        key = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        path = request.path.lstrip("/")
+        for provider in self.description.providers.values():
+            account = provider.accounts.get(key)
+            if account is not None and tell(provider, account, request.method, path) is not None:
+                return provider
+        return None
+
     async def _serve(
         self, request: web.BaseRequest, received: Received, provider: Provider, rest: str
     ) -> web.StreamResponse:
         body = await request.read()
-        account = provider.account_of(
-            request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        )
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        protocol = PROTOCOLS[provider.protocol]
+        account = provider.account_of(protocol.key(headers, request.query))
         if account is None:
             return self._refuse(received, Complaint(Wrong.AUTH), provider.style)
         received.account = account.id
-        protocol = PROTOCOLS[provider.protocol]
-        if request.method == "GET" and rest == _MODELS:
-            received.status, received.outcome = 200, "answered"
-            return _json_reply(200, protocol.listing(provider))
-        if request.method != "POST" or rest != _CHAT:
+        told = tell(provider, account, request.method, rest)
+        if told is not None:
+            return self._tell(received, told)
+        target = protocol.target(request.method, rest, request.query)
+        if target is None:
             return self._refuse(received, Complaint(Wrong.NOT_FOUND), provider.style)
-        asked = protocol.read(_table(body))
-        if asked is None:
-            return self._refuse(received, Complaint(Wrong.BAD_REQUEST), provider.style)
+        objection = protocol.check_headers(headers)
+        if objection is not None:
+            return self._refuse(received, objection, provider.style)
+        if target.what in ("models", "model"):
+            listed = protocol.listing(provider, target.model)
+            if listed is None:
+                return self._refuse(
+                    received, Complaint(Wrong.NOT_FOUND, model=str(target.model)), provider.style
+                )
+            return self._tell(received, listed)
+        asked = protocol.read(_table(body), target, provider)
+        if isinstance(asked, Complaint):
+            return self._refuse(received, asked, provider.style)
         received.model, received.stream, received.input_tokens = asked.model, asked.stream, asked.input_tokens
-        model = provider.models.get(asked.model)
-        if model is None:
+        model = provider.model_named(asked.model)
+        if model is None or model.id in account.without:
             return self._refuse(received, Complaint(Wrong.NOT_FOUND, model=asked.model), provider.style)
+        if target.what == "count":
+            return self._tell(received, protocol.count(asked))
         return await self._reply(request, received, self._exchange(provider, account, model, asked, received))
 
     async def _reply(
@@ -168,6 +198,8 @@ class Simulator:
         key = prompt_key(f"{self.seed}\0{provider.id}\0{model.id}\0{asked.prompt}")
         again = self._asked_before[key]
         self._asked_before[key] += 1
+        owner = f"{provider.id}\0{account.organisation or account.id}\0{model.id}\0"
+        cached, written = self._prompt_cache.use(owner, asked, model.cache_least_tokens)
         return Exchange(
             provider=provider,
             account=account,
@@ -180,16 +212,25 @@ class Simulator:
             wall_ms=self.clock.wall_ms(),
             speed=self.speed,
             reused=received.reused,
+            kept=self._kept,
+            cached=cached,
+            written=written,
         )
+
+    def _tell(self, received: Received, body: Any) -> web.Response:
+        received.status, received.outcome = 200, "answered"
+        return _json_reply(200, body)
 
     def _refuse(self, received: Received, complaint: Complaint, style: str) -> web.Response:
         refusal = STYLES[style](complaint)
         received.status, received.outcome = refusal.status, "refused"
-        return _json_reply(refusal.status, refusal.body)
+        return _json_reply(refusal.status, refusal.body, refusal.headers)
 
 
-def _json_reply(status: int, body: Mapping[str, Any]) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
+def _json_reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(
+        status=status, body=orjson.dumps(body), content_type="application/json", headers=headers
+    )
 
 
 def _table(body: bytes) -> Mapping[str, Any]:

@@ -2,95 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from trunkline.simulator.answers import find_anchor, tokens_of
 from trunkline.simulator.answers import pieces as cut_in_pieces
-from trunkline.simulator.description import Provider
-from trunkline.simulator.play import Asked, Exchange, Play
+from trunkline.simulator.description import Model, Provider
+from trunkline.simulator.play import Answer, Asked, Call, Exchange, Play, Target, Usage
+from trunkline.simulator.protocols import openai_reading
+from trunkline.simulator.protocols.dialects import (
+    DIALECTS,
+    USUAL,
+    CachedPlace,
+    Dialect,
+    ReasoningForm,
+    UsagePlace,
+)
+from trunkline.simulator.styles import Complaint
 
 _CREATED = 1_795_176_000
 _DONE = b"data: [DONE]\n\n"
-_FIXED_TEXT = "token "
+_ARGUMENT_CHARS = 12
+_REFUSAL = "I cannot help with that."
+_USD_PER_TOKEN = 1e-6
 
 
 class OpenAIProtocol:
-    """Encodes replies; knows the style of the provider where relatives depart (usage, role, comments)."""
+    """Encodes replies in the dialect of the provider's style."""
 
-    def read(self, body: Mapping[str, Any]) -> Asked | None:
-        """What is asked; None where model or messages are missing or of another shape."""
-        model, messages = body.get("model"), body.get("messages")
-        if not isinstance(model, str) or not isinstance(messages, list) or not messages:
+    strict = frozenset(openai_reading.CHECKS)
+    malformed = b'data: {"choices":[{"delta":{"content":\n\n'
+    call_prefix = "call_"
+
+    def key(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+        """A bearer token, or what stands in its place bare."""
+        return headers.get("authorization", "").removeprefix("Bearer ").strip()
+
+    def target(self, method: str, path: str, query: Mapping[str, str]) -> Target | None:
+        """Chat, the list of models, or one of them; the version before them may be any (`/v1`, `/paas/v4`) or none."""
+        if method == "POST" and path.endswith("chat/completions"):
+            return Target("chat")
+        head, found, model = f"/{path}".rpartition("/models")
+        if method != "GET" or not found or head.count("/") > 3:
             return None
-        if not all(isinstance(message, Mapping) for message in messages):
-            return None
-        texts = [(message.get("role"), _text_of(message.get("content"))) for message in messages]
-        input_tokens = sum(tokens_of(text) + 4 for _, text in texts)
-        begun, anchor = None, find_anchor(texts[-1][1]) if texts[-1][0] == "user" else None
-        if anchor is not None and len(texts) > 1 and texts[-2][0] == "assistant":
-            begun, texts = texts[-2][1], texts[:-2]
-        elif texts[-1][0] == "assistant":
-            begun, texts = texts[-1][1], texts[:-1]
-        limit = body.get("max_completion_tokens", body.get("max_tokens"))
-        options = body.get("stream_options")
-        form = body.get("response_format")
-        return Asked(
-            model=model,
-            stream=body.get("stream") is True,
-            prompt="\n".join(text for role, text in texts if role not in ("system", "developer")),
-            input_tokens=input_tokens,
-            begun=begun,
-            anchor=anchor,
-            max_output_tokens=limit if isinstance(limit, int) else None,
-            json_answer=isinstance(form, Mapping) and form.get("type") in ("json_object", "json_schema"),
-            include_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
-        )
+        return Target("model", model[1:]) if model else Target("models")
 
-    def play(self, exchange: Exchange, text: str, finish: str) -> Play:
-        """The whole reply that says `text`."""
-        asked, style = exchange.asked, exchange.provider.style
-        output_tokens = tokens_of(text)
-        usage = _usage(asked.input_tokens, output_tokens, style)
-        reply_id = f"chatcmpl-sim-{exchange.number}"
-        if not asked.stream:
-            body = _whole(reply_id, exchange.model.id, text, finish, usage, style)
-            return Play(chunks=[orjson.dumps(body)], output_tokens=output_tokens)
-        envelope = _Envelope(reply_id, exchange.model.id, asked.include_usage, style)
-        return envelope.play(cut_in_pieces(text, exchange.model.chunk_tokens), finish, usage, output_tokens)
+    def check_headers(self, headers: Mapping[str, str]) -> Complaint | None:
+        """None is needed."""
+        return None
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, int, bool, bool], Play] = {}
+    def read(self, body: Mapping[str, Any], target: Target, provider: Provider) -> Asked | Complaint:
+        """What is asked, or what is wrong with it."""
+        return openai_reading.read(body, provider)
 
-    def fixed(self, exchange: Exchange) -> Play:
-        """The same N chunks every time, encoded once."""
-        asked, model, style = exchange.asked, exchange.model, exchange.provider.style
-        key = (exchange.provider.id, model.id, model.fixed_chunks, asked.stream, asked.include_usage)
-        kept = self._kept.get(key)
-        if kept is None:
-            usage = _usage(asked.input_tokens, model.fixed_chunks, style)
-            if asked.stream:
-                envelope = _Envelope("chatcmpl-sim", model.id, asked.include_usage, style)
-                texts = [_FIXED_TEXT] * model.fixed_chunks
-                kept = envelope.play(texts, "stop", usage, model.fixed_chunks)
-            else:
-                text = _FIXED_TEXT * model.fixed_chunks
-                body = _whole("chatcmpl-sim", model.id, text, "stop", usage, style)
-                kept = Play(chunks=[orjson.dumps(body)], output_tokens=model.fixed_chunks)
-            self._kept[key] = kept
-        return Play(
-            content_type=kept.content_type,
-            stream=kept.stream,
-            head=kept.head,
-            chunks=kept.chunks,
-            tail=kept.tail,
-            terminator=kept.terminator,
-            output_tokens=kept.output_tokens,
-        )
+    def count(self, asked: Asked) -> Mapping[str, Any]:
+        """There is no such endpoint; llama.cpp's and vLLM's `/tokenize` gives this."""
+        return {"count": asked.input_tokens}
 
-    def error_event(self, exchange: Exchange, body: Mapping[str, Any]) -> bytes:
+    def play(self, exchange: Exchange, answer: Answer) -> Play:
+        """The whole reply that says `answer`."""
+        writer = _Writer(exchange, answer)
+        return writer.stream() if exchange.asked.stream else writer.whole()
+
+    def error_event(self, exchange: Exchange, body: Any) -> bytes:
         """An error as it comes inside a stream: the error body as data; OpenRouter wraps it in a last chunk."""
         if exchange.provider.style == "openrouter":
             choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
@@ -98,112 +73,205 @@ class OpenAIProtocol:
             return _event(base | {"provider": "sim", "model": exchange.model.id, **body, "choices": [choice]})
         return _event(body)
 
-    def listing(self, provider: Provider) -> Mapping[str, Any]:
-        """`GET /v1/models`."""
-        data = [
-            {
-                "id": model.id,
-                "object": "model",
-                "created": _CREATED,
-                "owned_by": provider.id,
-                "context_length": model.context_tokens,
-            }
-            for model in provider.models.values()
-        ]
-        return {"object": "list", "data": data}
+    def listing(self, provider: Provider, model: str | None) -> Any:
+        """`GET /models` and `GET /models/ID`."""
+        dialect = DIALECTS.get(provider.style, USUAL)
+        if model is not None:
+            found = provider.models.get(model.removeprefix(dialect.id_prefix))
+            return None if found is None else _listed(provider, found, dialect)
+        return {
+            "object": "list",
+            "data": [_listed(provider, one, dialect) for one in provider.models.values()],
+        }
 
 
-class _Envelope:
-    """What is the same around every text of one stream, encoded once."""
+class _Writer:
+    """Writes one answer, as a stream or whole."""
 
-    def __init__(self, reply_id: str, model: str, include_usage: bool, style: str) -> None:
+    def __init__(self, exchange: Exchange, answer: Answer) -> None:
+        self._exchange, self._answer = exchange, answer
+        self._style = exchange.provider.style
+        self._dialect = DIALECTS.get(self._style, USUAL)
+        self._usage = _usage(answer.usage, self._dialect)
+        word = "content_filter" if answer.finish == "refused" else answer.finish
+        self._finish = self._dialect.finishes.get(word, word)
+        asked = exchange.asked
+        always = self._dialect.usage is UsagePlace.TRAILING_ALWAYS
+        self._tells_usage = asked.include_usage or always
         self._base: dict[str, Any] = {
-            "id": reply_id,
+            "id": f"chatcmpl-sim-{exchange.number}",
             "object": "chat.completion.chunk",
             "created": _CREATED,
-            "model": model,
-        }
-        if style == "openrouter":
-            self._base["provider"] = "sim"
-        self._include_usage = include_usage or style == "openrouter"
-        self._style = style
+            "model": exchange.model.id,
+        } | dict(self._dialect.chunk_extras)
 
-    def play(self, texts: list[str], finish: str, usage: dict[str, Any], output_tokens: int) -> Play:
-        before, after = self._chunk({"content": "\0"}, None).split(b'"\\u0000"')
-        role = {"role": "" if self._style == "minimax" else "assistant", "content": ""}
-        head = [self._chunk(role, None)]
-        if self._style == "openrouter":
-            head.insert(0, b": OPENROUTER PROCESSING\n\n")
+    def stream(self) -> Play:
+        """As chunks."""
+        answer, dialect = self._answer, self._dialect
+        texts = answer.pieces or cut_in_pieces(self._text(), self._exchange.model.chunk_tokens)
+        before, after = self._chunk({"content": "\0"}).split(b'"\\u0000"')
+        chunks = [*self._thoughts(), *(before + orjson.dumps(text) + after for text in texts), *self._calls()]
+        if answer.finish == "refused":
+            chunks.append(self._chunk({"refusal": _REFUSAL}))
+        if chunks and dialect.between:
+            chunks[0] = dialect.between + chunks[0]
+        opening = [dialect.opening] if dialect.opening else []
         return Play(
             content_type="text/event-stream",
             stream=True,
-            head=head,
-            chunks=[before + orjson.dumps(text) + after for text in texts],
-            tail=self._tail(finish, usage),
-            terminator=_DONE,
-            output_tokens=output_tokens,
+            head=[*opening, self._chunk({"role": dialect.role, "content": ""})],
+            chunks=chunks,
+            tail=self._tail(),
+            terminator=_DONE if dialect.done else b"",
+            output_tokens=answer.usage.output_tokens,
         )
 
-    def _tail(self, finish: str, usage: dict[str, Any]) -> list[bytes]:
-        if self._style == "moonshot":
-            choice = {"index": 0, "delta": {}, "finish_reason": finish, "usage": usage}
-            return [_event(self._base | {"choices": [choice]})]
-        if self._style == "groq":
-            choice = {"index": 0, "delta": {}, "finish_reason": finish}
-            last = [_event(self._base | {"choices": [choice], "x_groq": {"id": "req_sim", "usage": usage}})]
-        else:
-            last = [self._chunk({}, finish)]
-        if self._include_usage:
-            last.append(_event(self._base | {"choices": [], "usage": usage}))
-        return last
+    def whole(self) -> Play:
+        """As one body."""
+        answer, dialect = self._answer, self._dialect
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": self._text() or (None if answer.calls else ""),
+        }
+        if answer.finish == "refused":
+            message |= {"content": None, "refusal": _REFUSAL}
+        if answer.thinking:
+            message |= self._thought_fields(message["content"] or "")
+        if answer.calls:
+            message["tool_calls"] = [_call(call) for call in answer.calls]
+        choice = {"index": 0, "message": message, "finish_reason": self._finish}
+        body = self._base | {"object": "chat.completion", "choices": [choice], "usage": self._usage}
+        body |= dict(dialect.whole_extras)
+        return Play(chunks=[dialect.leading + orjson.dumps(body)], output_tokens=answer.usage.output_tokens)
 
-    def _chunk(self, delta: dict[str, str], finish: str | None) -> bytes:
-        chunk = self._base | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-        if self._include_usage and self._style == "openai":
+    def _text(self) -> str:
+        """The text, with the reasoning in it where the dialect tells it there."""
+        thinking = self._answer.thinking
+        if thinking and self._dialect.reasoning is ReasoningForm.TAGS:
+            return f"<think>\n{thinking}\n</think>\n\n{self._answer.text}"
+        return self._answer.text
+
+    def _thoughts(self) -> list[bytes]:
+        thinking, form = self._answer.thinking, self._dialect.reasoning
+        if not thinking or form in (ReasoningForm.HIDDEN, ReasoningForm.TAGS):
+            return []
+        cut = cut_in_pieces(thinking, self._exchange.model.chunk_tokens)
+        return [self._chunk(_thought_delta(piece, form)) for piece in cut]
+
+    def _thought_fields(self, content: str) -> dict[str, Any]:
+        thinking, form = self._answer.thinking, self._dialect.reasoning
+        if form in (ReasoningForm.HIDDEN, ReasoningForm.TAGS):
+            return {}
+        fields = _thought_delta(thinking, form)
+        if form is ReasoningForm.LIST:
+            fields["content"] = [*fields["content"], {"type": "text", "text": content}]
+        return fields
+
+    def _calls(self) -> list[bytes]:
+        chunks = []
+        for index, call in enumerate(self._answer.calls):
+            first = _call(call)
+            number = {"index": index} if self._dialect.call_index else {}
+            if self._dialect.call_whole:
+                chunks.append(self._chunk({"tool_calls": [number | first]}))
+                continue
+            first["function"] = {"name": call.name, "arguments": ""}
+            chunks.append(self._chunk({"tool_calls": [number | first]}))
+            for at in range(0, len(call.arguments), _ARGUMENT_CHARS):
+                fragment = {"function": {"arguments": call.arguments[at : at + _ARGUMENT_CHARS]}}
+                chunks.append(self._chunk({"tool_calls": [number | fragment]}))
+        return chunks
+
+    def _tail(self) -> Sequence[bytes]:
+        choice: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": self._finish}
+        more: dict[str, Any] = {}
+        match self._dialect.usage:
+            case UsagePlace.CHOICE:
+                choice["usage"] = self._usage
+            case UsagePlace.FINISH:
+                more["usage"] = self._usage
+            case UsagePlace.X_GROQ:
+                more["x_groq"] = {"id": "req_sim", "usage": self._usage}
+            case _ if self._tells_usage and self._dialect.usage_null:
+                more["usage"] = None
+        tail = [_event(self._base | {"choices": [choice]} | more)]
+        if self._tells_usage and self._dialect.usage is not UsagePlace.FINISH:
+            tail.append(_event(self._base | {"choices": [], "usage": self._usage}))
+        return tail
+
+    def _chunk(self, delta: Mapping[str, Any]) -> bytes:
+        chunk = self._base | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        if self._tells_usage and self._dialect.usage_null:
             chunk["usage"] = None
         return _event(chunk)
 
 
-def _event(body: Mapping[str, Any]) -> bytes:
+def _event(body: Any) -> bytes:
     return b"data: " + orjson.dumps(body) + b"\n\n"
 
 
-def _text_of(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, Mapping)]
-        return "".join(part for part in parts if isinstance(part, str))
-    return ""
-
-
-def _usage(input_tokens: int, output_tokens: int, style: str) -> dict[str, Any]:
-    usage: dict[str, Any] = {
-        "prompt_tokens": input_tokens,
-        "completion_tokens": output_tokens,
-        "total_tokens": input_tokens + output_tokens,
+def _call(call: Call) -> dict[str, Any]:
+    return {
+        "id": call.call_id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
     }
-    if style == "moonshot":
-        usage["cached_tokens"] = 0
-    else:
-        usage["prompt_tokens_details"] = {"cached_tokens": 0}
-        usage["completion_tokens_details"] = {"reasoning_tokens": 0}
-    return usage
 
 
-def _whole(
-    reply_id: str, model: str, text: str, finish: str, usage: dict[str, Any], style: str
-) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "id": reply_id,
-        "object": "chat.completion",
+def _thought_delta(text: str, form: ReasoningForm) -> dict[str, Any]:
+    match form:
+        case ReasoningForm.REASONING:
+            return {"reasoning": text}
+        case ReasoningForm.DETAILS:
+            detail = {"type": "reasoning.text", "text": text, "format": "unknown", "index": 0}
+            return {"reasoning": text, "reasoning_details": [detail]}
+        case ReasoningForm.LIST:
+            return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}
+        case _:
+            return {"reasoning_content": text}
+
+
+def _usage(usage: Usage, dialect: Dialect) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
+    match dialect.cached:
+        case CachedPlace.TOP:
+            told["cached_tokens"] = usage.cached
+        case CachedPlace.HIT_MISS:
+            told["prompt_cache_hit_tokens"] = usage.cached
+            told["prompt_cache_miss_tokens"] = usage.input_tokens - usage.cached
+        case _:
+            told["prompt_tokens_details"] = {"cached_tokens": usage.cached}
+    told["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
+    if dialect.cost:
+        cost = round(told["total_tokens"] * _USD_PER_TOKEN, 9)
+        told |= {"cost": cost, "is_byok": False, "cost_details": {"upstream_inference_cost": cost}}
+    return told
+
+
+def _listed(provider: Provider, model: Model, dialect: Dialect) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": f"{dialect.id_prefix}{model.id}",
+        "object": "model",
         "created": _CREATED,
-        "model": model,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
-        "usage": usage,
+        "owned_by": provider.id,
     }
-    if style == "openrouter":
-        body["provider"] = "sim"
-    if style == "minimax":
-        body["base_resp"] = {"status_code": 0, "status_msg": ""}
-    return body
+    if dialect.context_field:
+        entry[dialect.context_field] = model.context_tokens
+    if provider.style == "openrouter":
+        free = model.id.endswith(":free")
+        price = "0" if free else "0.000001"
+        entry |= {
+            "pricing": {"prompt": price, "completion": price},
+            "top_provider": {
+                "context_length": model.context_tokens,
+                "max_completion_tokens": model.max_output_tokens,
+            },
+            "supported_parameters": ["max_tokens", "temperature", "tools", "reasoning", "response_format"],
+        }
+    if provider.style == "llamacpp":
+        entry["meta"] = {"n_ctx_train": model.context_tokens}
+    return entry
