@@ -1,131 +1,34 @@
-"""Free calls to accounts: what they give, what is learned from them, and what a person is told to do."""
+"""Free calls to accounts: what they give and what is learned from them."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tomlkit
-from tests.support.engine_world import QUICK, ask, told, until
-from tests.support.odd_server import OddServer, Peer, Received, free_port
+from tests.support.check_world import (
+    KEY,
+    REFUSED,
+    Answer,
+    Answers,
+    Heard,
+    Provider,
+    account,
+    models,
+    place,
+)
+from tests.support.engine_world import ask, until
+from tests.support.odd_server import Peer, Received, free_port
 
-from trunkline.config.places import Places
 from trunkline.domain.checks import Balance, CheckResult
 from trunkline.domain.decisions import Decision
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.events import Alert, BreakerChanged, Event
 from trunkline.domain.faults import FaultCode, FaultKind
 from trunkline.domain.limits import FigureSource, Metric
-from trunkline.domain.snapshot import AccountView
 from trunkline.engine.api import EngineReady
-from trunkline.engine.engine import Engine
 from trunkline.engine.host import EngineHost
-from trunkline.engine.settings import EngineSettings
-
-KEY = "sk-check-canary-5d1e8a"
-NOT_FOUND = (404, {"error": {"message": "no such route"}})
-REFUSED = (401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
-
-Answer = tuple[int, Any]
-Answers = dict[str, Answer | Callable[[Received], Answer]]
-
-
-def models(*ids: str) -> Answer:
-    return 200, {"object": "list", "data": [{"id": one} for one in ids]}
-
-
-@dataclass
-class Provider:
-    """A server that answers paths as it is told to, and its table in the catalogue."""
-
-    answers: Answers
-    table: dict[str, Any] = field(default_factory=dict)
-    slow: Callable[[Peer, Received], Awaitable[None]] | None = None
-    server: OddServer = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.server = OddServer(self._serve)
-
-    async def _serve(self, peer: Peer, request: Received) -> None:
-        if self.slow is not None:
-            await self.slow(peer, request)
-        answer = self.answers.get(request.path, NOT_FOUND)
-        status, body = answer(request) if callable(answer) else answer
-        text = body if isinstance(body, str) else json.dumps(body)
-        await peer.reply(text, status=f"{status} Said")
-
-    def catalogue(self, name: str) -> dict[str, Any]:
-        account = {"id": "main", "key": f"env:{name.upper()}_KEY"}
-        usual = {
-            "protocol": "openai",
-            "base_url": f"{self.server.url}/v1",
-            "accounts": [account],
-            "models": {"m": {"context": 1000, "price": {"input": 1.0, "output": 1.0}}},
-        }
-        return usual | json.loads(json.dumps(self.table).replace("{url}", self.server.url))
-
-    def asked(self, path: str) -> list[Received]:
-        return [request for request in self.server.requests if request.path == path]
-
-
-@dataclass
-class Place:
-    """A home with a catalogue; engines open on it."""
-
-    home: Path
-    catalogue: str
-    environ: dict[str, str]
-
-    def open(self) -> Engine:
-        settings = EngineSettings(
-            Places(self.home, self.home, self.home), self.environ, "test", base_providers_text=self.catalogue
-        )
-        return Engine.open(settings)
-
-
-@asynccontextmanager
-async def place(
-    home: Path, environ: Mapping[str, str] | None = None, **providers: Provider
-) -> AsyncIterator[Place]:
-    (home / "preferences.toml").write_text(QUICK)
-    for provider in providers.values():
-        await provider.server.__aenter__()
-    try:
-        tables = {name: provider.catalogue(name) for name, provider in providers.items()}
-        keys = {f"{name.upper()}_KEY": KEY for name in providers} if environ is None else dict(environ)
-        yield Place(home, tomlkit.dumps({"providers": tables}), keys)
-    finally:
-        for provider in providers.values():
-            await provider.server.__aexit__(None, None, None)
-
-
-def account(engine: Engine, provider: str) -> AccountView:
-    views = {view.id: view for view in engine.snapshot().providers}
-    return views[provider].accounts[0]
-
-
-class Heard:
-    """What an engine's bus said."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.events: list[Event] = []
-        self._task = asyncio.get_running_loop().create_task(self._listen(engine.subscribe()))
-
-    async def _listen(self, news: AsyncIterator[Event]) -> None:
-        async for event in news:
-            self.events.append(event)
-
-    def of(self, kind: type) -> list[Any]:
-        return [event.body for event in self.events if isinstance(event.body, kind)]
-
-
-# -- what is given ----------------------------------------------------------------------------------------------
 
 
 async def test_an_account_that_answers_says_which_models_it_has(tmp_path: Path) -> None:
@@ -223,9 +126,6 @@ async def test_a_slow_account_holds_up_nobody_and_ends_in_time(tmp_path: Path) -
     ]  # fmt: skip
     assert results[0].took_ms < 3_000
     assert "--timeout" in results[0].hint
-
-
-# -- what is learned --------------------------------------------------------------------------------------------
 
 
 OPENROUTER = {
@@ -350,152 +250,6 @@ async def test_who_is_not_there_is_no_answer_and_blocks_nothing(tmp_path: Path) 
         assert result.fault.code == FaultCode.CONNECT
         assert "cannot be reached" in result.hint
         assert account(engine, "one").block is None
-
-
-# -- what a person is told to do --------------------------------------------------------------------------------
-
-
-async def test_a_missing_key_names_its_variable_and_nobody_is_asked(tmp_path: Path) -> None:
-    one = Provider({"/v1/models": models("m")})
-    bare = Provider({}, {"accounts": [], "key_env": ["BARE_API_KEY"]})
-    async with place(tmp_path, {}, one=one, bare=bare) as home, home.open() as engine:
-        [keyless] = await engine.check("one")
-        [nobody] = await engine.check("bare")
-        assert [result.provider for result in await engine.check()] == ["one"]
-    assert keyless.fault is not None
-    assert keyless.hint == "set ONE_KEY to a key of one"
-    assert (nobody.account, nobody.hint) == ("", "set BARE_API_KEY to a key of bare")
-    assert not one.server.requests
-
-
-QUOTA = "/api/monitor/usage/quota/limit"
-PLAN = {"code": 200, "success": True, "data": {"limits": [
-    {"type": "TOKENS_LIMIT", "unit": 3, "number": 5, "percentage": 42, "nextResetTime": 4_070_908_800_000},
-]}}  # fmt: skip
-BAD_PLAN_KEY = {"code": 401, "msg": "token expired or incorrect", "success": False}
-ZAI = {
-    "base_url": "{url}/api/paas/v4",
-    "quirks": {"self_report": "zai"},
-    "endpoints": {
-        "coding": {
-            "base_url": "{url}/api/coding/paas/v4", "billing": "subscription", "key_env": ["ZAI_CODING_API_KEY"],
-        },
-        "china": {"base_url": "{url}/china/v4"},
-    },
-}  # fmt: skip
-GENERAL_MODELS, CODING_MODELS, CHINA_MODELS = (
-    "/api/paas/v4/models", "/api/coding/paas/v4/models", "/china/v4/models",
-)  # fmt: skip
-TO_CODING = 'put endpoint = "coding" into its account, or the key into ZAI_CODING_API_KEY'
-
-
-async def test_trap_10_a_plans_key_that_the_general_address_refuses_works_at_another(tmp_path: Path) -> None:
-    answers: Answers = {
-        GENERAL_MODELS: REFUSED,
-        CODING_MODELS: models("m"),
-        CHINA_MODELS: REFUSED,
-        QUOTA: (200, PLAN),
-    }
-    zai = Provider(answers, ZAI)
-    async with place(tmp_path, zai=zai) as home, home.open() as engine:
-        [result] = await engine.check()
-    assert result.hint == f"this key works at endpoint coding: {TO_CODING}"
-    assert result.fault is not None
-
-
-async def test_trap_10_a_plan_that_is_told_of_at_the_general_address_is_not_used_there(
-    tmp_path: Path,
-) -> None:
-    zai = Provider({GENERAL_MODELS: models("m"), QUOTA: (200, PLAN)}, ZAI)
-    async with place(tmp_path, zai=zai) as home, home.open() as engine:
-        [result] = await engine.check()
-    assert result.fault is None
-    assert result.hint == f"this key has a plan, which counts at endpoint coding: {TO_CODING}"
-    assert result.report is not None
-    assert result.report.shares[0].used_percent == 42
-    assert [request.path for request in zai.server.requests].count(CODING_MODELS) == 0
-
-
-@pytest.mark.parametrize(
-    ("billing", "hint"),
-    [("credits", 'this key has a plan, which counts at endpoint plan: put endpoint = "plan" into its account'),
-     ("subscription", "")],
-)  # fmt: skip
-async def test_a_plan_at_the_address_itself_is_offered_to_who_does_not_have_it_yet(
-    tmp_path: Path, billing: str, hint: str
-) -> None:
-    left = {"model_name": "M*", "current_interval_remaining_percent": 60}
-    answers: Answers = {"/v1/models": models("m"), "/v1/token_plan/remains": (200, {"model_remains": [left]})}
-    table = {
-        "quirks": {"self_report": "minimax"}, "billing": billing,
-        "endpoints": {"plan": {"base_url": "{url}/v1", "billing": "subscription"}},
-    }  # fmt: skip
-    async with place(tmp_path, one=Provider(answers, table)) as home, home.open() as engine:
-        [result] = await engine.check()
-    assert (result.fault, result.hint) == (None, hint)
-
-
-async def test_minimax_is_asked_at_its_older_address_where_the_newer_is_not_there(tmp_path: Path) -> None:
-    left = {"model_name": "M*", "current_interval_remaining_percent": 60}
-    older = "/v1/api/openplatform/coding_plan/remains"
-    answers: Answers = {"/v1/models": models("m"), older: (200, {"model_remains": [left]})}
-    table = {"quirks": {"self_report": "minimax"}}
-    async with place(tmp_path, one=Provider(answers, table)) as home, home.open() as engine:
-        [result] = await engine.check()
-    assert result.report is not None
-    assert [share.used_percent for share in result.report.shares] == [40.0]
-
-
-async def test_trap_10_calls_refused_with_1113_are_offered_the_plans_address(tmp_path: Path) -> None:
-    refusal = (429, {"error": {"code": "1113", "message": "Insufficient balance or no resource package."}})
-    answers: Answers = {
-        GENERAL_MODELS: models("m"), CODING_MODELS: models("m"), CHINA_MODELS: REFUSED,
-        QUOTA: (200, BAD_PLAN_KEY), "/api/paas/v4/chat/completions": refusal,
-    }  # fmt: skip
-    async with place(tmp_path, zai=Provider(answers, ZAI)) as home, home.open() as engine:
-        await told(engine.submit(ask(deadline_at_ms=engine._core.clock.wall_ms() + 300)))
-        [result] = await engine.check()
-        assert result.hint == f"if this is a plan's key, it works at endpoint coding: {TO_CODING}"
-        assert account(engine, "zai").block is not None  # a list says nothing of credit
-
-
-async def test_trap_12_a_key_that_the_quota_endpoint_rejects_is_tried_as_a_bearer_and_noted(
-    tmp_path: Path,
-) -> None:
-    def quota(request: Received) -> Answer:
-        return 200, PLAN if request.headers["authorization"].startswith("Bearer ") else BAD_PLAN_KEY
-
-    zai = Provider({GENERAL_MODELS: models("m"), QUOTA: quota}, ZAI)
-    async with place(tmp_path, zai=zai) as home, home.open() as engine:
-        [result] = await engine.check()
-        assert result.report is not None
-        assert [request.headers["authorization"] for request in zai.asked(QUOTA)] == [KEY, f"Bearer {KEY}"]
-        assert len(result.report.shares) == 1
-        zai.answers[QUOTA] = (200, BAD_PLAN_KEY)
-        [result] = await engine.check()
-        assert result.fault is None
-        assert result.report is not None
-        assert result.report.notes == ("the account endpoint: the quota endpoint rejects the key",)
-
-
-async def test_a_key_of_another_region_and_one_of_nowhere(tmp_path: Path) -> None:
-    answers: Answers = {GENERAL_MODELS: REFUSED, CODING_MODELS: REFUSED, CHINA_MODELS: models("m")}
-    zai = Provider(answers, ZAI)
-    async with place(tmp_path, zai=zai) as home, home.open() as engine:
-        [result] = await engine.check()
-        assert result.hint == 'this key works at endpoint china: put endpoint = "china" into its account'
-        zai.answers[CHINA_MODELS] = REFUSED
-        [result] = await engine.check()
-        assert "and so do coding, china" in result.hint
-        assert "env:ZAI_KEY" in result.hint
-
-
-async def test_a_key_at_an_address_of_its_own_is_shown_to_nobody_else(tmp_path: Path) -> None:
-    accounts = [{"id": "main", "key": "env:ZAI_KEY", "base_url": "{url}/mine"}]
-    zai = Provider({"/mine/models": REFUSED, CODING_MODELS: models("m")}, ZAI | {"accounts": accounts})
-    async with place(tmp_path, zai=zai) as home, home.open() as engine:
-        await engine.check()
-    assert {request.path for request in zai.server.requests} == {"/mine/models", QUOTA}
 
 
 async def test_no_key_is_in_a_result_an_event_or_the_store(tmp_path: Path) -> None:
