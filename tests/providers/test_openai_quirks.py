@@ -71,9 +71,9 @@ def test_an_output_limit_is_never_above_the_models() -> None:
 @pytest.mark.parametrize(
     ("control", "effort", "fields"),
     [
-        (ThinkingControl.EFFORT, Effort.NONE, {"reasoning_effort": "none"}),
+        (ThinkingControl.EFFORT, Effort.NONE, {"reasoning_effort": "low"}),
         (ThinkingControl.EFFORT, Effort.HIGH, {"reasoning_effort": "high"}),
-        (ThinkingControl.EFFORT, Effort.MAX, {"reasoning_effort": "xhigh"}),
+        (ThinkingControl.EFFORT, Effort.MAX, {"reasoning_effort": "high"}),
         (ThinkingControl.REASONING, Effort.MAX, {"reasoning": {"effort": "max"}}),
         (ThinkingControl.SWITCH, Effort.NONE, {"thinking": {"type": "disabled"}}),
         (ThinkingControl.SWITCH, Effort.LOW, {"thinking": {"type": "enabled"}}),
@@ -93,6 +93,8 @@ def test_how_long_to_think(control: ThinkingControl, effort: Effort | None, fiel
 @pytest.mark.parametrize(
     ("efforts", "asked", "sent"),
     [
+        (("none", "low", "medium", "high", "xhigh"), Effort.MAX, "xhigh"),
+        (("none", "low", "medium", "high", "xhigh"), Effort.MINIMAL, "none"),
         (("low", "medium", "high"), Effort.MAX, "high"),
         (("low", "medium", "high"), Effort.MEDIUM, "medium"),
         (("low", "medium", "high"), Effort.NONE, "low"),

@@ -140,7 +140,8 @@ class AccountTable(Table):
 
 
 EffortWords = Annotated[
-    tuple[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"], ...], Field(strict=False)
+    tuple[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"], ...],
+    Field(strict=False, min_length=1),
 ]
 
 
@@ -155,7 +156,7 @@ class QuirksTable(Table):
     json_mode: bool = doc("knows response_format", True)
     temperature_min: Annotated[float, Field(ge=0, le=2)] = doc("least temperature it takes", 0.0)
     temperature_max: Annotated[float, Field(ge=0, le=2)] = doc("largest temperature it takes", 2.0)
-    efforts: EffortWords = doc("words it takes for reasoning_effort, ascending; all where none is named", ())
+    efforts: EffortWords = doc("words it takes for reasoning_effort, ascending", ("low", "medium", "high"))
     tool_ids: ToolIdsText = doc("ids of tool calls it takes: any, word, nine", ToolIds.ANY)
     echo_reasoning: EchoText = doc(
         "how it wants reasoning back with tool calls: none, content, details, tags", ReasoningEcho.NONE

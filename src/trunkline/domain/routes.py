@@ -214,7 +214,7 @@ class Quirks:
     `stream_usage`: ask for usage with `stream_options`. `requests_window` and `tokens_window`: the windows that its
     `x-ratelimit-*` headers speak of, as window texts. `single_system_message`: only one, and first. `json_mode`:
     knows `response_format`. `temperature_min`, `temperature_max`: what it takes. `efforts`: the words that it
-    takes for `reasoning_effort`, ascending; empty for all. `tool_ids`: which it takes.
+    takes for `reasoning_effort`, ascending. `tool_ids`: which it takes.
     `zone`: time zone of reset times in prose. `echo_reasoning`: how reasoning goes back with tool calls.
     `think_tags`: a `<think>…</think>` block that opens the content is reasoning. `image_urls`: takes images by
     address. `extra_headers` and `extra_body` (field, JSON text) go with every request. `models_path`: its list of
@@ -229,7 +229,7 @@ class Quirks:
     json_mode: bool = True
     temperature_min: float = 0.0
     temperature_max: float = 2.0
-    efforts: tuple[str, ...] = ()
+    efforts: tuple[str, ...] = ("low", "medium", "high")
     tool_ids: ToolIds = ToolIds.ANY
     echo_reasoning: ReasoningEcho = ReasoningEcho.NONE
     think_tags: bool = False

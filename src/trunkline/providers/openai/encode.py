@@ -13,9 +13,9 @@ from trunkline.providers.protocol import CallContext, WireRequest
 from trunkline.providers.values.jsontext import dumps, json_fields
 
 PATH = "/chat/completions"
-# OpenAI also has a "max", which only its newest models take.
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
-_RANKS = {word: rank for rank, word in enumerate((*_EFFORTS, "max"))}
+_RANKS = {
+    word: rank for rank, word in enumerate(("none", "minimal", "low", "medium", "high", "xhigh", "max"))
+}
 
 
 def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int | None) -> WireRequest:
@@ -39,7 +39,7 @@ def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int
     if request.response_format is ResponseFormat.JSON and quirks.json_mode:
         body["response_format"] = {"type": "json_object"}
     if request.effort is not None:
-        body |= _thinking(request.effort, context.model.thinking, quirks.efforts or _EFFORTS)
+        body |= _thinking(request.effort, context.model.thinking, quirks.efforts)
     body = json_fields(quirks.extra_body) | body
     accept = "text/event-stream" if request.stream else "application/json"
     headers = (("Content-Type", "application/json"), ("Accept", accept), *quirks.extra_headers)
