@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support.openai_wire import context_of
 
 from trunkline.domain.messages import (
+    ChatRequest,
     ImagePart,
     Message,
     Part,
@@ -20,8 +22,10 @@ from trunkline.domain.messages import (
     ToolResultPart,
 )
 from trunkline.domain.routes import Quirks, ReasoningEcho, ToolIds
+from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.providers.portable import NO_RESULT, fitted, tool_id
 from trunkline.providers.protocol import CallContext
+from trunkline.providers.registry import NAMES, protocol_named
 
 
 def fit(*messages: Message, context: CallContext | None = None) -> list[Message]:
@@ -217,6 +221,21 @@ def test_any_conversation_comes_out_fit(messages: list[Message], form: ToolIds, 
             assert len(results) == len(following.parts)
     assert sum(message.role is Role.TOOL for message in fit_once) == sum(
         any(isinstance(part, ToolCallPart) for part in message.parts) for message in fit_once
+    )
+
+
+@pytest.mark.parametrize("protocol", NAMES)
+@given(messages=_MESSAGES, form=st.sampled_from(ToolIds), echo=st.sampled_from(ReasoningEcho))
+def test_every_protocol_can_be_told_any_conversation(
+    protocol: str, messages: list[Message], form: ToolIds, echo: ReasoningEcho
+) -> None:
+    context = context_of(quirks=Quirks(tool_ids=form, echo_reasoning=echo))
+    context = replace(context, provider=replace(context.provider, protocol=protocol))
+    request = ChatRequest(tuple(messages), Origin(OriginKind.CHAT))
+    call = protocol_named(protocol).encode(request, context, max_output_tokens=None)
+    told = json.dumps(json.loads(call.body), ensure_ascii=False)
+    assert all(
+        part.text in told for _, part in said(messages) if isinstance(part, TextPart) and part.text.isalnum()
     )
 
 
