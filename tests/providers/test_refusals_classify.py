@@ -1,4 +1,4 @@
-"""What refusals mean, beyond the samples (`test_wire_samples`) and the tables of codes (`test_refusals_codes`): waits,
+"""What refusals mean, beyond the samples (`test_wire_samples`) and the tables of codes (`test_refusals_rows`): waits,
 zones, readings, pages that are nobody's. Numbers of traps are those of the provider sheet. The clock stands at
 2026-11-20T12:00:00Z."""
 

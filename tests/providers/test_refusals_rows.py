@@ -210,13 +210,58 @@ OTHER_ROWS = [
 ]  # fmt: skip
 
 
+BEYOND_ROWS = [
+    row("openai-a-new-code-of-an-old-type", 429, error(type="insufficient_quota", code="brand_new"), BILLING, ACCOUNT),
+    row("kimi-organisation-tpm", 429, error(type="rate_limit_reached_error", message="reached organization TPM limit"),
+        RATE, ORGANISATION),
+    row("kimi-concurrency", 429, error(type="rate_limit_reached_error", message="request reached max organization "
+        "concurrency: 1"), RATE, ORGANISATION),
+    row("kimi-permission-of-a-cycle", 403, error(type="permission_denied_error", message="usage limit for this billing "
+        "cycle"), QUOTA, ACCOUNT),
+    row("minimax-type", 429, error(http_code="429", message="…", type="insufficient_balance_error"), BILLING, ACCOUNT),
+    row("openrouter-the-upstreams-day", 429, error(code=429, message="Provider returned error",
+        metadata={"provider_name": "X", "raw": "daily limit of our key"}), RATE, MODEL),
+    row("openrouter-the-upstreams-context", 400, error(code=400, message="Provider returned error",
+        metadata={"provider_name": "X", "raw": "maximum context length is 8192"}), CONTEXT, REQUEST),
+    row("xai-url-encoded", 400, {"code": "c", "error": "Incorrect%20API%20key%20provided"}, AUTH, ACCOUNT),
+    row("status-429", 429, b"slow down please", RATE, MODEL),
+    row("status-529", 529, b"", OVERLOADED, MODEL),
+    row("status-418", 418, b"", BAD, REQUEST),
+    row("nothing-said", 200, {"error": {"message": "?"}}, OVERLOADED, MODEL),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind", "scope"),
-    [*OPENAI_ROWS, *ZAI_ROWS, *KIMI_ROWS, *MINIMAX_ROWS, *OPENROUTER_ROWS, *OTHER_ROWS],
+    [*OPENAI_ROWS, *ZAI_ROWS, *KIMI_ROWS, *MINIMAX_ROWS, *OPENROUTER_ROWS, *OTHER_ROWS, *BEYOND_ROWS],
 )
 def test_a_row(status: int, body: object, kind: FaultKind, scope: FaultScope) -> None:
     fault = classify(refusal(status, body), context_of())
     assert (fault.kind, fault.scope) == (kind, scope), fault
+
+
+OVERFLOWS = [
+    "prompt is too long: 210000 tokens > 200000 maximum",
+    "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens",
+    "Your input exceeds the context window of this model",
+    "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)",
+    "This model's maximum prompt length is 131072 but the request contains 200000 tokens",
+    "Please reduce the length of the messages or completion.",
+    "tokens to keep from the initial prompt is greater than the context length",
+    "invalid params, context window exceeds limit (2013)",
+    "Your request exceeded model token limit: 262144 (requested: 300000)",
+    "Input token length too long",
+    "prompt is too large for model with 8192 maximum context length",
+    "prompt too long; exceeded max context length by 4 tokens",
+    "Current length is 9000 while limit is 8192",
+]
+
+
+@pytest.mark.parametrize("text", OVERFLOWS)
+@pytest.mark.parametrize("status", [400, 413, 500, 200])
+def test_a_prompt_too_long_by_its_words(status: int, text: str) -> None:
+    fault = classify(refusal(status, error(message=text, type="invalid_request_error")), context_of())
+    assert (fault.kind, fault.scope) == (CONTEXT, REQUEST)
 
 
 CLASSES = [
