@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -224,3 +227,24 @@ def vllm(*models: Mapping[str, Any], version: str = "0.19.0") -> dict[str, Handl
         "GET /version": replies({"version": version}),
         "GET /v1/models": replies({"object": "list", "data": listed}),
     }
+
+
+@contextmanager
+def serve_beside(routes: Mapping[str, Handler], otherwise: Handler | None = None) -> Iterator[LocalServer]:
+    """`serve` on a thread of its own, for tests that have no loop."""
+    started: Future[tuple[LocalServer, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def run() -> None:
+        async with serve(routes, otherwise=otherwise) as server:
+            done = asyncio.Event()
+            started.set_result((server, asyncio.get_running_loop(), done))
+            await done.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    server, loop, done = started.result(10)
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10)

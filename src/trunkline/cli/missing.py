@@ -17,24 +17,26 @@ def missing_lines(missing: tuple[MissingKey, ...], servers: Sequence[FoundServer
     """What each missing key would add, a line each, and what the local servers that are not there would. `servers` are
     those looked for; None: nobody looked."""
     lines = [_key_line(one) for one in missing if not one.local]
-    local = [one for one in missing if one.local]
-    if servers is not None:
-        absent = {one.provider for one in servers if one.state is ServerState.ABSENT}
-        looked_for = {one.provider for one in servers}
-        why = (
-            "switched off in providers.toml"
-            if is_wanted(os.environ)
-            else f"not looked for: {SWITCH_VARIABLE} is off"
+    local = {one.provider: one for one in missing if one.local}
+    if servers is None:
+        return [*lines, *(_local_line(name, one.base_url, one.variables) for name, one in local.items())]
+    off = f"{SWITCH_VARIABLE} is off" if not is_wanted(os.environ) else "switched off in providers.toml"
+    looked_for = {server.provider for server in servers}
+    lines += [f"  {name}: not looked for, {off}" for name in local if name not in looked_for]
+    return lines + [
+        _local_line(
+            server.provider,
+            server.base_url,
+            local[server.provider].variables if server.provider in local else (),
         )
-        lines += [f"  {one.provider}: {why}" for one in local if one.provider not in looked_for]
-        local = [one for one in local if one.provider in absent]
-    if local:
-        where = ", ".join(f"{one.provider} ({address(one.base_url)})" for one in local)
-        variables = ", ".join(name for one in local for name in one.variables)
-        lines.append(f"  not running here: {where}")
-        lines.append("  start one and its models are found; where one listens elsewhere, say so in")
-        lines.append(f"  {variables}")
-    return lines
+        for server in servers
+        if server.state is ServerState.ABSENT
+    ]
+
+
+def _local_line(provider: str, base_url: str, variables: tuple[str, ...]) -> str:
+    elsewhere = f", or set {' or '.join(variables)} to where it is" if variables else ""
+    return f"  {provider}: start it at {address(base_url)}{elsewhere}"
 
 
 def _key_line(one: MissingKey) -> str:

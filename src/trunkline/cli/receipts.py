@@ -70,6 +70,7 @@ def print_receipt(receipt: Receipt) -> None:
         facts.append(("in vain", dollars(receipt.waste_pico, unknown=receipt.waste_unknown)))
     if receipt.fault is not None:
         facts.append(("fault", _fault_words(receipt)))
+    facts += [("warning", warning) for warning in receipt.warnings]
     for spent in receipt.quota:
         took = f"{spent.amount:,} {spent.metric} / {spent.window} of {spent.account}, {spent.left:,} left"
         facts.append(("quota", took))

@@ -123,6 +123,7 @@ def receipt_json(receipt: Receipt) -> Json:
         "first_token_ms": None if receipt.first_token_ms is None else round(receipt.first_token_ms, 2),
         "seams": list(receipt.seams),
         "restarts": receipt.restarts,
+        "warnings": list(receipt.warnings),
         "task": task_json(receipt.task),
         "fault": None
         if receipt.fault is None

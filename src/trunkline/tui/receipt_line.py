@@ -54,7 +54,7 @@ def receipt_line(receipt: Receipt) -> str:
 
 
 def verdict(receipt: Receipt) -> Cell | None:
-    """What must be said of an answer that is not whole; None where it is."""
+    """What must be said of an answer that is not whole, or that has a warning; None where there is nothing."""
     fault = fmt.one_line(receipt.fault.message) if receipt.fault is not None else ""
     said = fmt.one_line(receipt.fault.provider_text) if receipt.fault is not None else ""
     because = (": " if fault else "") + fault + (f" (it said: {said})" if said and said != fault else "")
@@ -63,7 +63,7 @@ def verdict(receipt: Receipt) -> Cell | None:
     if receipt.outcome is Outcome.FAILED:
         return Cell(f"✕ no whole answer{because}", Tone.BAD)
     if receipt.complete:
-        return None
+        return Cell(fmt.one_line(f"⚠ {'; '.join(receipt.warnings)}"), Tone.WARN) if receipt.warnings else None
     if receipt.finish is FinishReason.LENGTH:
         return Cell("✂ cut: the model reached its output limit; the answer is not whole", Tone.WARN)
     return Cell(f"✂ cut: the answer is not whole{because}", Tone.WARN)

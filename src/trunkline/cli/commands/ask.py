@@ -211,6 +211,8 @@ def _report(answer: Answer, no_route: NoRoute | None) -> None:
         for line in rejection_lines(no_route.rejected, _now_ms()):
             say(f"  {line}")
     say(receipt_line(answer.receipt))
+    for warning in answer.receipt.warnings:
+        say(f"⚠ {warning}")
 
 
 def _now_ms() -> int:
