@@ -39,10 +39,15 @@ def more_text(chunk: Any) -> str:
         return ""
     choice = choices[0]
     delta = choice.get("delta")
-    if choice.get("finish_reason") or type(delta) is not dict or len(delta) != 1:
+    if choice.get("finish_reason") or type(delta) is not dict or (len(delta) != 1 and _brings_more(delta)):
         return ""
     content = delta.get("content")
     return strip_controls(content) if type(content) is str and chunk.get("object") != "error" else ""
+
+
+def _brings_more(delta: dict[str, Any]) -> bool:
+    """Whether a delta brings anything beside content and the role, which OpenRouter repeats in every chunk."""
+    return any(value and name not in ("content", "role") for name, value in delta.items())
 
 
 class OpenAIStreamDecoder:
