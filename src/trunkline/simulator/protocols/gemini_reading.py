@@ -155,6 +155,12 @@ def _parts(content: Body) -> list[dict[str, Any]]:
     return [camel(part) for part in (parts if isinstance(parts, list) else [parts])]
 
 
+def _usual_base64(text: str) -> str:
+    """Bytes may come in either alphabet of base64, with padding or without; Google's own SDK sends the URL-safe one."""
+    text = text.rstrip("=").replace("-", "+").replace("_", "/")
+    return text + "=" * (-len(text) % 4)
+
+
 class _Contents:
     """Reads contents one after the other; calls without ids are paired by their place."""
 
@@ -195,20 +201,20 @@ class _Contents:
         inline = camel(part.get("inlineData") or {})
         if inline:
             try:
-                base64.b64decode(str(inline.get("data")), validate=True)
+                base64.b64decode(_usual_base64(str(inline.get("data"))), validate=True)
             except binascii.Error:
                 raise _RefusedError(
                     f"Invalid value at '{path}.inline_data.data' (TYPE_BYTES), Base64 decoding failed"
                 ) from None
             if not str(inline.get("mimeType")).startswith(("image/", "application/pdf", "audio/", "video/")):
                 raise _RefusedError(f"Unsupported MIME type: {inline.get('mimeType')}", path)
-        signature = part.get("thoughtSignature")
+        signature = str(part.get("thoughtSignature") or "")
         if signature and signature not in _DUMMIES:
             call = part.get("functionCall")
             signed = (
                 SIGNED_TEXT if call is None else call_content(str(call.get("name")), call.get("args") or {})
             )
-            if not is_signed(self._provider, signed, signature):
+            if not is_signed(self._provider, signed, _usual_base64(signature)):
                 raise _RefusedError("Thought signature is not valid.", f"{path}.thought_signature")
 
     def _calls(self, parts: Sequence[Body], index: int) -> tuple[Call, ...]:
@@ -217,8 +223,8 @@ class _Contents:
             name = made[0]["functionCall"].get("name")
             raise _RefusedError(
                 "Function call is missing a thought_signature in functionCall parts. This is required for tools to "
-                "work correctly, and missing thought_signature may lead to degraded model performance. Additional data, "
-                f"function call `default_api:{name}` , position {index + 1}."
+                "work correctly, and missing thought_signature may lead to degraded model performance. Additional "
+                f"data, function call `default_api:{name}` , position {index + 1}."
             )
         calls = []
         for part in made:

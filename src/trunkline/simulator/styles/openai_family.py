@@ -56,7 +56,8 @@ def openai(complaint: Complaint) -> Refusal:
             )
         case _:
             kind, code, message = _OPENAI[complaint.wrong]
-            message, code = complaint.said or message, complaint.code or code
+            if complaint.said:
+                message, code = complaint.said, complaint.code
     error = {
         "message": message.replace("{model}", complaint.model),
         "type": kind,
