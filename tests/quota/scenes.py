@@ -43,7 +43,7 @@ class SetLedger:
         self.reads += 1
         return self.figures.get(key, KeyUse(key, 0, None))
 
-    def raise_use(self, key: str, window: Window, at_least: int) -> None:
+    def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         self.raises += 1
         known = self.use(key, window)
         self.figures[key] = KeyUse(key, max(known.used, at_least), known.resets_at_ms)
@@ -68,7 +68,7 @@ class LaggingLedger(SetLedger):
         super().__init__()
         self._told: list[tuple[str, Window, int]] = []
 
-    def raise_use(self, key: str, window: Window, at_least: int) -> None:
+    def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         self._told.append((key, window, at_least))
 
     def catch_up(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.quota.scenes import account, catalogue, limit, reading, route
 from tests.support.clock import FakeClock
 from tests.support.memory_ledger import MemoryLedger
 
-from trunkline.domain.limits import LimitScope, Metric
+from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
 from trunkline.domain.money import Usage
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Route
@@ -102,3 +103,37 @@ async def test_a_learned_limit_keeps_the_next_call_back() -> None:
     desk.clock.advance(62_000)
     await desk.book(at, 1)
     assert len(desk.open) == 2
+
+
+@pytest.mark.parametrize("window", ["60s", "session:5h", "session:7d", "day", "month"])
+async def test_what_others_used_counts_until_the_reset_that_was_stated(window: str) -> None:
+    """Another program on the same subscription began its session before we knew of it."""
+    desk = Desk()
+    at, length_ms = route("c", "small"), 40_000
+    until_ms = desk.clock.wall_ms() + length_ms
+    told = LimitReading(Metric.REQUESTS, Window.parse(window), 10, 8, until_ms, LimitScope.ACCOUNT)
+    desk.tracker.learn(at, [told], desk.clock.wall_ms())
+    used = {use.key: use for use in desk.tracker.limit_uses("acme", "c", desk.clock.wall_ms())}
+    (learned,) = (use for use in used.values() if use.amount == 10)
+    assert (learned.used, learned.left) == (2, 8)
+    for last_ms, left in ((length_ms - 1, 2), (1, 0)):
+        desk.clock.advance(last_ms)
+        desk.check()
+        uses = desk.tracker.limit_uses("acme", "c", desk.clock.wall_ms())
+        assert next(use.used for use in uses if use.key == learned.key) == left
+
+
+async def test_a_call_in_a_session_begun_elsewhere_ends_with_it() -> None:
+    desk = Desk()
+    at = route("c", "small")
+    until_ms = desk.clock.wall_ms() + 40_000
+    told = LimitReading(Metric.REQUESTS, Window.parse("session:5h"), 3, 1, until_ms, LimitScope.ACCOUNT)
+    desk.tracker.learn(at, [told], desk.clock.wall_ms())
+    for _ in range(2):
+        await desk.book(at, 1)
+    assert (len(desk.open), desk.shortages) == (1, 1)
+    desk.clock.advance(40_000)
+    desk.check()
+    for _ in range(3):
+        await desk.book(at, 1)
+    assert len(desk.open) == 4

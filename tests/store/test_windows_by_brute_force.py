@@ -108,6 +108,7 @@ WAITS = st.one_of(
 )
 TURNS = st.one_of(
     st.tuples(st.just("raise"), WHO, st.integers(0, 45)),
+    st.tuples(st.just("raise until"), WHO, STEPS_MS),
     st.tuples(st.just("jump"), WHO, STEPS_MS),
     st.tuples(st.just("jump back"), WHO, STEPS_MS),
     st.tuples(st.just("restart"), WHO, st.just(0)),
@@ -185,11 +186,14 @@ class Trial:
             elif not limit.concurrent and limit.key in named:
                 use.amount = figure
 
-    def raise_use(self, ledger: Ledger, at_least: int) -> None:
+    def raise_use(self, ledger: Ledger, what: str, figure: int) -> None:
+        """A provider says so much is used, or that 20 are until a moment some time from now."""
+        now_ms = self.now_ms()
+        at_least, until_ms = (20, now_ms + figure - 4) if what == "raise until" else (figure, None)
         for limit, model in zip(self.limits, self.models, strict=True):
             if not limit.concurrent:
-                ledger.raise_use(limit.key, limit.window, at_least)
-                model.raise_to(at_least, self.now_ms())
+                ledger.raise_use(limit.key, limit.window, at_least, until_ms)
+                model.raise_to(at_least, now_ms, until_ms)
 
     def left_by(self, who: int) -> None:
         """That process has ended: what it had under way stays at its estimate, and is under way no more."""
@@ -232,8 +236,8 @@ async def test_in_memory(scene: Scene, amounts: list[int | None], story: Story) 
             await trial.reserve(ledger, who, figure)
         elif what in ("settle", "release"):
             trial.end((ledger, ledger), what, figure)
-        elif what == "raise":
-            trial.raise_use(ledger, figure)
+        elif what in ("raise", "raise until"):
+            trial.raise_use(ledger, what, figure)
         elif what != "restart":
             trial.move_clock(what, figure)
         trial.check(ledger)
@@ -269,8 +273,8 @@ async def tell(
         await trial.reserve(ledger, who, figure)
     elif what in ("settle", "release"):
         trial.end([store.ledger for store in stores], what, figure)
-    elif what == "raise":
-        trial.raise_use(ledger, figure)
+    elif what in ("raise", "raise until"):
+        trial.raise_use(ledger, what, figure)
     elif what != "restart":
         trial.move_clock(what, figure)
         trial.now_ms()

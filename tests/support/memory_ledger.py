@@ -75,13 +75,16 @@ class MemoryLedger:
         for booking in self._open.pop(reservation_id, ()):
             self._buckets[booking.claim.key][booking.bucket] -= booking.claim.amount
 
-    def raise_use(self, key: str, window: Window, at_least: int) -> None:
+    def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         now_ms = self._now_ms()
         buckets = self._buckets[key]
         missing = at_least - windows.used_at(window, buckets, now_ms)
         if missing > 0:
             known = [bucket for bucket, amount in buckets.items() if amount > 0]
-            buckets[windows.bucket_at(window, now_ms, known)] += missing
+            bucket = windows.bucket_at(window, now_ms, known)
+            if until_ms is not None and until_ms > now_ms:
+                bucket = windows.stated_bucket(until_ms)
+            buckets[bucket] += missing
 
     def use(self, key: str, window: Window) -> KeyUse:
         now_ms = self._now_ms()

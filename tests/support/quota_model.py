@@ -19,12 +19,14 @@ _DAY_MS = 86_400_000
 
 @dataclass
 class Use:
-    """Something taken at a moment. `session_ms` is the beginning of the session it belongs to."""
+    """Something taken at a moment. `session_ms` is the beginning of the session it belongs to; `until_ms` is when a
+    provider said that it ends."""
 
     at_ms: int
     amount: int
     session_ms: int = 0
     over: bool = False
+    until_ms: int | None = None
 
 
 @dataclass
@@ -38,16 +40,23 @@ class LimitModel:
     def take(self, amount: int, now_ms: int) -> Use:
         """Note a use. In a session window it belongs to the session that runs, or begins one."""
         length_ms = self.window.length_ms or 0
-        running = [use.session_ms for use in self.uses if use.amount and now_ms < use.session_ms + length_ms]
+        live = [use for use in self.uses if use.amount and now_ms < self.end_ms(use)]
+        stated = [use.until_ms - length_ms for use in live if use.until_ms is not None]
+        running = [start for start in stated if start <= now_ms]
+        running = running or [use.session_ms for use in live if use.until_ms is None]
         use = Use(now_ms, amount, max(running, default=now_ms))
         self.uses.append(use)
         return use
 
-    def raise_to(self, at_least: int, now_ms: int) -> None:
-        """Note the use of others that must have happened."""
+    def raise_to(self, at_least: int, now_ms: int, until_ms: int | None = None) -> None:
+        """Note the use of others that must have happened, until the whole second in which it is stated to end."""
         missing = at_least - self.used(now_ms)
-        if missing > 0:
+        if missing <= 0:
+            return
+        if until_ms is None or until_ms <= now_ms:
             self.take(missing, now_ms)
+        else:
+            self.uses.append(Use(now_ms, missing, until_ms=(until_ms + 999) // 1000 * 1000))
 
     def used(self, now_ms: int) -> int:
         """How much is used?"""
@@ -66,8 +75,12 @@ class LimitModel:
 
     def resets_at_ms(self, now_ms: int) -> int | None:
         """When is something given back? Of a session, and of a calendar window even when idle: when it ends."""
+        stated_ms = [use.until_ms for use in self.uses if use.until_ms is not None and use.amount]
+        stated_ms = [until_ms for until_ms in stated_ms if now_ms < until_ms]
         if self.window.kind is WindowKind.CALENDAR:
-            return self._period_end_ms(now_ms)
+            return min((self._period_end_ms(now_ms), *stated_ms))
+        if self.window.kind is WindowKind.SESSION and stated_ms:
+            return min(stated_ms)
         live = [self.end_ms(use) for use in self.uses if use.amount and self._counts(use, now_ms)]
         ends_ms = [end_ms for end_ms in live if end_ms < NEVER_MS]
         if not ends_ms:
@@ -77,6 +90,8 @@ class LimitModel:
     def end_ms(self, use: Use) -> int:
         """The first moment at which a use no longer counts."""
         length_ms = self.window.length_ms or 0
+        if use.until_ms is not None:
+            return use.until_ms
         if self.concurrent or self.window.kind is WindowKind.BALANCE:
             return NEVER_MS
         if self.window.kind is WindowKind.CALENDAR:
@@ -91,6 +106,8 @@ class LimitModel:
     def _counts(self, use: Use, now_ms: int) -> bool:
         if self.concurrent:
             return not use.over
+        if use.until_ms is not None:
+            return now_ms < use.until_ms
         if self.window.kind is WindowKind.CALENDAR:
             return self._period(use.at_ms) == self._period(now_ms)
         return now_ms < self.end_ms(use)

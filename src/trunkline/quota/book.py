@@ -322,7 +322,7 @@ class LimitBook:
         if reading.remaining is not None and reading.metric is not Metric.CONCURRENCY:
             at_least = amount - reading.remaining
             if at_least > self._ledger.use(key, reading.window).used:
-                self._ledger.raise_use(key, reading.window, at_least)
+                self._ledger.raise_use(key, reading.window, at_least, reading.resets_at_ms)
                 self._read_again(key, now_ms)
                 counted = self._ledger.use(key, reading.window)
                 self._set(replace(counted, used=max(at_least, counted.used)), now_ms)

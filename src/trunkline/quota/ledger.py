@@ -86,8 +86,9 @@ class Ledger(Protocol):
         """Take a booking back whole. Only where not one byte was sent."""
         ...
 
-    def raise_use(self, key: str, window: Window, at_least: int) -> None:
-        """Lift the counted use of a key to what a provider reports, where that is more than our own count."""
+    def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
+        """Lift the counted use of a key to what a provider reports, where that is more than our own count. What was
+        lifted counts until `until_ms`, where the provider stated when its window ends, else as if used now."""
         ...
 
     def use(self, key: str, window: Window) -> KeyUse:

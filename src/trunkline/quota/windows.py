@@ -1,8 +1,11 @@
 """How use is counted within a window: which bucket a moment falls into, and until when that bucket counts.
 
-Use is kept as one amount per bucket; a bucket is named by the wall time at which it begins. Everything here is a
-pure function of a window, such buckets and a time. Whatever rounding there is never counts too little: a bucket
-counts until every moment in it is outside its window.
+Use is kept as one amount per bucket; a bucket is named by the wall time at which it begins, one of which a provider
+said when it ends by minus that time. Everything here is a pure function of a window, such buckets and a time. Whatever
+rounding there is never counts too little: a bucket counts until every moment in it is outside its window.
+
+A session begins with the first use booked after the last one ended, and lasts as long whatever becomes of that use,
+if another was booked in it. While a provider's word on when its session ends holds, use belongs to that session.
 """
 
 from __future__ import annotations
@@ -41,12 +44,26 @@ def bucket_at(window: Window, at_ms: int, known: Iterable[int] = ()) -> int:
         return calendar_period(window, at_ms)[0]
     if window.kind is WindowKind.SESSION:
         length_ms = window.length_ms or 0
-        return max((start for start in known if start >= 0 and at_ms < start + length_ms), default=at_ms)
+        buckets = [bucket for bucket in known if at_ms < bucket_end_ms(window, bucket)]
+        stated = [-bucket - length_ms for bucket in buckets if _is_stated(bucket)]
+        running = [start for start in stated if start <= at_ms] or [start for start in buckets if start >= 0]
+        return max(running, default=at_ms)
     return 0
+
+
+def stated_bucket(until_ms: int) -> int:
+    """The bucket for use that counts until a moment a provider has stated, rounded up to a whole second."""
+    return -(-(-until_ms // _SECOND_MS) * _SECOND_MS)
+
+
+def _is_stated(bucket: int) -> bool:
+    return bucket < STANDING_BUCKET
 
 
 def bucket_end_ms(window: Window, bucket: int) -> int:
     """The first moment at which that bucket no longer counts; `NEVER_MS` where it always does."""
+    if _is_stated(bucket):
+        return -bucket
     if bucket == STANDING_BUCKET or window.kind is WindowKind.BALANCE:
         return NEVER_MS
     if window.kind is WindowKind.ROLLING:
@@ -62,11 +79,16 @@ def used_at(window: Window, buckets: Mapping[int, int], now_ms: int) -> int:
 
 
 def resets_at_ms(window: Window, buckets: Mapping[int, int], now_ms: int) -> int | None:
-    """When something is given back: the end of the calendar period or of the session, or for a rolling window
-    the moment its oldest use falls out. None for a balance, an idle rolling window, a session not begun."""
+    """When something is given back: the end that a provider stated, else that of the calendar period or of the
+    session, or for a rolling window the moment its oldest use falls out. None for a balance, an idle rolling window, a
+    session not begun."""
+    used = [bucket for bucket, amount in buckets.items() if amount > 0]
+    stated_ms = [-bucket for bucket in used if _is_stated(bucket) and now_ms < -bucket]
     if window.kind is WindowKind.CALENDAR:
-        return calendar_period(window, now_ms)[1]
-    ends_ms = [bucket_end_ms(window, bucket) for bucket, amount in buckets.items() if amount > 0]
+        return min((calendar_period(window, now_ms)[1], *stated_ms))
+    if window.kind is WindowKind.SESSION and stated_ms:
+        return min(stated_ms)
+    ends_ms = [bucket_end_ms(window, bucket) for bucket in used]
     live_ms = [end_ms for end_ms in ends_ms if now_ms < end_ms < NEVER_MS]
     if not live_ms:
         return None

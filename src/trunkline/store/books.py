@@ -172,7 +172,8 @@ class Books:
             used = windows.used_at(window, amounts, now_ms)
             return KeyUse(key, used, windows.resets_at_ms(window, amounts, now_ms))
         if window.kind is WindowKind.CALENDAR:
-            return KeyUse(key, used, windows.resets_at_ms(window, {}, now_ms))
+            period_end_ms = windows.resets_at_ms(window, {}, now_ms) or first_end_ms
+            return KeyUse(key, used, min(first_end_ms, period_end_ms))
         return KeyUse(key, used, first_end_ms if used > 0 and first_end_ms < windows.NEVER_MS else None)
 
 

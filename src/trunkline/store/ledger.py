@@ -41,9 +41,9 @@ class SqliteLedger:
         """Take a booking back whole; posted."""
         self._writer.post(lambda connection: self._end(connection, reservation_id, {}, keep=False))
 
-    def raise_use(self, key: str, window: Window, at_least: int) -> None:
+    def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         """Lift the counted use of a key; posted."""
-        self._writer.post(lambda connection: self._raise(connection, key, window, at_least))
+        self._writer.post(lambda connection: self._raise(connection, key, window, at_least, until_ms))
 
     def use(self, key: str, window: Window) -> KeyUse:
         """Use under `key` as this process knows it: its own writes at once, others' within 250 ms."""
@@ -137,12 +137,17 @@ class SqliteLedger:
                 changes.append((key, bucket, had + amount - booked, end_ms))
         self._books.put(connection, changes, now_ms)
 
-    def _raise(self, connection: sqlite3.Connection, key: str, window: Window, at_least: int) -> None:
+    def _raise(
+        self, connection: sqlite3.Connection, key: str, window: Window, at_least: int, until_ms: int | None
+    ) -> None:
         now_ms = self._upkeep.now_ms
         missing = at_least - self._books.used(key, now_ms)
         if missing <= 0:
             return
-        bucket = self._books.bucket(key, window, now_ms)
+        if until_ms is not None and until_ms > now_ms:
+            bucket = windows.stated_bucket(until_ms)
+        else:
+            bucket = self._books.bucket(key, window, now_ms)
         amount = self._books.amount(key, bucket) + missing
         self._books.put(connection, [(key, bucket, amount, windows.bucket_end_ms(window, bucket))], now_ms)
 
