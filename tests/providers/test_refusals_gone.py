@@ -26,6 +26,9 @@ GONE = [
     pytest.param(404, error(code=404, message="No endpoints found for m.", metadata={"error_type": "not_found"}),
                  id="openrouter-error-type"),
     pytest.param(404, error(code=404, message="No endpoints found for m:free."), id="openrouter-words"),
+    *(pytest.param(400, error(message=text), id=text) for text in (
+        "Unknown Model", "unknown model: m", 'Unknown model "m"', "Invalid model name passed in model=m",
+        "The model `m` has been deprecated, learn more", "no such model", "model m is no longer available")),
     pytest.param(400, error(code=400, message="m is not a valid model ID"), id="openrouter-never-was"),
     pytest.param(404, [error(code=404, status="NOT_FOUND", message="models/gemini-2.0-flash is not found")],
                  id="gemini-compat"),
@@ -102,6 +105,11 @@ def test_a_wrong_address_is_no_retired_model(body: object) -> None:
     assert (fault.kind, fault.scope, fault.code) == (FaultKind.NETWORK, FaultScope.PROVIDER, FaultCode.PORTAL)
 
 
+@pytest.mark.parametrize("body", [b"Method Not Allowed", b"", {"detail": "Method Not Allowed"}])
+def test_an_address_where_nothing_is_posted_to(body: object) -> None:
+    assert classify(refusal(405, body), context_of()).code == FaultCode.PORTAL
+
+
 def test_an_accounts_own_wrong_address_is_its_own_fault() -> None:
     context = context_of()
     context = replace(context, account=replace(context.account, base_url="http://127.0.0.1:2/v1"))
@@ -112,6 +120,8 @@ def test_an_accounts_own_wrong_address_is_its_own_fault() -> None:
     "body",
     [
         pytest.param(error(message="The image of message 3 was not found"), id="an-image"),
+        pytest.param(error(message="Invalid model parameters: temperature"), id="a-parameter"),
+        pytest.param(error(message="unknown model option"), id="an-option"),
         pytest.param(error(code="1311", message="plan lacks the model"), id="not-in-the-plan"),
         pytest.param(error(code="1220", message="no access"), id="no-access"),
         pytest.param({"base_resp": {"status_code": 2061, "status_msg": "no"}}, id="minimax-plan"),

@@ -98,9 +98,13 @@ def _web_page(status: int) -> Fault:
 
 
 def _is_of_the_address(facts: ErrorFacts) -> bool:
-    """Whether a 404 says that there is nothing at this address, rather than no such model: it has no code but those
-    given to any address, and its words are of the address or not even in a body of JSON."""
-    if facts.status != 404 or facts.zai_code or any(c.lower() not in OF_ANY_ADDRESS for c in facts.codes):
+    """Whether a 404 or 405 says that there is nothing at this address, rather than no such model: it has no code but
+    those given to any address, and its words are of the address or not even in a body of JSON."""
+    if (
+        facts.status not in (404, 405)
+        or facts.zai_code
+        or any(c.lower() not in OF_ANY_ADDRESS for c in facts.codes)
+    ):
         return False
     if not facts.text:
         return not facts.codes
@@ -118,7 +122,7 @@ def _wrong_address(facts: ErrorFacts, context: CallContext) -> Fault:
         "there is nothing at this address: the base URL may be wrong",
         provider_text=provider_sentence(facts.text),
         http_status=facts.status,
-        evidence="status 404 that names no model",
+        evidence=f"status {facts.status} that names no model",
     )
 
 

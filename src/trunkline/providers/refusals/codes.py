@@ -294,7 +294,8 @@ TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
         _words(
             r"\bmodels?\b[^;\n]{0,120}\b(?:not found|not exist|no longer (?:available|supported)|decommissioned"
             r"|been (?:retired|deprecated|shut down|removed))"
-            r"|(?:\bno such|\bunknown|\binvalid|not found the) model\b|not a valid model\b|no endpoints found for"
+            r"|(?:\bno such|not found the) model\b|not a valid model\b|no endpoints found for"
+            r"|\b(?:unknown|invalid) model(?: id| name)?(?=\s*[:'\"`.(]|\s*$| passed)"
         ),
         _GONE,
     ),
@@ -303,7 +304,7 @@ TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
 # What servers say of an address, not of a model.
 ADDRESS = _words(
     r"(?:404[ :]*)?(?:page |file |route |path |resource )?not found[.!]?(?: no message available)?|invalid url\b.*"
-    r"|url\.not_found.*|no route matched\b.*"
+    r"|url\.not_found.*|no route matched\b.*|method not allowed[.!]?"
 )
 OF_ANY_ADDRESS = ("not_found_error", "notfounderror", "resource_not_found_error", "invalid_request_error")
 """Codes that come with an unknown address as well as with an unknown model."""
