@@ -141,6 +141,25 @@ def test_go_durations(text: str, expected_ms: float | None) -> None:
     assert go_duration_ms(text) == expected_ms
 
 
+@pytest.mark.parametrize(
+    ("text", "expected_ms"),
+    [
+        pytest.param("30", 30_000, id="seconds-from-now"),
+        pytest.param("33011.382867", 33_011_382.867, id="cerebras-seconds"),
+        pytest.param(str(START_MS // 1000 + 9), 9_000, id="epoch-seconds"),
+        pytest.param(str(START_MS + 9_000), 9_000, id="openrouter-epoch-milliseconds"),
+        pytest.param("2m59.56s", 179_560, id="groq-duration"),
+        pytest.param("2026-11-20T12:00:09Z", 9_000, id="rfc-3339"),
+        pytest.param("2026-11-20T21:00:09+09:00", 9_000, id="rfc-3339-with-an-offset"),
+        pytest.param("Fri, 20 Nov 2026 12:00:09 GMT", 9_000, id="http-date"),
+        pytest.param(str(START_MS - 9_000), None, id="past"),
+        pytest.param("2036-11-20T12:00:00Z", None, id="ten-years-ahead"),
+    ],
+)
+def test_every_reset_format(text: str, expected_ms: float | None) -> None:
+    assert delay_ms(text, START_MS) == (None if expected_ms is None else pytest.approx(expected_ms))
+
+
 _JUNK = st.text("0123456789.-+eEhms,: naifTZ", max_size=24) | st.text(max_size=8)
 _NAMES = st.sampled_from(
     [
