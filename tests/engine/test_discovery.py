@@ -425,3 +425,28 @@ def test_window_sources_are_all_in_words() -> None:
     model = next(iter(asyncio.run(found_models())))
     for source in WindowSource:
         assert window_words(replace(model, window_source=source))  # type: ignore[type-var]
+
+
+async def test_a_server_that_starts_later_is_found_by_knocking(tmp_path: Path) -> None:
+    clock, server = FakeClock(), LocalServer(port=free_port())
+    async with Engine.open(settings_at(tmp_path, ollama=server.base_url), clock=clock) as engine:
+        found = engine._upkeep.discovery
+        await until(lambda: any(one.state is ServerState.ABSENT for one in found.servers))
+        begun_ms = clock.mono_ms()
+        async with serve(Ollama(OllamaModel("qwen3:8b")).routes(), server=server):
+            await until(lambda: clock.advance(200) or offered(engine))
+        assert clock.mono_ms() - begun_ms < 40_000
+
+
+async def test_a_refused_connection_is_reason_enough_to_look(tmp_path: Path) -> None:
+    """Nobody need wait a minute to be rid of a server that died: the first call that fails tells."""
+    server = LocalServer()
+    async with Engine.open(settings_at(tmp_path, ollama=f"http://127.0.0.1:{free_port()}/v1")) as engine:
+        address = next(iter(engine._upkeep.discovery.targets)).base_url
+        server.port = int(address.rpartition(":")[2].partition("/")[0])
+        async with serve(Ollama(OllamaModel("qwen3:8b")).routes(), server=server):
+            engine._upkeep.discovery.hurry()
+            await until(lambda: offered(engine))
+        failed = (await told(engine.submit(ask("Still there?")))).receipt
+        assert failed.outcome is Outcome.FAILED
+        await until(lambda: not offered(engine))

@@ -24,7 +24,7 @@ from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.money import Price
 from trunkline.domain.receipts import Attempt
-from trunkline.domain.routes import Route
+from trunkline.domain.routes import LocalServer, Route
 from trunkline.domain.state import Block, RoutingState
 from trunkline.domain.tasks import Task
 from trunkline.engine.blame import mark_of_blame, still_means
@@ -228,6 +228,8 @@ class EngineCore:
     def fault_seen(self, route: Route, fault: Fault) -> None:
         """A call failed for good: block what it concerns, keep that, and say it once."""
         self.limits_read(route, fault.readings)
+        if fault.kind is FaultKind.NETWORK and self._is_local(route):
+            self.on_local_news()
         for block in self.tracker.faulted(route, fault, self.clock.wall_ms(), self.draw()):
             self.store.save_block(replace(block, key_mark=self._mark_of_blame(block)))
             self.bus.publish(BreakerChanged(block.target, block))
@@ -243,6 +245,10 @@ class EngineCore:
             return model.successor
         retired = provider.retired if provider is not None else ()
         return next((one.successor for one in retired if one.id == route.model), None)
+
+    def _is_local(self, route: Route) -> bool:
+        provider = self.generation.config.catalogue.provider(route.provider)
+        return provider is not None and provider.quirks.local_server is not LocalServer.NONE
 
     def kept_blocks(self, stored: Iterable[Block]) -> tuple[Block, ...]:
         """Those of the stored blocks that mean something here: not what another key of an account is to blame for."""

@@ -39,7 +39,9 @@ REPLY_MS = 2_000
 _WHOLE_LOOK_MS = 6_000
 _AT_ONCE = 4
 _INTERVAL_MS = 60_000.0
+_KNOCK_MS = 10_000.0
 _LOADING_MS = 5_000.0
+_LEAST_PAUSE_MS = 1_000.0
 _KEEP_AGAIN_MS = 600_000
 _ENVIRONMENT_WINDOWS = {LocalServer.OLLAMA: "OLLAMA_CONTEXT_LENGTH"}
 SWITCH_VARIABLE = "TRUNKLINE_LOCAL_SERVERS"
@@ -208,8 +210,11 @@ def _timeless(server: FoundServer) -> FoundServer:
 
 class Discovery:
     """Looks around for an engine, in the background: at once, then every `_INTERVAL_MS`, sooner while a server loads
-    its model or when `hurry` is called. `servers` is what is known; it is kept in a file for the next start and for
-    other processes, and what others find is taken from there. Belongs to the engine's loop."""
+    its model or when `hurry` is called; where nobody listened it only knocks, every `_KNOCK_MS`.
+
+    `servers` is what is known; it is kept in a file for the next start and for other processes, and what others find
+    is taken from there. Belongs to the engine's loop.
+    """
 
     def __init__(self, settings: EngineSettings, core: EngineCore, loaded: Loaded) -> None:
         self._path = settings.places.found_file
@@ -243,17 +248,33 @@ class Discovery:
 
     async def follow(self, on_change: Callable[[], Awaitable[None]]) -> None:
         """Look until cancelled; `on_change` is called when other models may be asked than before."""
+        clock = self._core.clock
+        looked_ms = clock.mono_ms() - _INTERVAL_MS
         while True:
+            everywhere = self._called.is_set() or clock.mono_ms() - looked_ms >= _INTERVAL_MS
             self._called.clear()
+            if everywhere:
+                looked_ms = clock.mono_ms()
             try:
-                if self.targets and await self.look():
+                if await self.look(self.targets if everywhere else self._restless()):
                     await on_change()
             except Exception:
                 _log.exception("a look for local servers failed; the next one comes")
             await self._rest()
 
-    async def look(self) -> bool:
-        """Look once; whether other models may be asked than before."""
+    def _restless(self) -> tuple[LocalTarget, ...]:
+        """Where something else may be any moment: nobody listens, or a model is being loaded."""
+        soon = {
+            (one.provider, one.base_url)
+            for one in self.servers
+            if one.state in (ServerState.ABSENT, ServerState.LOADING)
+        }
+        return tuple(target for target in self.targets if (target.provider, target.base_url) in soon)
+
+    async def look(self, targets: Sequence[LocalTarget]) -> bool:
+        """Look at `targets` once; whether other models may be asked than before."""
+        if not targets:
+            return False
         core, before = self._core, self.servers
         surroundings = Surroundings(
             fetch=lambda call: core.transport.fetch(call),
@@ -261,7 +282,7 @@ class Discovery:
             environ=self._environ,
             clock=core.clock,
         )
-        found = await look_around(self.targets, before, surroundings)
+        found = await look_around(targets, before, surroundings)
         now_ms = core.clock.wall_ms()
         self.servers = newest(self.servers, found, now_ms=now_ms)
         if differ(found, before) or now_ms - self._kept_at_ms > _KEEP_AGAIN_MS:
@@ -279,10 +300,11 @@ class Discovery:
         self._watcher.changed()
 
     async def _rest(self) -> None:
-        """Until the next look."""
+        """Until the next look; a moment at least, whoever calls."""
+        await self._core.clock.sleep(_LEAST_PAUSE_MS)
         loading = any(server.state is ServerState.LOADING for server in self.servers)
         called = asyncio.ensure_future(self._called.wait())
-        sleeping = asyncio.ensure_future(self._core.clock.sleep(_LOADING_MS if loading else _INTERVAL_MS))
+        sleeping = asyncio.ensure_future(self._core.clock.sleep(_LOADING_MS if loading else _KNOCK_MS))
         try:
             await asyncio.wait((called, sleeping), return_when=asyncio.FIRST_COMPLETED)
         finally:

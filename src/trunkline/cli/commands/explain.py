@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import click
 
+from trunkline.cli.local import look_first
 from trunkline.cli.opening import idle_engine
 from trunkline.cli.output import dollars, print_json, print_table
 from trunkline.cli.receipts import rejection_lines
 from trunkline.cli.request import prompt_text, request_from
 from trunkline.cli.shapes import preview_json
+from trunkline.config.places import find_places
 from trunkline.domain.decisions import Decision
 from trunkline.engine.api import Preview
 from trunkline.routing import short_reason
@@ -35,6 +38,7 @@ def explain_command(
 ) -> None:
     """Who would answer PROMPT (- reads stdin) and why; no call is made."""
     text = prompt_text(prompt)
+    look_first(find_places(os.environ))
     with idle_engine("explain") as engine:
         request = request_from(
             engine.generation.config,
