@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
-from trunkline.domain.found import FoundModel, ServerState, WindowSource
+from trunkline.domain.found import FoundModel, Seen, ServerState, WindowSource
 from trunkline.domain.routes import Capability, LocalServer
-from trunkline.providers.local.look import Known, Seen
+from trunkline.providers.local.look import Known
 from trunkline.providers.local.programs import LOOKS
 from trunkline.providers.protocol import WireReply, WireRequest
 

@@ -15,7 +15,6 @@ from trunkline.config.found import LocalTarget, local_targets, newest
 from trunkline.config.load import Loaded, load
 from trunkline.config.places import Places
 from trunkline.domain.clock import SystemClock
-from trunkline.domain.faults import Fault
 from trunkline.domain.found import FoundModel, FoundServer, ServerState, WindowSource
 from trunkline.engine.discovery import (
     Surroundings,
@@ -26,10 +25,11 @@ from trunkline.engine.discovery import (
     look_around,
     offered,
 )
-from trunkline.providers.call import FreeCall
-from trunkline.providers.protocol import WireReply
 
 if TYPE_CHECKING:
+    from trunkline.domain.faults import Fault
+    from trunkline.providers.call import FreeCall
+    from trunkline.providers.protocol import WireReply
     from trunkline.providers.transport import HttpTransport
 
 # What was found so recently is shown as it is, with its age: asking again takes longer than all the rest of `list`.

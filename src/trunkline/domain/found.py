@@ -53,6 +53,17 @@ class FoundModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look gave; fields as in `FoundServer`."""
+
+    state: ServerState
+    said: str
+    version: str = ""
+    models: tuple[FoundModel, ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FoundServer:
     """What a look at one provider's address gave. `models` are those it served at `served_at_ms`, which is not now
     where its state is another; `passed_over` are (name, revision) of models that give no text, as embeddings do.

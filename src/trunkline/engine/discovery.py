@@ -17,20 +17,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from trunkline.config.found import LocalTarget, local_targets, newest, read_found, write_found
-from trunkline.config.load import Loaded
 from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock
-from trunkline.domain.faults import Fault
-from trunkline.domain.found import FoundModel, FoundServer, ServerState
+from trunkline.domain.found import FoundModel, FoundServer, Seen, ServerState
 from trunkline.domain.routes import KeyRef, LocalServer
 from trunkline.domain.secret import Secret
-from trunkline.engine.core import EngineCore
-from trunkline.engine.settings import EngineSettings
-from trunkline.providers.call import FreeCall
-from trunkline.providers.protocol import WireReply
 
 if TYPE_CHECKING:
-    from trunkline.providers.local.look import Known, Look, Seen
+    from trunkline.config.load import Loaded
+    from trunkline.domain.faults import Fault
+    from trunkline.engine.core import EngineCore
+    from trunkline.engine.settings import EngineSettings
+    from trunkline.providers.call import FreeCall
+    from trunkline.providers.local.look import Known, Look
+    from trunkline.providers.protocol import WireReply
+
+    Fetch = Callable[[FreeCall], Awaitable[WireReply | Fault]]
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +47,6 @@ _LEAST_PAUSE_MS = 1_000.0
 _KEEP_AGAIN_MS = 600_000
 _ENVIRONMENT_WINDOWS = {LocalServer.OLLAMA: "OLLAMA_CONTEXT_LENGTH"}
 SWITCH_VARIABLE = "TRUNKLINE_LOCAL_SERVERS"
-
-Fetch = Callable[[FreeCall], Awaitable[WireReply | Fault]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,6 @@ async def listens(base_url: str) -> bool | None:
 async def _look_at(
     target: LocalTarget, before: FoundServer | None, surroundings: Surroundings
 ) -> FoundServer:
-    from trunkline.providers.local.look import Seen
-
     there = await listens(target.base_url)
     if there is None:
         seen = Seen(ServerState.SILENT, "it took no connection in time")
@@ -119,7 +117,7 @@ async def _look_at(
 
 async def _converse(target: LocalTarget, before: FoundServer | None, surroundings: Surroundings) -> Seen:
     """Hold the program's conversation over `fetch`."""
-    from trunkline.providers.local.look import Seen
+    from trunkline.providers.call import FreeCall
     from trunkline.providers.local.programs import LOOKS
 
     root = target.base_url.removesuffix("/").removesuffix("/v1")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from trunkline.domain.checks import ListedModel
 from trunkline.domain.faults import Fault
-from trunkline.domain.found import FoundModel, ServerState, WindowSource
+from trunkline.domain.found import FoundModel, Seen, ServerState, WindowSource
 from trunkline.domain.routes import Capability
 from trunkline.domain.text import provider_sentence
 from trunkline.providers.local.look import (
@@ -20,7 +20,6 @@ from trunkline.providers.local.look import (
     Known,
     Look,
     Reply,
-    Seen,
     body_of,
     entries,
     get,

@@ -7,14 +7,13 @@ from typing import Any
 
 from trunkline.domain.checks import ListedModel
 from trunkline.domain.faults import Fault
-from trunkline.domain.found import FoundModel, ServerState, WindowSource
+from trunkline.domain.found import FoundModel, Seen, ServerState, WindowSource
 from trunkline.domain.routes import Capability
 from trunkline.providers.local.look import (
     LEAST_WINDOW_TOKENS,
     Known,
     Look,
     Reply,
-    Seen,
     body_of,
     entries,
     get,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trunkline.domain.faults import Fault, FaultCode
-from trunkline.domain.found import FoundModel, ServerState
+from trunkline.domain.found import FoundModel, Seen, ServerState
 from trunkline.domain.text import provider_sentence
 from trunkline.providers.protocol import WireReply, WireRequest
 from trunkline.providers.values.jsontext import count, loads, mapping, text_of
@@ -29,17 +29,6 @@ class Known:
     models: Mapping[str, FoundModel] = field(default_factory=dict)
     passed_over: tuple[tuple[str, str], ...] = ()
     environment_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a look gave; fields as in `FoundServer`."""
-
-    state: ServerState
-    said: str
-    version: str = ""
-    models: tuple[FoundModel, ...] = ()
-    passed_over: tuple[tuple[str, str], ...] = ()
 
 
 Reply = WireReply | Fault

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.domain.checks import ListedModel
-from trunkline.domain.found import FoundModel, ServerState, WindowSource
+from trunkline.domain.found import FoundModel, Seen, ServerState, WindowSource
 from trunkline.domain.routes import Capability
 from trunkline.providers.local.look import (
     LEAST_WINDOW_TOKENS,
     Known,
     Look,
-    Seen,
     body_of,
     entries,
     get,
