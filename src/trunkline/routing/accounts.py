@@ -92,9 +92,9 @@ def block_facts(block: Block) -> Facts:
     return (("kind", block.kind.value), ("code", block.code), ("message", block.message))
 
 
-def limit_facts(flat: FlatLimits, own: tuple[FlatLimit, ...], claims: Claims) -> tuple[Facts, int | None]:
+def limit_facts(flat: FlatLimits, further: tuple[FlatLimit, ...], claims: Claims) -> tuple[Facts, int | None]:
     """What is said of the limit that keeps a request out longest, and until when it does."""
-    found = shortage((*flat.shared, *flat.priced, *own), claims)
+    found = shortage((*flat.shared, *further), claims)
     if found is None:
         return (), None
     limit, until_ms = found

@@ -14,7 +14,7 @@ from trunkline.domain.routes import ModelSpec, Quirks, Route, Selector
 from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, Block, RouteState, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
-from trunkline.routing.limits import Claims, claims_of, further_quota, is_past_mark
+from trunkline.routing.limits import NOTHING_FURTHER, Claims, claims_of, quota_of, quota_of_all
 from trunkline.routing.policy import CompiledPolicy, ModelRow, PoolAccount
 from trunkline.routing.profiles import UNSTATED, Basis, Liking, Profile, ProfileKey, fixed_score
 from trunkline.routing.rejections import Facts, Refused, Rejections
@@ -224,7 +224,7 @@ class Scan:
         order, behind, lead, _, _, base, cost_pico, _, row = bound
         quota_weight, most_changing = self._changing_weights[0], self._most_changing
         for live in self._live.of(row.provider):
-            past_mark, minus_quota, _, member, _, _ = live
+            past_mark, minus_quota, _, member, _, flat = live
             if to_beat is not None:
                 minus_highest = -((base - quota_weight * minus_quota) + most_changing)
                 if past_mark:
@@ -233,6 +233,12 @@ class Scan:
                     least = (order, behind, lead, minus_highest, cost_pico, row.ids[member.position])
                 if to_beat <= least:
                     break
+                further = flat.of_model(row.model) if flat.some_further else None
+                if further is not None and further.steady_quota is not None:
+                    head = (PAST_MARK, 0, 0) if further.past_mark else least[:3]
+                    minus_further = -((base + quota_weight * further.steady_quota) + most_changing)
+                    if to_beat <= (*head, max(minus_highest, minus_further), *least[4:]):
+                        continue
             option = self._option(bound, live)
             if option is not None and (best is None or option.key < best.key):
                 best = option
@@ -304,18 +310,22 @@ class Scan:
         """The quota term over all limits of this route, and whether one is past the route-away mark; None, and
         noted, where the request does not fit."""
         past_mark, minus_quota, _, member, _, flat = live
-        own = flat.of_model(row.model) if flat.by_model or flat.by_pattern else ()
-        if not own and not flat.priced and row.reserving is None:
+        further = flat.of_model(row.model) if flat.some_further else None
+        if further is None and row.reserving is None:
             return -minus_quota, past_mark
-        claims: Claims = (*self._claims[:4], list_pico, 1)
-        further = (*flat.priced, *own)
+        limits, further_past, steady_quota, varying = NOTHING_FURTHER if further is None else further
+        now_ms = self.state.now_ms
+        quota: float | None = None
         if row.reserving is not None:
-            claims, further = self._reserved(row.reserving, list_pico), (*flat.shared, *further)
-        quota = further_quota(further, claims, self.state.now_ms)
+            claims = self._reserved(row.reserving, list_pico)
+            quota = quota_of_all((*flat.shared, *limits), claims, now_ms)
+        else:
+            claims = (*self._claims[:4], list_pico, 1)
+            if steady_quota is not None:
+                quota = quota_of(varying, claims, now_ms, steady_quota)
         if quota is not None:
-            mark = self.thresholds.route_away_at
-            return min(-minus_quota, quota), past_mark or is_past_mark(further, mark)
-        facts, until_ms = limit_facts(flat, own, claims)
+            return min(-minus_quota, quota), past_mark or further_past
+        facts, until_ms = limit_facts(flat, limits, claims)
         refused = Refused(row.provider, member.id, row.model, RejectionCode.LIMIT, facts, until_ms)
         self.rejections.add(refused)
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from trunkline.domain.limits import LimitUse, Metric, WindowKind, is_pattern
@@ -30,10 +30,19 @@ class FlatLimit(NamedTuple):
 Allowance = tuple[int, int, int, int, int]
 
 
+class FurtherLimits(NamedTuple):
+    """What one model is held to on an account beside what all share, with the same known beforehand."""
+
+    limits: tuple[FlatLimit, ...]
+    past_mark: bool
+    steady_quota: float | None
+    varying: tuple[Allowance, ...]
+
+
 class FlatLimits(NamedTuple):
     """An account's limits: those of every model whose claim is the same for every model, `priced` ones whose claim is
-    not, by model its own, and by pattern those that matching models share (`matched` remembers which do). `source` is
-    the tuple they were made from, by whose identity they are known to be current.
+    not, by model its own, and by pattern those that matching models share (`further` remembers what of all that
+    concerns which). `source` is the tuple they were made from, by whose identity they are known to be current.
 
     Of `shared` is known beforehand what neither the request nor the time changes: `past_mark`, whether one is
     used beyond the route-away mark, and `steady_quota`, the least quota of those of which every call takes one
@@ -47,20 +56,17 @@ class FlatLimits(NamedTuple):
     priced: tuple[FlatLimit, ...]
     by_model: dict[str, tuple[FlatLimit, ...]]
     by_pattern: tuple[FlatLimit, ...]
-    matched: dict[str, tuple[FlatLimit, ...]]
+    mark: float
+    some_further: bool
+    further: dict[str, FurtherLimits | None]
 
-    def of_model(self, model: str) -> tuple[FlatLimit, ...]:
-        """What only some models are held to, of those that concern `model`."""
-        own = self.by_model.get(model, ()) if self.by_model else ()
-        if not self.by_pattern:
-            return own
-        found = self.matched.get(model)
-        if found is None:
-            found = self.matched[model] = (
-                *own,
-                *(flat for flat in self.by_pattern if flat.use.covers(model)),
-            )
-        return found
+    def of_model(self, model: str) -> FurtherLimits | None:
+        """What calls of `model` are held to beside `shared`; None: nothing, as always without `some_further`."""
+        if model not in self.further:
+            own = self.by_model.get(model, ())
+            matching = (flat for flat in self.by_pattern if flat.use.covers(model))
+            self.further[model] = _further((*self.priced, *own, *matching), self.mark)
+        return self.further[model]
 
 
 Claims = tuple[int, int, int, int, int, int]
@@ -88,22 +94,34 @@ def flatten(limits: tuple[LimitUse, ...], mark: float) -> FlatLimits:
             priced.append(flat)
         else:
             shared.append(flat)
-    steady: list[Allowance] = []
-    varying: list[Allowance] = []
-    for flat in shared:
-        one_a_call = flat.metric in _ONE_A_CALL and not flat.span_ms
-        (steady if one_a_call else varying).append(_allowance(flat))
+    steady_quota, varying = _split(shared)
     return FlatLimits(
         source=limits,
         shared=tuple(shared),
         past_mark=is_past_mark(shared, mark),
-        steady_quota=quota_of(steady, _ANY_CALL, 0),
-        varying=tuple(varying),
+        steady_quota=steady_quota,
+        varying=varying,
         priced=tuple(priced),
         by_model={model: tuple(found) for model, found in by_model.items()},
         by_pattern=tuple(by_pattern),
-        matched={},
+        mark=mark,
+        some_further=bool(by_model or by_pattern or priced),
+        further={},
     )
+
+
+def _split(limits: Iterable[FlatLimit]) -> tuple[float | None, tuple[Allowance, ...]]:
+    """The least quota of those of which every call takes one, whenever (None: one has nothing left); the others."""
+    steady: list[Allowance] = []
+    varying: list[Allowance] = []
+    for flat in limits:
+        one_a_call = flat.metric in _ONE_A_CALL and not flat.span_ms
+        (steady if one_a_call else varying).append(_allowance(flat))
+    return quota_of(steady, _ANY_CALL, 0), tuple(varying)
+
+
+def _further(limits: tuple[FlatLimit, ...], mark: float) -> FurtherLimits | None:
+    return FurtherLimits(limits, is_past_mark(limits, mark), *_split(limits)) if limits else None
 
 
 def _flat(use: LimitUse) -> FlatLimit:
@@ -124,7 +142,8 @@ def _allowance(flat: FlatLimit) -> Allowance:
     return (flat.metric, flat.amount, flat.left, flat.resets_at_ms or 0, flat.span_ms)
 
 
-NO_LIMITS = FlatLimits((), (), False, 1.0, (), (), {}, (), {})
+NOTHING_FURTHER = FurtherLimits((), False, 1.0, ())
+NO_LIMITS = FlatLimits((), (), False, 1.0, (), (), {}, (), 1.0, False, {})
 
 
 def shared_quota(flat: FlatLimits, claims: Claims, now_ms: int) -> float | None:
@@ -134,8 +153,8 @@ def shared_quota(flat: FlatLimits, claims: Claims, now_ms: int) -> float | None:
     return quota_of(flat.varying, claims, now_ms, flat.steady_quota)
 
 
-def further_quota(limits: Sequence[FlatLimit], claims: Claims, now_ms: int) -> float | None:
-    """The same of limits that are a model's own or whose claim is."""
+def quota_of_all(limits: Sequence[FlatLimit], claims: Claims, now_ms: int) -> float | None:
+    """The same of any limits."""
     return quota_of([_allowance(flat) for flat in limits], claims, now_ms)
 
 
