@@ -14,7 +14,7 @@ PROVIDERS = {
     "anthropic": (("ANTHROPIC_API_KEY",), "https://api.anthropic.com", Billing.RATE_LIMIT),
     "google": (
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "https://generativelanguage.googleapis.com",
         Billing.RATE_LIMIT,
     ),
     "zai": (("ZAI_API_KEY",), "https://api.z.ai/api/paas/v4", Billing.CREDITS),
