@@ -63,9 +63,12 @@ def test_the_demo_catalogue_states_what_the_demo_plays() -> None:
     played = load_description(HERE / "demo.toml").providers
     stated = tomllib.loads((HERE / "demo_providers.toml").read_text())["providers"]
     assert list(played) == list(stated)
+    assert {provider.protocol for provider in played.values()} == {"openai", "anthropic", "gemini"}
     for name, provider in played.items():
         catalogue = stated[name]
-        assert catalogue["base_url"] == f"http://127.0.0.1:{{port}}/{name}/v1"
+        assert catalogue["protocol"] == provider.protocol
+        version = "/v1" if provider.protocol == "openai" else ""
+        assert catalogue["base_url"] == f"http://127.0.0.1:{{port}}/{name}{version}"
         assert [account.id for account in provider.accounts.values()] == [
             a["id"] for a in catalogue["accounts"]
         ]

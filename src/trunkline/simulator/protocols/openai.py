@@ -92,7 +92,7 @@ class _Writer:
         self._exchange, self._answer = exchange, answer
         self._style = exchange.provider.style
         self._dialect = DIALECTS.get(self._style, USUAL)
-        self._usage = _usage(answer.usage, self._dialect)
+        self._usage = _usage(answer.usage, self._dialect, is_free=exchange.model.id.endswith(":free"))
         word = "content_filter" if answer.finish == "refused" else answer.finish
         self._finish = self._dialect.finishes.get(word, word)
         asked = exchange.asked
@@ -231,7 +231,7 @@ def _thought_delta(text: str, form: ReasoningForm) -> dict[str, Any]:
             return {"reasoning_content": text}
 
 
-def _usage(usage: Usage, dialect: Dialect) -> dict[str, Any]:
+def _usage(usage: Usage, dialect: Dialect, *, is_free: bool) -> dict[str, Any]:
     told: dict[str, Any] = {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -247,7 +247,7 @@ def _usage(usage: Usage, dialect: Dialect) -> dict[str, Any]:
             told["prompt_tokens_details"] = {"cached_tokens": usage.cached}
     told["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
     if dialect.cost:
-        cost = round(told["total_tokens"] * _USD_PER_TOKEN, 9)
+        cost = 0 if is_free else round(told["total_tokens"] * _USD_PER_TOKEN, 9)
         told |= {"cost": cost, "is_byok": False, "cost_details": {"upstream_inference_cost": cost}}
     return told
 
