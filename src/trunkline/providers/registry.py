@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.providers.protocol import WireProtocol
 
-NAMES = ("openai", "anthropic")
+NAMES = ("openai", "anthropic", "gemini")
 
 
 def protocol_named(name: str) -> WireProtocol:
@@ -17,4 +17,8 @@ def protocol_named(name: str) -> WireProtocol:
         from trunkline.providers.anthropic.wire import ANTHROPIC
 
         return ANTHROPIC
+    if name == "gemini":
+        from trunkline.providers.gemini.wire import GEMINI
+
+        return GEMINI
     raise ValueError(f"{name!r} is no protocol; known: {', '.join(NAMES)}")

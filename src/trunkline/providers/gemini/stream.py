@@ -1,0 +1,121 @@
+"""One streamed reply decoded: bytes in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from trunkline.domain.events import TextDelta, WireEvent
+from trunkline.domain.faults import Fault
+from trunkline.domain.text import strip_controls
+from trunkline.providers.gemini import ending
+from trunkline.providers.gemini.answer import Gathered
+from trunkline.providers.sse import SseSplitter
+from trunkline.providers.text_stream import TextStream
+from trunkline.providers.values.jsontext import loads
+
+
+def more_text(response: Any) -> str:
+    """The text of the most usual response of all, which brings more text and usage; empty for any other."""
+    if type(response) is not dict or "error" in response or "promptFeedback" in response:
+        return ""
+    candidates = response.get("candidates")
+    if type(candidates) is not list or not candidates or type(candidates[0]) is not dict:
+        return ""
+    candidate = candidates[0]
+    content = candidate.get("content")
+    if type(content) is not dict or "finishReason" in candidate:
+        return ""
+    parts = content.get("parts")
+    if type(parts) is not list or len(parts) != 1 or type(parts[0]) is not dict or len(parts[0]) != 1:
+        return ""
+    text = parts[0].get("text")
+    return strip_controls(text) if type(text) is str else ""
+
+
+class GeminiStreamDecoder:
+    """Decodes one streamed reply of status 200, which has no terminator: it ends with the connection.
+    `classify_error` says what an error inside the stream means. Usage and function calls are told at the end."""
+
+    __slots__ = ("_classify_error", "_gathered", "_over", "_splitter")
+
+    def __init__(
+        self, classify_error: Callable[[dict[str, Any]], Fault], *, think_tags: bool = False
+    ) -> None:
+        self._classify_error = classify_error
+        self._gathered = Gathered(TextStream(think_tags))
+        self._splitter = SseSplitter()
+        self._over = False
+
+    @property
+    def finished(self) -> bool:
+        """A fault was seen; a good reply is over when the connection is."""
+        return self._over
+
+    @property
+    def finish_seen(self) -> bool:
+        """A finish reason was seen; only usage may follow."""
+        return self._over or bool(self._gathered.finish_reason)
+
+    @property
+    def pieces_seen(self) -> int:
+        """How many pieces of content were seen, function calls included, which are told at the end."""
+        return self._gathered.pieces_seen
+
+    def feed(self, data: bytes) -> Sequence[WireEvent]:
+        """The events in the next bytes."""
+        if self._over:
+            return ()
+        events: list[WireEvent] = []
+        self._read(self._splitter.feed(data), events)
+        if self._splitter.overflowed and not self._over:
+            self._fail(ending.malformed("the provider sent an event too large to be one"), events)
+        return events
+
+    def close(self) -> Sequence[WireEvent]:
+        """The last events, once the reply has ended."""
+        if self._over:
+            return ()
+        events: list[WireEvent] = []
+        self._read(self._splitter.close(), events)
+        if not self._over:
+            self._end(events)
+        return events
+
+    def _read(self, wire_events: list[tuple[str, bytes]], events: list[WireEvent]) -> None:
+        gathered = self._gathered
+        for name, data in wire_events:
+            try:
+                response = orjson.loads(data)
+            except orjson.JSONDecodeError:
+                try:
+                    response = loads(data)
+                except ValueError:
+                    continue
+            if not name and gathered.text.has_text and (more := more_text(response)):
+                events.append(TextDelta(more))
+                gathered.pieces_seen += 1
+                if usage := response.get("usageMetadata"):
+                    gathered.raw_usage = usage
+                continue
+            if isinstance(response, list):
+                response = response[0] if response else None
+            if not isinstance(response, dict):
+                continue
+            if response.get("error") or name == "error":
+                self._fail(self._classify_error(response), events)
+                return
+            events += gathered.take(response)
+            if gathered.fault is not None:
+                self._end(events)
+                return
+
+    def _end(self, events: list[WireEvent]) -> None:
+        self._over = True
+        events += self._gathered.close()
+
+    def _fail(self, fault: Fault, events: list[WireEvent]) -> None:
+        self._gathered.fault = fault
+        self._end(events)
