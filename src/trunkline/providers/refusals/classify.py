@@ -13,6 +13,7 @@ from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
 from trunkline.domain.routes import Billing
 from trunkline.domain.text import provider_sentence
 from trunkline.providers.limits.families import read_limits
+from trunkline.providers.limits.google_quota import allows_nothing, read_quota_failure
 from trunkline.providers.limits.openai_family import amount_of
 from trunkline.providers.limits.words import read_refusal
 from trunkline.providers.protocol import CallContext, WireReply
@@ -150,7 +151,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
         http_status=status,
         usable_at_ms=usable_at_ms,
         evidence=provider_sentence(evidence, longest=200),
-        readings=header_readings + _body_readings(meaning, facts, headers, usable_at_ms),
+        readings=header_readings + _body_readings(meaning, facts, headers, usable_at_ms, context),
     )
 
 
@@ -180,7 +181,9 @@ def _refined(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meanin
         return Meaning(
             FaultKind.CONTEXT, FaultScope.REQUEST
         ), f"{evidence}, asks for more than the whole limit"
-    if meaning.kind is FaultKind.RATE_MINUTE and NEVER_ALLOWED.search(facts.text):
+    if meaning.kind is FaultKind.RATE_MINUTE and (
+        NEVER_ALLOWED.search(facts.text) or allows_nothing(facts.tables)
+    ):
         return Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL), f"{evidence}, the allowance is 0"
     if CONTEXT_OVERFLOW.search(facts.text) and not PACE.search(facts.text):
         return Meaning(FaultKind.CONTEXT, FaultScope.REQUEST), f"{evidence}, words"
@@ -260,12 +263,22 @@ def _usable_at_ms(
 
 
 def _body_readings(
-    meaning: Meaning, facts: ErrorFacts, headers: Mapping[str, str], usable_at_ms: int | None
+    meaning: Meaning,
+    facts: ErrorFacts,
+    headers: Mapping[str, str],
+    usable_at_ms: int | None,
+    context: CallContext,
 ) -> tuple[LimitReading, ...]:
     if not meaning.kind.is_limit and meaning.kind is not FaultKind.CONTEXT:
         return ()
     if _FREE_MODELS in facts.text:
         return (_free_models_reading(facts, headers, usable_at_ms),)
+    of_day = meaning.kind is FaultKind.QUOTA_WINDOW
+    quotas = read_quota_failure(
+        facts.tables, context.provider.timezone, of_day=of_day, usable_at_ms=usable_at_ms
+    )
+    if quotas:
+        return quotas
     wide = {FaultScope.ORGANISATION: LimitScope.ORGANISATION, FaultScope.ACCOUNT: LimitScope.ACCOUNT}
     return read_refusal(facts.text, wide.get(meaning.scope, LimitScope.MODEL))
 
