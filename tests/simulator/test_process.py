@@ -17,9 +17,9 @@ DEMO = Path(simulator.__file__).parent / "demo.toml"
 
 
 async def _ask(running: SimulatorProcess, key: str = "sim-google-1") -> int:
-    body = {"model": "gemini-3.5-flash-lite", "messages": [{"role": "user", "content": "HEARTBEAT_OK?"}]}
-    url = f"{running.base_url('google')}/chat/completions"
-    headers = {"authorization": f"Bearer {key}"}
+    body = {"contents": [{"role": "user", "parts": [{"text": "HEARTBEAT_OK?"}]}]}
+    url = f"{running.root_url('google')}/v1beta/models/gemini-3.5-flash-lite:generateContent"
+    headers = {"x-goog-api-key": key}
     async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as response:
         await response.read()
         return response.status
@@ -42,7 +42,7 @@ async def test_a_child_process_is_controlled_from_outside_and_ends_with_its_stdi
         ("google-1", 500, name),
         ("google-1", 200, None),
     ]
-    assert "Authorization" in requests[0]["headers"]
+    assert "x-goog-api-key" in requests[0]["headers"]
     assert requests[0]["at_ms"] <= requests[0]["first_byte_ms"] <= requests[0]["done_ms"]
     with pytest.raises(ValueError, match="kind"):
         await running.add_fault(kind="flood")
