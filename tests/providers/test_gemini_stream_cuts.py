@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.gemini_wire import call, chunk, decode, event, text
@@ -35,6 +36,14 @@ def test_any_cut_of_the_bytes_gives_the_same_events(stream: bytes, cuts: list[in
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     pieces = [stream[start:stop] for start, stop in itertools.pairwise(places)]
     assert decode(*pieces) == decode(stream)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\r\n\n", b"\n\n"])
+@pytest.mark.parametrize("stream", STREAMS)
+def test_an_event_at_a_time_gives_the_same_events(stream: bytes, end: bytes) -> None:
+    stream = stream.replace(b"\r\n", end)
+    pieces = [piece + end * 2 for piece in stream.split(end * 2)]
+    assert decode(*pieces) == decode(b"".join(pieces))
 
 
 @given(junk=st.lists(st.binary(max_size=60), max_size=8))

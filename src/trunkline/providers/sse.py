@@ -36,6 +36,10 @@ class SseSplitter:
         Comments and events without data produce nothing."""
         if self.overflowed:
             return []
+        if data[:6] == b"data: " and not self._held and not self._after_carriage_return:
+            line_bytes = _only_line_bytes(data)
+            if line_bytes:
+                return [("", data[6:line_bytes])]
         if self._after_carriage_return or b"\r" in data:
             data = self._with_newlines_only(data)
         if self._held:
@@ -91,6 +95,16 @@ class SseSplitter:
             self._after_carriage_return = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return data
+
+
+def _only_line_bytes(data: bytes) -> int:
+    """The length of the line that `data` is, a whole event of one line as most pieces are; 0 for any other."""
+    newline = data.find(b"\n")
+    if newline == len(data) - 2 and data[-1:] == b"\n":
+        return newline if data.find(b"\r") == -1 else 0
+    if newline == len(data) - 3 and data[-4:] == b"\r\n\r\n":
+        return newline - 1 if data.find(b"\r") == newline - 1 else 0
+    return 0
 
 
 def _event_of(block: bytes) -> tuple[str, bytes] | None:

@@ -19,20 +19,15 @@ from trunkline.providers.values.jsontext import loads
 
 def more_text(response: Any) -> str:
     """The text of the most usual response of all, which brings more text and usage; empty for any other."""
-    if type(response) is not dict or "error" in response or "promptFeedback" in response:
+    try:
+        candidate = response["candidates"][0]
+        (part,) = candidate["content"]["parts"]
+        text = part["text"]
+    except (KeyError, IndexError, TypeError, ValueError):
         return ""
-    candidates = response.get("candidates")
-    if type(candidates) is not list or not candidates or type(candidates[0]) is not dict:
+    if type(text) is not str or len(part) != 1 or "finishReason" in candidate:
         return ""
-    candidate = candidates[0]
-    content = candidate.get("content")
-    if type(content) is not dict or "finishReason" in candidate:
-        return ""
-    parts = content.get("parts")
-    if type(parts) is not list or len(parts) != 1 or type(parts[0]) is not dict or len(parts[0]) != 1:
-        return ""
-    text = parts[0].get("text")
-    return strip_controls(text) if type(text) is str else ""
+    return "" if "error" in response or "promptFeedback" in response else strip_controls(text)
 
 
 class GeminiStreamDecoder:
