@@ -56,7 +56,10 @@ PROVIDERS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"thinking": "effort", "temperature": False},
     ),
     "kimi": (
-        {"style": "moonshot", "strict": ["temperature_fixed", "tool_ids_word", "no_image_urls", "echo_reasoning"]},
+        {
+            "style": "moonshot",
+            "strict": ["temperature_fixed", "tool_ids_word", "no_image_urls", "echo_reasoning"],
+        },
         {
             "quirks": {
                 "stream_usage": False,
