@@ -23,6 +23,12 @@ def test_a_model_that_takes_a_prefill_gets_one() -> None:
     assert carried.messages[-1].text == SO_FAR
 
 
+def test_white_space_at_the_end_is_neither_sent_nor_shown_twice() -> None:
+    continuation = Continuation.for_model(Prefill.ASSISTANT, SO_FAR + " \n")
+    assert continuation.apply(REQUEST).messages[-1].text == SO_FAR
+    assert continuation.lost_space == " \n"
+
+
 def test_a_model_that_does_not_is_asked_to_repeat_the_end() -> None:
     continuation = Continuation.for_model(Prefill.NONE, SO_FAR)
     carried = continuation.apply(REQUEST)

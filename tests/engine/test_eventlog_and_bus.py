@@ -79,3 +79,14 @@ def test_neighbouring_deltas_are_joined_and_nothing_else() -> None:
         TextDelta("de"),
     ]
     assert [event.seq for event in joined] == [1, 3, 4, 5, 7]
+
+
+def test_nothing_is_joined_across_a_signature() -> None:
+    bodies = [
+        ThinkingDelta("a"),
+        ThinkingDelta("b", "one"),
+        ThinkingDelta("c"),
+        ThinkingDelta("", "x", redacted=True),
+    ]
+    joined = join_deltas(tuple(Event("r", seq, 0, body) for seq, body in enumerate(bodies)))
+    assert [event.body for event in joined] == [ThinkingDelta("ab", "one"), *bodies[2:]]

@@ -202,6 +202,15 @@ RESULTS = (
 )
 
 
+def test_a_conversation_with_calls_defines_its_tools_even_where_none_are_offered_any_more() -> None:
+    called = Message(Role.ASSISTANT, (ToolCallPart("c1", "look", "{}"),))
+    result = Message(Role.TOOL, (ToolResultPart("c1", "a lamp"),))
+    asked, go_on = Message.of(Role.USER, "What is there?"), Message.of(Role.USER, "Sum it up.")
+    body = body_of((asked, called, result, go_on))
+    assert body["tools"] == [{"name": "look", "input_schema": {"type": "object"}}]
+    assert body["tool_choice"] == {"type": "none"}
+
+
 def test_parallel_tool_calls_and_their_results_in_the_next_turn() -> None:
     tool = ToolSpec("weather", "Weather of a city", '{"properties":{}}')
     bare = ToolSpec("now", " ", "not json")

@@ -92,6 +92,7 @@ class CallFollower:
         self._emit = emit
         self._on_reply = on_reply
         self._continuation = continuation
+        self._carrying_on = False
         self._matcher = (
             AnchorMatcher(continuation)
             if continuation is not None and continuation.kind is SeamKind.ANCHOR
@@ -169,8 +170,10 @@ class CallFollower:
                 return True
             self._emit_seam()
             delta = TextDelta(kept)
-        elif self._matcher is None and self._record.text_chars == 0:
+        elif self._matcher is None and not self._carrying_on:
+            self._carrying_on = True
             self._emit_seam()
+            delta = TextDelta(delta.text.removeprefix(self._continuation.lost_space))
         self._record.text_chars += len(delta.text)
         if delta.text:
             self._emit(delta)

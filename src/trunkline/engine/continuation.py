@@ -42,9 +42,15 @@ class Continuation:
         _, space, from_word = tail.partition(" ")
         return from_word if space and len(from_word) >= ANCHOR_CHARS // 2 else tail.lstrip()
 
+    @property
+    def lost_space(self) -> str:
+        """The white space at the end of the text. No model is shown it: some refuse it, and none can be trusted not to
+        write it again."""
+        return self.text_so_far[len(self.text_so_far.rstrip()) :]
+
     def apply(self, request: ChatRequest) -> ChatRequest:
         """The request that asks for the rest."""
-        begun = Message.of(Role.ASSISTANT, self.text_so_far)
+        begun = Message.of(Role.ASSISTANT, self.text_so_far.rstrip())
         if self.kind is SeamKind.PREFILL:
             return replace(request, messages=(*request.messages, begun))
         ask = Message.of(Role.USER, _INSTRUCTION.format(anchor=self.anchor))
@@ -56,7 +62,7 @@ class AnchorMatcher:
 
     def __init__(self, continuation: Continuation) -> None:
         self._anchor = continuation.anchor
-        self._lost_space = continuation.text_so_far[len(continuation.text_so_far.rstrip()) :]
+        self._lost_space = continuation.lost_space
         self._held = ""
         self._joined = False
 

@@ -20,6 +20,7 @@ from trunkline.domain.events import (
     Alert,
     AlertLevel,
     Answered,
+    Body,
     Cancelled,
     Event,
     Failed,
@@ -292,14 +293,14 @@ class EngineHost:
 
 def join_deltas(batch: tuple[Event, ...]) -> tuple[Event, ...]:
     """`batch` with neighbouring text deltas, and neighbouring thinking deltas, made one; each keeps the stamp of its
-    last part."""
+    last part. A signature closes the piece of thinking that it came with, so nothing is joined across one."""
     joined: list[Event] = []
     pieces: list[str] = []
     for event in batch:
         body = event.body
         kind = type(body)
         if isinstance(body, TextDelta | ThinkingDelta):
-            if joined and type(joined[-1].body) is kind and pieces:
+            if joined and type(joined[-1].body) is kind and pieces and _goes_on(joined[-1].body, body):
                 pieces.append(body.text)
                 joined[-1] = event
                 continue
@@ -311,6 +312,13 @@ def join_deltas(batch: tuple[Event, ...]) -> tuple[Event, ...]:
         joined.append(event)
     _close_run(joined, pieces)
     return tuple(joined)
+
+
+def _goes_on(earlier: Body, later: Body) -> bool:
+    """Whether `later`, of the same kind, continues the piece that `earlier` is part of."""
+    if isinstance(earlier, ThinkingDelta) and isinstance(later, ThinkingDelta):
+        return earlier.signature is None and not later.redacted
+    return True
 
 
 def _close_run(joined: list[Event], pieces: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.domain.messages import ChatRequest, ResponseFormat, ToolSpec
+from trunkline.domain.messages import ChatRequest, Message, ResponseFormat, ToolCallPart, ToolSpec
 from trunkline.domain.routes import Prefill
 from trunkline.providers.anthropic.caching import mark_for_cache
 from trunkline.providers.anthropic.messages import Block, system_blocks, turns
@@ -56,8 +56,11 @@ def _body(request: ChatRequest, context: CallContext, max_output_tokens: int | N
         system.append({"type": "text", "text": ONLY_JSON})
     if system:
         body["system"] = system
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+    tools = request.tools or _tools_called(messages)
+    if tools:
+        body["tools"] = [_tool(tool) for tool in tools]
+    if tools and not request.tools:
+        body["tool_choice"] = {"type": "none"}
     body |= thinking_fields(request.effort, model, encoded, output_tokens)
     if request.temperature is not None and model.temperature and "thinking" not in body:
         body["temperature"] = _temperature(request.temperature, context)
@@ -67,6 +70,13 @@ def _body(request: ChatRequest, context: CallContext, max_output_tokens: int | N
     if request.stream:
         body["stream"] = True
     return body
+
+
+def _tools_called(messages: tuple[Message, ...]) -> tuple[ToolSpec, ...]:
+    """The tools that a conversation used: one that holds calls must define them, even where no more are wanted."""
+    parts = (part for message in messages for part in message.parts)
+    names = dict.fromkeys(part.name for part in parts if isinstance(part, ToolCallPart))
+    return tuple(ToolSpec(name, "", "{}") for name in names)
 
 
 def _output_tokens(context: CallContext, asked: int | None) -> int:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from trunkline.domain.events import Started, TextDelta, WireEvent
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.faults import Fault
 from trunkline.domain.text import provider_sentence, strip_controls
 from trunkline.providers.anthropic.answer import Gathered
-from trunkline.providers.sse import SseSplitter
+from trunkline.providers.sse_decoder import SseStreamDecoder
 from trunkline.providers.text_stream import TextStream
 from trunkline.providers.values.jsontext import loads, mapping, text_of
 
@@ -39,28 +39,22 @@ def more_text(event: Any) -> str:
     return strip_controls(text) if type(text) is str else ""
 
 
-class AnthropicStreamDecoder:
+class AnthropicStreamDecoder(SseStreamDecoder):
     """Decodes one streamed reply of status 200. `classify_error` says what an error inside the stream means.
 
     An event's `type` says what it is, whatever its name. Usage is told once, at the end, however often it was
     reported; tool calls are told whole, at the end.
     """
 
-    __slots__ = ("_classify_error", "_gathered", "_over", "_splitter", "_started")
+    __slots__ = ("_classify_error", "_gathered", "_started")
 
     def __init__(
         self, classify_error: Callable[[dict[str, Any]], Fault], *, think_tags: bool = False
     ) -> None:
+        super().__init__()
         self._classify_error = classify_error
         self._gathered = Gathered(TextStream(think_tags))
-        self._splitter = SseSplitter()
         self._started = False
-        self._over = False
-
-    @property
-    def finished(self) -> bool:
-        """The terminator or a fault was seen."""
-        return self._over
 
     @property
     def finish_seen(self) -> bool:
@@ -71,30 +65,6 @@ class AnthropicStreamDecoder:
     def pieces_seen(self) -> int:
         """How many pieces of content were seen, fragments of tool calls included."""
         return self._gathered.pieces_seen
-
-    def feed(self, data: bytes) -> Sequence[WireEvent]:
-        """The events in the next bytes."""
-        if self._over:
-            return ()
-        events: list[WireEvent] = []
-        self._read(self._splitter.feed(data), events)
-        if self._splitter.overflowed and not self._over:
-            message = "the provider sent an event too large to be one"
-            self._fail(
-                Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.MALFORMED, message, http_status=200),
-                events,
-            )
-        return events
-
-    def close(self) -> Sequence[WireEvent]:
-        """The last events, once the reply has ended."""
-        if self._over:
-            return ()
-        events: list[WireEvent] = []
-        self._read(self._splitter.close(), events)
-        if not self._over:
-            self._end(events)
-        return events
 
     def _read(self, wire_events: list[tuple[str, bytes]], events: list[WireEvent]) -> None:
         gathered = self._gathered

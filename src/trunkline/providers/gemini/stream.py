@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -10,9 +10,8 @@ import orjson
 from trunkline.domain.events import TextDelta, WireEvent
 from trunkline.domain.faults import Fault
 from trunkline.domain.text import strip_controls
-from trunkline.providers.gemini import ending
 from trunkline.providers.gemini.answer import Gathered
-from trunkline.providers.sse import SseSplitter
+from trunkline.providers.sse_decoder import SseStreamDecoder
 from trunkline.providers.text_stream import TextStream
 from trunkline.providers.values.jsontext import loads
 
@@ -30,24 +29,18 @@ def more_text(response: Any) -> str:
     return "" if "error" in response or "promptFeedback" in response else strip_controls(text)
 
 
-class GeminiStreamDecoder:
+class GeminiStreamDecoder(SseStreamDecoder):
     """Decodes one streamed reply of status 200, which has no terminator: it ends with the connection.
     `classify_error` says what an error inside the stream means. Usage and function calls are told at the end."""
 
-    __slots__ = ("_classify_error", "_gathered", "_over", "_splitter")
+    __slots__ = ("_classify_error", "_gathered")
 
     def __init__(
         self, classify_error: Callable[[dict[str, Any]], Fault], *, think_tags: bool = False
     ) -> None:
+        super().__init__()
         self._classify_error = classify_error
         self._gathered = Gathered(TextStream(think_tags))
-        self._splitter = SseSplitter()
-        self._over = False
-
-    @property
-    def finished(self) -> bool:
-        """A fault was seen; a good reply is over when the connection is."""
-        return self._over
 
     @property
     def finish_seen(self) -> bool:
@@ -58,26 +51,6 @@ class GeminiStreamDecoder:
     def pieces_seen(self) -> int:
         """How many pieces of content were seen, function calls included, which are told at the end."""
         return self._gathered.pieces_seen
-
-    def feed(self, data: bytes) -> Sequence[WireEvent]:
-        """The events in the next bytes."""
-        if self._over:
-            return ()
-        events: list[WireEvent] = []
-        self._read(self._splitter.feed(data), events)
-        if self._splitter.overflowed and not self._over:
-            self._fail(ending.malformed("the provider sent an event too large to be one"), events)
-        return events
-
-    def close(self) -> Sequence[WireEvent]:
-        """The last events, once the reply has ended."""
-        if self._over:
-            return ()
-        events: list[WireEvent] = []
-        self._read(self._splitter.close(), events)
-        if not self._over:
-            self._end(events)
-        return events
 
     def _read(self, wire_events: list[tuple[str, bytes]], events: list[WireEvent]) -> None:
         gathered = self._gathered

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from trunkline.domain.events import Started, TextDelta, ThinkingDelta, WireEvent
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.faults import Fault
 from trunkline.domain.text import provider_sentence, strip_controls
 from trunkline.providers.openai.ending import Gathered, breaks_off
 from trunkline.providers.openai.pieces import content_pieces, thinking_piece
-from trunkline.providers.sse import SseSplitter
+from trunkline.providers.sse_decoder import SseStreamDecoder
 from trunkline.providers.values.jsontext import loads, mapping, text_of
 
 _DONE = b"[DONE]"
@@ -50,56 +50,26 @@ def _brings_more(delta: dict[str, Any]) -> bool:
     return any(value and name not in ("content", "role") for name, value in delta.items())
 
 
-class OpenAIStreamDecoder:
+class OpenAIStreamDecoder(SseStreamDecoder):
     """Decodes one streamed reply of status 200. `classify_error` says what an error inside the stream means.
 
     Usage is told once, at the end, however often it was reported; tool calls are told whole, at the end:
     `pieces_seen` counts their fragments (see `Gathering`).
     """
 
-    __slots__ = ("_classify_error", "_gathered", "_over", "_splitter", "_started", "pieces_seen")
+    __slots__ = ("_classify_error", "_gathered", "_started", "pieces_seen")
 
     def __init__(self, classify_error: Callable[[dict[str, Any]], Fault], gathered: Gathered) -> None:
+        super().__init__()
         self._classify_error = classify_error
         self._gathered = gathered
         self.pieces_seen = 0
-        self._splitter = SseSplitter()
         self._started = False
-        self._over = False
-
-    @property
-    def finished(self) -> bool:
-        """The terminator or a fault was seen."""
-        return self._over
 
     @property
     def finish_seen(self) -> bool:
         """A finish reason was seen; only usage and the terminator may follow."""
         return self._over or bool(self._gathered.finish_reason)
-
-    def feed(self, data: bytes) -> Sequence[WireEvent]:
-        """The events in the next bytes."""
-        if self._over:
-            return ()
-        events: list[WireEvent] = []
-        self._read(self._splitter.feed(data), events)
-        if self._splitter.overflowed and not self._over:
-            message = "the provider sent an event too large to be one"
-            self._fail(
-                Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.MALFORMED, message, http_status=200),
-                events,
-            )
-        return events
-
-    def close(self) -> Sequence[WireEvent]:
-        """The last events, once the reply has ended."""
-        if self._over:
-            return ()
-        events: list[WireEvent] = []
-        self._read(self._splitter.close(), events)
-        if not self._over:
-            self._end(events)
-        return events
 
     def _read(self, wire_events: list[tuple[str, bytes]], events: list[WireEvent]) -> None:
         for name, data in wire_events:
