@@ -61,7 +61,7 @@ def test_a_command_that_makes_no_call_loads_no_http_library_and_no_textual(
         "from trunkline.cli.program import program\n"
         f"try: program.main({arguments!r}, standalone_mode=False)\nexcept SystemExit: pass"
     )
-    modules = loaded_by(code, TRUNKLINE_HOME=str(tmp_path))
+    modules = loaded_by(code, TRUNKLINE_HOME=str(tmp_path), TRUNKLINE_LOCAL_SERVERS="off")
     assert not heavy(modules, {"textual", "rich"} | HTTP | HEAVY)
 
 
@@ -79,7 +79,7 @@ def test_asking_loads_no_textual_either(tmp_path: Path) -> None:
         "from trunkline.cli.program import program\n"
         "assert program.main(['ask', '-q', 'hello'], standalone_mode=False) == 1"
     )
-    modules = loaded_by(code, TRUNKLINE_HOME=str(tmp_path))
+    modules = loaded_by(code, TRUNKLINE_HOME=str(tmp_path), TRUNKLINE_LOCAL_SERVERS="off")
     assert not heavy(modules, {"textual"} | HEAVY)
     assert "httpx" in modules, "a call was tried"
 

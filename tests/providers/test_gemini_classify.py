@@ -14,6 +14,7 @@ from tests.support.openai_wire import refusal
 
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
+from trunkline.domain.routes import Billing
 from trunkline.providers.gemini.wire import GEMINI
 
 Json = dict[str, object]
@@ -90,6 +91,18 @@ def test_a_minute_of_requests() -> None:
     assert (fault.kind, fault.scope) == (FaultKind.RATE_MINUTE, FaultScope.MODEL)
     assert fault.usable_at_ms == START_MS + 47_123
     assert fault.readings == (LimitReading(Metric.REQUESTS, MINUTES, 5, 0, START_MS + 47_123),)
+
+
+@pytest.mark.parametrize(
+    ("billing", "kind"),
+    [(Billing.FREE, FaultKind.QUOTA_WINDOW), (Billing.CREDITS, FaultKind.BILLING)],
+)
+def test_plan_and_billing_without_details_is_an_allowance_where_nobody_pays(
+    billing: Billing, kind: FaultKind
+) -> None:
+    text = "You exceeded your current quota, please check your plan and billing details."
+    reply = refusal(429, error(429, "RESOURCE_EXHAUSTED", text))
+    assert GEMINI.classify(reply, context_of(billing=billing)).kind is kind
 
 
 def test_a_minute_of_input_tokens_may_have_some_left() -> None:

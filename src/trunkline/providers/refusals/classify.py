@@ -40,6 +40,7 @@ from trunkline.providers.values.durations import iso_seconds, next_midnight_ms, 
 
 _BEIJING = timezone(timedelta(hours=8))
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_CURRENT_QUOTA = re.compile(r"exceeded your current quota", re.IGNORECASE)
 _OF_A_MINUTE = re.compile(r"per min|\b[RT]PM\b", re.IGNORECASE)
 _FREE_MODELS = "free-models-per-"
 _FREE_MODEL_IDS = "*:free"
@@ -202,10 +203,14 @@ def _refined(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meanin
 def _by_billing(
     meaning: Meaning, evidence: str, facts: ErrorFacts, context: CallContext
 ) -> tuple[Meaning, str]:
-    """Z.AI's 1113 on a subscription is the plan's allowance, or the plan's key on the general base URL."""
+    """Z.AI's 1113 on a subscription is the plan's allowance, or the plan's key on the general base URL. Google's
+    "exceeded your current quota, please check your plan and billing" means an allowance where nobody pays."""
     if facts.zai_code == "1113" and context.account.billing is Billing.SUBSCRIPTION:
         said = "quota limit hit (or a coding-plan key on the general base URL)"
         return Meaning(FaultKind.QUOTA_WINDOW, FaultScope.ACCOUNT, said), f"{evidence} on a subscription"
+    of_nobody_s_credit = meaning.kind is FaultKind.BILLING and context.account.billing is Billing.FREE
+    if of_nobody_s_credit and _CURRENT_QUOTA.search(facts.text):
+        return Meaning(FaultKind.QUOTA_WINDOW, FaultScope.MODEL), f"{evidence} on a free account"
     return meaning, evidence
 
 
