@@ -9,7 +9,7 @@ from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, Rej
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.limits import Metric
 from trunkline.domain.money import usd
-from trunkline.domain.routes import Catalogue
+from trunkline.domain.routes import Capability, Catalogue
 
 Fact = str | int | float | None
 Facts = Mapping[str, Fact]
@@ -168,6 +168,23 @@ def _since(at_ms: Fact) -> str:
     return f" since {datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}" if isinstance(at_ms, int) else ""
 
 
+_NEEDS = {
+    Capability.TOOLS: "tools",
+    Capability.IMAGES: "images",
+    Capability.IMAGE_URLS: "images by address, only inline",
+    Capability.JSON: "a JSON format",
+    Capability.THINKING: "thinking",
+}
+
+
+def _named_needs(missing: Fact) -> str:
+    """`missing`, capabilities with commas between, in words; who takes no images takes none by address either."""
+    needs = [Capability(name) for name in str(missing).split(", ")]
+    if Capability.IMAGES in needs and Capability.IMAGE_URLS in needs:
+        needs.remove(Capability.IMAGE_URLS)
+    return " and ".join(_NEEDS[need] for need in needs)
+
+
 def _no_key_why(facts: Facts) -> str:
     return f"no key at {facts['key']}" if "key" in facts else "no account"
 
@@ -182,7 +199,7 @@ _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
         f"its window of {_figure(facts.get('window_tokens'))} tokens is too small for "
         f"{_figure(facts.get('needed_tokens'))}"
     ),
-    RejectionCode.CAPABILITY: lambda facts: f"cannot take {facts.get('missing')}",
+    RejectionCode.CAPABILITY: lambda facts: f"cannot take {_named_needs(facts.get('missing'))}",
     RejectionCode.NOT_FREE: lambda facts: (
         f"not free ({_dollars(facts.get('cost_pico'))}) and only free may be used"
     ),
