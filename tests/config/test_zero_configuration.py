@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trunkline.config.load import Loaded, missing_keys
-from trunkline.domain.limits import LimitScope, Metric
+from trunkline.domain.limits import FigureSource, LimitScope, Metric
 from trunkline.domain.routes import Billing
 
 # provider: (variables, address, billing)
@@ -146,6 +146,16 @@ def test_free_tier_limits_have_their_documented_scope(home, provider):
     account = catalogue.account(provider, "main")
     assert account.billing is Billing.FREE
     assert limits(account) == FREE.get(provider, set()) | ALWAYS.get(provider, set())
+
+
+def test_what_the_catalogue_documents_is_an_estimate_and_what_the_user_writes_is_not(home):
+    shipped = home.load(environ={"OPENROUTER_API_KEY": "x"}).config.catalogue.account("openrouter", "main")
+    assert {limit.source for limit in shipped.limits} == {FigureSource.ESTIMATED}
+    own = '[[providers.openrouter.limits]]\nmetric = "requests"\namount = 1000\nwindow = "day"\nmodel = "*:free"\n'
+    written = home.load(own, environ={"OPENROUTER_API_KEY": "x"}).config.catalogue.account(
+        "openrouter", "main"
+    )
+    assert [(limit.amount, limit.source) for limit in written.limits] == [(1000, FigureSource.CONFIGURED)]
 
 
 def test_days_end_where_the_provider_says(home):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -380,6 +381,17 @@ def test_the_smaller_of_configured_and_reported_is_enforced(
     (claim,) = quota.claims(route(), input_tokens=1, output_tokens=1, cost_pico=None)
     assert claim.limit_amount == enforced
     assert [use.amount for use in uses_of(quota, route(model="large"))] == [configured]
+
+
+@pytest.mark.parametrize("reported", [40, 1_000])
+def test_what_the_provider_says_replaces_a_catalogue_s_estimate(reported: int) -> None:
+    estimate = replace(limit(amount=50, scope=LimitScope.MODEL), source=FigureSource.ESTIMATED)
+    quota = tracker(account("a", estimate))
+    quota.learn(route(), [reading(reported)], NOW_MS)
+    (use,) = uses_of(quota, route())
+    assert (use.amount, use.source) == (reported, FigureSource.REPORTED)
+    (claim,) = quota.claims(route(), input_tokens=1, output_tokens=1, cost_pico=None)
+    assert claim.limit_amount == reported
 
 
 def test_a_report_that_grows_again_gives_the_configured_amount_back() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from trunkline.config.files import KeyPath, Layer
+from trunkline.config.files import KeyPath, Layer, layer_of
 from trunkline.config.keys import KeyRing, NumberedVariables, parse_key_ref, pool_of_variables
 from trunkline.config.problems import problem, suggestion
 from trunkline.config.schema import AccountTable, EndpointTable, LimitTable, ProviderTable
-from trunkline.domain.limits import LimitScope, LimitSpec, Metric, Window
+from trunkline.domain.limits import FigureSource, LimitScope, LimitSpec, Metric, Window
 from trunkline.domain.money import PICO_PER_USD
 from trunkline.domain.routes import AccountSpec, Billing, KeyRef, KeySource
 from trunkline.domain.secret import Secret
@@ -41,7 +41,7 @@ def accounts_of(
     accounts += _of_variables(provider, table, accounts, outside)
     if not accounts and table.key is not None:
         ref = parse_key_ref(table.key) or KeyRef(KeySource.NONE)
-        account = _automatic(provider, "main", ref, table, None)
+        account = _automatic(provider, "main", ref, table, None, outside.layers)
         accounts.append(replace(account, has_key=outside.keys.has(ref)))
     return accounts
 
@@ -71,8 +71,11 @@ def _of_variables(
     ]
     at_home = unknown(table.key_env, first="main", pool=provider)
     return [
-        *(_automatic(provider, _free_id(id_, ids), ref, table, None) for id_, ref in at_home),
-        *(_automatic(provider, _free_id(id_, ids), ref, table, name) for name, id_, ref in at_endpoints),
+        *(_automatic(provider, _free_id(id_, ids), ref, table, None, outside.layers) for id_, ref in at_home),
+        *(
+            _automatic(provider, _free_id(id_, ids), ref, table, name, outside.layers)
+            for name, id_, ref in at_endpoints
+        ),
     ]
 
 
@@ -87,7 +90,12 @@ def _free_id(wanted: str, used: set[str]) -> str:
 
 
 def _automatic(
-    provider: str, id_: str, ref: KeyRef, table: ProviderTable, endpoint: str | None
+    provider: str,
+    id_: str,
+    ref: KeyRef,
+    table: ProviderTable,
+    endpoint: str | None,
+    layers: Sequence[Layer],
 ) -> AccountSpec:
     there = None if endpoint is None else table.endpoints[endpoint]
     billing = (there.billing if there is not None else None) or table.billing
@@ -98,7 +106,7 @@ def _automatic(
         billing=billing,
         base_url=None if there is None else there.base_url,
         endpoint=endpoint,
-        limits=_account_limits(None, there, billing, table),
+        limits=_account_limits(provider, (None, None), endpoint, billing, table, layers),
     )
 
 
@@ -129,7 +137,7 @@ def _configured(
         enabled=account.enabled and enabled,
         base_url=account.base_url if there is None else there.base_url,
         endpoint=account.endpoint,
-        limits=_account_limits(account, there, billing, table),
+        limits=_account_limits(provider, (index, account), account.endpoint, billing, table, outside.layers),
     )
 
 
@@ -158,21 +166,32 @@ def _endpoint(
 
 
 def _account_limits(
-    account: AccountTable | None, there: EndpointTable | None, billing: Billing, table: ProviderTable
+    provider: str,
+    configured: tuple[int, AccountTable] | tuple[None, None],
+    endpoint: str | None,
+    billing: Billing,
+    table: ProviderTable,
+    layers: Sequence[Layer],
 ) -> tuple[LimitSpec, ...]:
-    """The nearest list that is given: the account's, its endpoint's, the provider's."""
+    """The nearest list that is given: the account's, its endpoint's, the provider's. What the shipped catalogue
+    documents is an estimate of what this account has; what the user wrote is configured."""
+    index, account = configured
+    there = None if endpoint is None else table.endpoints[endpoint]
+    lists: list[tuple[KeyPath, list[LimitTable]]] = [(("limits",), table.limits)]
     if account is not None and account.limits is not None:
-        tables = account.limits
+        lists = [(("accounts", index or 0, "limits"), account.limits)]
     elif there is not None and there.limits is not None:
-        tables = there.limits
+        lists = [(("endpoints", endpoint or "", "limits"), there.limits)]
     elif billing is Billing.FREE:
-        tables = [*table.limits, *table.free_limits]
-    else:
-        tables = table.limits
-    return tuple(_limit(limit, table.timezone) for limit in tables)
+        lists.append((("free_limits",), table.free_limits))
+    return tuple(
+        _limit(limit, table.timezone, user=layer_of(layers, ("providers", provider, *path)).user)
+        for path, tables in lists
+        for limit in tables
+    )
 
 
-def _limit(limit: LimitTable, zone: str) -> LimitSpec:
+def _limit(limit: LimitTable, zone: str, *, user: bool) -> LimitSpec:
     factor = PICO_PER_USD if limit.metric is Metric.COST else 1
     return LimitSpec(
         metric=limit.metric,
@@ -180,6 +199,7 @@ def _limit(limit: LimitTable, zone: str) -> LimitSpec:
         window=Window.parse(limit.window, zone),
         scope=limit.scope or (LimitScope.MODEL if limit.model else LimitScope.ACCOUNT),
         model=limit.model,
+        source=FigureSource.CONFIGURED if user else FigureSource.ESTIMATED,
     )
 
 

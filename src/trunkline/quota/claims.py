@@ -27,7 +27,10 @@ class BoundLimit:
     source: FigureSource
 
     def narrowed(self, amount: int, source: FigureSource) -> BoundLimit:
-        """The smaller of this amount and another one, with the source of whichever is enforced."""
+        """The smaller of this amount and another one, with the source of whichever is enforced. A catalogue's estimate
+        gives way to what the provider says of this very account, larger or smaller."""
+        if self.source is FigureSource.ESTIMATED and source is FigureSource.REPORTED:
+            return replace(self, amount=amount, source=source)
         return self if self.amount <= amount else replace(self, amount=amount, source=source)
 
 
