@@ -90,13 +90,15 @@ def offered(engine: Engine) -> dict[str, int]:
     }
 
 
-async def look(*targets: LocalTarget, known: tuple[FoundServer, ...] = ()) -> tuple[FoundServer, ...]:
-    """A look around over real HTTP."""
+async def look(
+    *targets: LocalTarget, known: tuple[FoundServer, ...] = (), reply_ms: int = 5_000
+) -> tuple[FoundServer, ...]:
+    """A look around over real HTTP; `reply_ms` is short only where somebody is to be found silent."""
     clock = SystemClock()
     transport = HttpTransport(clock, user_agent="test")
     try:
         return await look_around(
-            targets, known, Surroundings(transport.fetch, lambda _: None, {}, clock, reply_ms=300)
+            targets, known, Surroundings(transport.fetch, lambda _: None, {}, clock, reply_ms=reply_ms)
         )
     finally:
         await transport.aclose()
@@ -154,6 +156,7 @@ async def test_what_speaks_no_http_or_never_answers_is_said_in_bounded_time() ->
                 target("vllm", f"{babbling.url}/v1"),
                 target("ollama", f"{waiting.url}/v1"),
                 target("llamacpp", f"http://127.0.0.1:{free_port()}/v1"),
+                reply_ms=300,
             )
     assert [server.state for server in found] == [
         ServerState.STRANGER,
@@ -172,7 +175,7 @@ async def test_a_server_that_is_only_slow_for_once_keeps_its_models() -> None:
         served = FoundServer(
             "ollama", there.program, there.base_url, ServerState.SERVING, 1, served_at_ms=1, models=(model,)
         )
-        (once,) = await look(there, known=(served,))
+        (once,) = await look(there, known=(served,), reply_ms=300)
         assert (once.state, once.usable, once.models) == (ServerState.SILENT, True, (model,))
         assert not replace(once, misses=2).usable
 

@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 CONNECT_MS = 300
 REPLY_MS = 2_000
 _WHOLE_LOOK_MS = 6_000
+_GRACE_S = 0.02
 _AT_ONCE = 4
 _INTERVAL_MS = 60_000.0
 _KNOCK_MS = 10_000.0
@@ -72,11 +73,14 @@ async def look_around(
     """What is at each target now. Raises nothing; takes `CONNECT_MS` at most where nobody answers, and a few seconds
     where somebody is slow."""
     before = {(server.provider, server.base_url): server for server in known}
+    wanted = tuple(targets)
+    # Everybody is knocked at before anybody is asked: asking loads an HTTP client, which holds the loop up.
+    listening = await asyncio.gather(*(listens(target.base_url) for target in wanted))
     return tuple(
         await asyncio.gather(
             *(
-                _look_at(target, before.get((target.provider, target.base_url)), surroundings)
-                for target in targets
+                _look_at(target, there, before.get((target.provider, target.base_url)), surroundings)
+                for target, there in zip(wanted, listening, strict=True)
             )
         )
     )
@@ -91,21 +95,26 @@ async def listens(base_url: str) -> bool | None:
         return False
     if not host:
         return False
+    connecting = asyncio.ensure_future(asyncio.open_connection(host, port))
     try:
-        async with asyncio.timeout(CONNECT_MS / 1000):
-            _, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        return None
+        await asyncio.wait((connecting,), timeout=CONNECT_MS / 1000)
+        if not connecting.done():
+            # A loop that was held up for so long has not yet seen who answered meanwhile.
+            await asyncio.wait((connecting,), timeout=_GRACE_S)
+        if not connecting.done():
+            return None
+        _, writer = connecting.result()
     except OSError as error:
         return None if error.errno in (errno.EMFILE, errno.ENFILE) else False
+    finally:
+        connecting.cancel()
     writer.close()
     return True
 
 
 async def _look_at(
-    target: LocalTarget, before: FoundServer | None, surroundings: Surroundings
+    target: LocalTarget, there: bool | None, before: FoundServer | None, surroundings: Surroundings
 ) -> FoundServer:
-    there = await listens(target.base_url)
     if there is None:
         seen = Seen(ServerState.SILENT, "it took no connection in time")
     elif not there:
