@@ -16,12 +16,9 @@ from trunkline.domain.money import Usage
 from trunkline.domain.receipts import FinishReason
 from trunkline.domain.routes import Billing, Quirks
 from trunkline.providers.protocol import CallContext, WireReply
-from trunkline.providers.registry import NAMES, protocol_named
+from trunkline.providers.registry import protocol_named
 
 PACIFIC = Quirks(zone="America/Los_Angeles")
-
-
-NEEDS_GEMINI = pytest.mark.skipif("gemini" not in NAMES, reason="the gemini protocol is not there yet")
 
 
 def at_ms(iso: str) -> int:
@@ -119,7 +116,7 @@ ANSWERS = [
     pytest.param("anthropic", ANTHROPIC_BEGINS + ANTHROPIC_ENDS, "Hel", "", Usage(1005, 12, 1000, 0),
                  id="anthropic-normal-end"),
     pytest.param("gemini", GEMINI, "Hi", "planning", Usage(7, 22, None, None, 20),
-                 marks=NEEDS_GEMINI, id="gemini-crlf-no-terminator"),
+                 id="gemini-crlf-no-terminator"),
     pytest.param("openai", OPENAI[: OPENAI.index(b'data: {"id":"c1","object":"chat.completion.chunk","model":"m",'
                                                  b'"choices":[{"index":0,"delta":{}')] + KIMI_END,
                  "Hi", "", Usage(19, 13, 12), id="kimi-finishing-chunk"),
@@ -152,9 +149,7 @@ def test_a_streamed_answer(
             "anthropic", ANTHROPIC_BEGINS + ANTHROPIC_DIES, "Hel", FaultKind.OVERLOADED, id="anthropic-dies"
         ),
         pytest.param("openai", OPENROUTER, "Hi", FaultKind.OVERLOADED, id="openrouter-error-chunk"),
-        pytest.param(
-            "gemini", GEMINI_BLOCKED, "", FaultKind.CONTENT, marks=NEEDS_GEMINI, id="gemini-blocked"
-        ),
+        pytest.param("gemini", GEMINI_BLOCKED, "", FaultKind.CONTENT, id="gemini-blocked"),
     ],
 )
 def test_a_stream_that_is_no_answer(
@@ -172,7 +167,7 @@ def test_a_stream_that_is_no_answer(
     [
         pytest.param("openai", OPENAI[: OPENAI.index(b'"finish_reason":"stop"') - 90], id="openai"),
         pytest.param("anthropic", ANTHROPIC_BEGINS, id="anthropic"),
-        pytest.param("gemini", GEMINI[: GEMINI.index(b"\r\n\r\n") + 4], marks=NEEDS_GEMINI, id="gemini"),
+        pytest.param("gemini", GEMINI[: GEMINI.index(b"\r\n\r\n") + 4], id="gemini"),
     ],
 )
 def test_a_stream_cut_before_its_end_is_a_fault(protocol: str, data: bytes) -> None:
@@ -254,7 +249,7 @@ BODIES = [
     pytest.param(
         "gemini", 400, '{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"API key not valid…","details":['
         '{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}'.encode(),
-        Billing.FREE, AUTH, ACCOUNT, None, marks=NEEDS_GEMINI, id="trap-30-gemini-key"),
+        Billing.FREE, AUTH, ACCOUNT, None, id="trap-30-gemini-key"),
     pytest.param(
         "openai", 403, b'{"code":"permission denied","error":"Your team t has either used all available credits or '
         b'reached its monthly spending limit."}', Billing.CREDITS, BILLING, ACCOUNT, None, id="trap-25-xai-credits"),
@@ -281,7 +276,7 @@ BODIES = [
         b'"X-RateLimit-Remaining":"0","X-RateLimit-Reset":"1795219200000"}}},"user_id":"u"}', Billing.CREDITS, QUOTA,
         MODEL, "2026-11-21T00:00:00", id="trap-24-openrouter-free-day"),
     pytest.param("gemini", 429, GEMINI_DAY_AND_MINUTE, Billing.FREE, QUOTA, MODEL, "2026-11-21T08:00:00",
-                 marks=NEEDS_GEMINI, id="gemini-day-and-minute"),
+                 id="gemini-day-and-minute"),
 ]  # fmt: skip
 
 

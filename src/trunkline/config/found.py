@@ -153,7 +153,7 @@ def read_found(path: Path) -> tuple[FoundServer, ...]:
     try:
         return TypeAdapter(tuple[FoundServer, ...]).validate_json(data)
     except ValidationError:
-        _log.warning("%s holds no list of found servers; it will be written anew", path)
+        _log.info("%s holds no list of found servers; it will be written anew", path)
         return ()
 
 

@@ -99,10 +99,10 @@ class Price:
         for band in self.bands:
             if input_tokens > band.above_input_tokens:
                 prices = (band.input, band.output, band.cached, band.written)
-        if any(hours.holds_at(at_ms) for hours in self.peaks):
-            percent = self.peak_percent
-            prices = tuple(None if one is None else one * percent // 100 for one in prices)  # type: ignore[assignment]
-        return Price(*prices)
+        in_peak = any(hours.holds_at(at_ms) for hours in self.peaks)
+        percent = self.peak_percent if in_peak else 100
+        input_, output, cached, written = (None if one is None else one * percent // 100 for one in prices)
+        return Price(input_, output, cached, written)
 
     @property
     def is_free(self) -> bool:

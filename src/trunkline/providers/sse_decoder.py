@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from trunkline.domain.events import WireEvent
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.faults import Fault
+from trunkline.providers import reply_faults
 from trunkline.providers.sse import SseSplitter
 
 
@@ -35,11 +36,7 @@ class SseStreamDecoder(ABC):
         events: list[WireEvent] = []
         self._read(self._splitter.feed(data), events)
         if self._splitter.overflowed and not self._over:
-            message = "the provider sent an event too large to be one"
-            self._fail(
-                Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.MALFORMED, message, http_status=200),
-                events,
-            )
+            self._fail(reply_faults.malformed("the provider sent an event too large to be one"), events)
         return events
 
     def close(self) -> Sequence[WireEvent]:

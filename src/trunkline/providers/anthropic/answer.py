@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 
 from trunkline.domain.events import Finished, ThinkingDelta, ToolCallDelta, UsageSeen, WireEvent
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.receipts import FinishReason
 from trunkline.domain.text import provider_sentence, strip_controls
+from trunkline.providers import reply_faults
 from trunkline.providers.anthropic.usage import Tally
 from trunkline.providers.text_stream import TextStream
 from trunkline.providers.values.jsontext import count, json_text, mapping, text_of
@@ -108,9 +109,7 @@ class Gathered:
 
     def cut(self) -> list[WireEvent]:
         """The last events of a reply that ended before its stop reason."""
-        message = "the connection ended before the answer was complete"
-        fault = Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.CUT, message, http_status=200)
-        return self.broken(fault)
+        return self.broken(reply_faults.cut())
 
     def broken(self, fault: Fault) -> list[WireEvent]:
         """The last events of a reply that `fault` ended."""
@@ -191,19 +190,8 @@ class Gathered:
     def _nothing(self) -> Fault:
         """The fault that an answer without text and without tool calls is."""
         if self.stop_reason == _WINDOW_FULL:
-            message = "the prompt leaves no room in the model's context window"
-            return Fault(FaultKind.CONTEXT, FaultScope.REQUEST, _WINDOW_FULL, message, http_status=200)
-        message = "the provider sent an empty answer"
-        if self._has_thinking:
-            message = "the model stopped after thinking, without an answer"
-        return Fault(
-            FaultKind.NETWORK,
-            FaultScope.MODEL,
-            FaultCode.EMPTY,
-            message,
-            http_status=200,
-            evidence=provider_sentence(f"stop_reason {self.stop_reason[:40]}, no text and no tool call"),
-        )
+            return reply_faults.window_full(_WINDOW_FULL)
+        return reply_faults.nothing_said("stop_reason", self.stop_reason, has_thinking=self._has_thinking)
 
 
 def _is_json(text: str) -> bool:

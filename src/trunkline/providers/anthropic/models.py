@@ -12,7 +12,7 @@ from trunkline.providers.anthropic.encode import AUTH_HEADER, version_headers
 from trunkline.providers.protocol import CallContext, WireReply, WireRequest
 from trunkline.providers.refusals.classify import classify
 from trunkline.providers.values.durations import instant_in, iso_seconds
-from trunkline.providers.values.jsontext import count, loads, mapping, text_of
+from trunkline.providers.values.jsontext import count, loads_or_none, mapping, text_of
 
 PATH = "/v1/models"
 _OPENAI_PATH = "/models"
@@ -32,12 +32,7 @@ def models_request(context: CallContext, page: str | None) -> WireRequest:
 
 def read_models(reply: WireReply, context: CallContext) -> ModelList | Fault:
     """The models listed, without those already retired; whatever is no list is a refusal."""
-    if reply.status != 200:
-        return classify(reply, context)
-    try:
-        body = mapping(loads(reply.body))
-    except ValueError:
-        return classify(reply, context)
+    body = mapping(loads_or_none(reply.body) if reply.status == 200 else None)
     entries = body.get("data")
     if not isinstance(entries, list):
         return classify(reply, context)

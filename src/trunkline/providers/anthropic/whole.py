@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from trunkline.domain.events import Started, WireEvent
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.text import provider_sentence
+from trunkline.providers import reply_faults
 from trunkline.providers.anthropic.answer import Gathered
 from trunkline.providers.anthropic.stream import AnthropicStreamDecoder, is_error
 from trunkline.providers.protocol import CallContext, WireReply
@@ -23,7 +23,7 @@ def decode_whole(reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
     (MiniMax), and a stream that nobody asked for."""
     body = reply.body.strip()
     if not body:
-        return [_empty("the provider sent an empty reply")]
+        return [reply_faults.empty()]
     if is_web_page(body, reply.headers):
         return [classify(reply, context)]
     if body.startswith((b"data:", b":", b"event:")):
@@ -34,14 +34,14 @@ def decode_whole(reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
     try:
         message = loads(body)
     except ValueError:
-        return [_malformed()]
+        return [reply_faults.malformed()]
     if not isinstance(message, dict):
-        return [_malformed()]
+        return [reply_faults.malformed()]
     content = message.get("content")
     if is_error(message) or (not isinstance(content, str | list) and any(map(message.get, _SAYS_WHY))):
         return [classify_body(message, context, reply.headers)]
     if not isinstance(content, str | list):
-        return [_empty("the provider sent a reply without an answer")]
+        return [reply_faults.empty("the provider sent a reply without an answer")]
     return _answer(message, content, context)
 
 
@@ -54,12 +54,3 @@ def _answer(message: dict[str, Any], content: str | list[Any], context: CallCont
     gathered.tally.add(message.get("usage"))
     gathered.stop({**message, "stop_reason": text_of(message.get("stop_reason")) or "end_turn"})
     return [*events, *gathered.ending()]
-
-
-def _empty(message: str) -> Fault:
-    return Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.EMPTY, message, http_status=200)
-
-
-def _malformed() -> Fault:
-    message = "the provider sent a reply that is not JSON"
-    return Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.MALFORMED, message, http_status=200)

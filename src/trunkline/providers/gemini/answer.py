@@ -11,6 +11,7 @@ import orjson
 from trunkline.domain.events import Finished, Started, ThinkingDelta, ToolCallDelta, UsageSeen, WireEvent
 from trunkline.domain.faults import Fault
 from trunkline.domain.text import provider_sentence, strip_controls
+from trunkline.providers import reply_faults
 from trunkline.providers.gemini import ending
 from trunkline.providers.gemini.usage import usage_of
 from trunkline.providers.text_stream import TextStream
@@ -65,7 +66,7 @@ class Gathered:
         events = self.text.close()
         last: Fault | Finished | None = self.fault
         if last is None and not self.finish_reason:
-            last = ending.cut()
+            last = reply_faults.cut()
         if last is None:
             last = ending.fault_of(self.finish_reason, self._finish_message)
         if last is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from dataclasses import replace
+
+from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.receipts import FinishReason
 from trunkline.domain.text import provider_sentence
+from trunkline.providers import reply_faults
 
 _UNSPECIFIED = "FINISH_REASON_UNSPECIFIED"
 MAX_TOKENS = "MAX_TOKENS"
@@ -86,32 +89,7 @@ def blocked(block_reason: str, said: str) -> Fault:
 
 def nothing(finish_reason: str, *, has_thinking: bool) -> Fault:
     """The fault that an answer without text and without tool calls is."""
-    message = "the provider sent an empty answer"
-    if finish_reason == MAX_TOKENS:
-        message = "the output limit was used up before the answer began"
-    elif has_thinking:
-        message = "the model stopped after thinking, without an answer"
-    return _network(
-        FaultCode.EMPTY,
-        message,
-        provider_sentence(f"finishReason {finish_reason[:40]}, no text and no tool call"),
-    )
-
-
-def cut() -> Fault:
-    """The fault that a reply is which ended before its finish reason."""
-    return _network(FaultCode.CUT, "the connection ended before the answer was complete")
-
-
-def malformed(message: str) -> Fault:
-    """The fault that a reply is which cannot be read."""
-    return _network(FaultCode.MALFORMED, message)
-
-
-def empty(message: str) -> Fault:
-    """The fault that a reply is which holds no answer."""
-    return _network(FaultCode.EMPTY, message)
-
-
-def _network(code: str, message: str, evidence: str = "") -> Fault:
-    return Fault(FaultKind.NETWORK, FaultScope.MODEL, code, message, http_status=200, evidence=evidence)
+    fault = reply_faults.nothing_said("finishReason", finish_reason, has_thinking=has_thinking)
+    if finish_reason != MAX_TOKENS:
+        return fault
+    return replace(fault, message="the output limit was used up before the answer began")

@@ -10,7 +10,7 @@ from trunkline.domain.text import provider_sentence
 from trunkline.providers.gemini.encode import AUTH_HEADER, MODEL_PREFIX, MODELS_PATH
 from trunkline.providers.protocol import CallContext, WireReply, WireRequest
 from trunkline.providers.refusals.classify import classify
-from trunkline.providers.values.jsontext import count, loads, mapping, text_of
+from trunkline.providers.values.jsontext import count, loads_or_none, mapping, text_of
 
 _PAGE_SIZE = 1_000
 _MOST_MODELS = 5_000
@@ -28,12 +28,7 @@ def models_request(context: CallContext, page: str | None) -> WireRequest:
 def read_models(reply: WireReply, context: CallContext) -> ModelList | Fault:
     """The models listed that answer a chat (those that only embed, draw or speak do not); whatever is no list is a
     refusal. An entry that does not say what it does is taken."""
-    if reply.status != 200:
-        return classify(reply, context)
-    try:
-        body = mapping(loads(reply.body))
-    except ValueError:
-        return classify(reply, context)
+    body = mapping(loads_or_none(reply.body) if reply.status == 200 else None)
     entries = body.get("models")
     if not isinstance(entries, list):
         return classify(reply, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trunkline.domain.events import WireEvent
-from trunkline.providers.gemini import ending
+from trunkline.providers import reply_faults
 from trunkline.providers.gemini.answer import Gathered
 from trunkline.providers.gemini.stream import GeminiStreamDecoder
 from trunkline.providers.protocol import CallContext, WireReply
@@ -22,7 +22,7 @@ def decode_whole(reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
     array of them that a stream without `alt=sse` is, errors inside a 200, and a stream that nobody asked for."""
     body = reply.body.strip()
     if not body:
-        return [ending.empty("the provider sent an empty reply")]
+        return [reply_faults.empty()]
     if is_web_page(body, reply.headers):
         return [classify(reply, context)]
     if body.startswith(_STREAMED):
@@ -30,10 +30,10 @@ def decode_whole(reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
     try:
         value = loads(body)
     except ValueError:
-        return [ending.malformed("the provider sent a reply that is not JSON")]
+        return [reply_faults.malformed()]
     responses = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
     if not responses:
-        return [ending.malformed("the provider sent a reply that is no answer")]
+        return [reply_faults.malformed("the provider sent a reply that is no answer")]
     return _answer(responses, reply, context, streamed=isinstance(value, list))
 
 

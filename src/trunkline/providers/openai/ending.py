@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from trunkline.domain.events import Finished, ThinkingDelta, UsageSeen, WireEvent
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import FinishReason
 from trunkline.domain.routes import Quirks, ReasoningEcho
 from trunkline.domain.text import provider_sentence
+from trunkline.providers import reply_faults
 from trunkline.providers.openai.pieces import Details, ToolCalls
 from trunkline.providers.openai.usage import merged, usage_of
 from trunkline.providers.text_stream import TextStream
@@ -85,9 +86,7 @@ class Gathered:
 
     def cut(self) -> list[WireEvent]:
         """The last events of a reply that ended before its finish reason."""
-        message = "the connection ended before the answer was complete"
-        fault = Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.CUT, message, http_status=200)
-        return [*self.text.close(), *self.usage_seen(), fault]
+        return [*self.text.close(), *self.usage_seen(), reply_faults.cut()]
 
     def usage_seen(self) -> list[WireEvent]:
         """The provider's count, where there was one."""
@@ -114,16 +113,5 @@ class Gathered:
     def _nothing(self) -> Fault:
         """The fault that an answer without text and without tool calls is."""
         if self.finish_reason == _WINDOW_FULL:
-            message = "the prompt leaves no room in the model's context window"
-            return Fault(FaultKind.CONTEXT, FaultScope.REQUEST, _WINDOW_FULL, message, http_status=200)
-        message = "the provider sent an empty answer"
-        if self.has_thinking:
-            message = "the model stopped after thinking, without an answer"
-        return Fault(
-            FaultKind.NETWORK,
-            FaultScope.MODEL,
-            FaultCode.EMPTY,
-            message,
-            http_status=200,
-            evidence=f"finish_reason {self.finish_reason[:40]}, no text and no tool call",
-        )
+            return reply_faults.window_full(_WINDOW_FULL)
+        return reply_faults.nothing_said("finish_reason", self.finish_reason, has_thinking=self.has_thinking)

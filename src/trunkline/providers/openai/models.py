@@ -13,7 +13,7 @@ from trunkline.domain.money import Price, pico_from_usd
 from trunkline.domain.text import provider_sentence
 from trunkline.providers.protocol import CallContext, WireReply, WireRequest
 from trunkline.providers.refusals.classify import classify
-from trunkline.providers.values.jsontext import count, loads, mapping, text_of
+from trunkline.providers.values.jsontext import count, loads_or_none, mapping, text_of
 
 _CONTEXT_FIELDS = ("context_length", "context_window", "max_context_length", "max_model_len")
 _LOADED_FIELDS = ("loaded_context_length", "max_model_len")
@@ -31,12 +31,7 @@ def models_request(context: CallContext) -> WireRequest:
 
 def read_models(reply: WireReply, context: CallContext) -> ModelList | Fault:
     """The models listed, under `data` or as a bare array; whatever else is a refusal."""
-    if reply.status != 200:
-        return classify(reply, context)
-    try:
-        body = loads(reply.body)
-    except ValueError:
-        return classify(reply, context)
+    body = loads_or_none(reply.body) if reply.status == 200 else None
     entries = body if isinstance(body, list) else mapping(body).get("data")
     if not isinstance(entries, list):
         return classify(reply, context)

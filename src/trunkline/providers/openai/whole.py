@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from trunkline.domain.events import Started, ThinkingDelta, WireEvent
-from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.text import provider_sentence, strip_controls
+from trunkline.providers import reply_faults
 from trunkline.providers.openai.ending import Gathered
 from trunkline.providers.openai.pieces import content_pieces, thinking_piece
 from trunkline.providers.openai.stream import OpenAIStreamDecoder, is_error
@@ -23,7 +23,7 @@ def decode_whole(reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
     lines before the JSON (DeepSeek), errors inside a 200 in every shape, and a stream that nobody asked for."""
     body = reply.body.strip()
     if not body:
-        return [_empty("the provider sent an empty reply")]
+        return [reply_faults.empty()]
     if is_web_page(body, reply.headers):
         return [classify(reply, context)]
     if body.startswith((b"data:", b":", b"event:")):
@@ -31,18 +31,18 @@ def decode_whole(reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
     try:
         value = loads(body)
     except ValueError:
-        return [_malformed()]
+        return [reply_faults.malformed()]
     if isinstance(value, list):
         value = next((item for item in value if isinstance(item, dict)), None)
     if not isinstance(value, dict):
-        return [_malformed()]
+        return [reply_faults.malformed()]
     if is_error(value):
         return [classify_body(value, context, reply.headers)]
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         if any(value.get(name) for name in _SAYS_WHY):
             return [classify_body(value, context, reply.headers)]
-        return [_empty("the provider sent a reply without an answer")]
+        return [reply_faults.empty("the provider sent a reply without an answer")]
     return _answer(value, choices[0], reply, context)
 
 
@@ -75,12 +75,3 @@ def _streamed(body: bytes, context: CallContext) -> Sequence[WireEvent]:
         lambda error: classify_body(error, context), Gathered.of(context.provider.quirks)
     )
     return [*decoder.feed(body), *decoder.close()]
-
-
-def _empty(message: str) -> Fault:
-    return Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.EMPTY, message, http_status=200)
-
-
-def _malformed() -> Fault:
-    message = "the provider sent a reply that is not JSON"
-    return Fault(FaultKind.NETWORK, FaultScope.MODEL, FaultCode.MALFORMED, message, http_status=200)

@@ -70,6 +70,14 @@ def json_fields(texts: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
+def loads_or_none(data: bytes) -> Any:
+    """The value in `data`, None where it is no JSON."""
+    try:
+        return loads(data)
+    except ValueError:
+        return None
+
+
 def mapping(value: object) -> dict[str, Any]:
     """`value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
