@@ -45,7 +45,7 @@ class Upstream:
             return
         model = json.loads(request.body)["model"]
         self.asked.append(model)
-        if model == "old":
+        if model.startswith("old"):
             status, body = self.refusal
             await peer.reply(json.dumps(body), status=f"{status} Gone")
             return
@@ -207,3 +207,29 @@ async def test_a_check_that_finds_it_listed_again_lets_it_be_asked_and_one_that_
         upstream.listed = ["new", "old"]
         await engine.check()
         assert (await asked(engine)).routes == ["one/a/old", "one/a/new"]
+
+
+async def test_a_list_gone_stale_does_not_use_up_every_attempt(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with upstream.server:
+        stale = {f"old-{n}": {"context": 8000, "preference": 90} for n in range(8)}
+        listed = {
+            name: {
+                "protocol": "openai",
+                "base_url": f"{upstream.server.url}/v1",
+                "accounts": [{"id": "a", "key": "env:KEY"}],
+                "models": models,
+            }
+            for name, models in (("one", stale), ("two", {"new": {"context": 8000, "preference": 10}}))
+        }
+        (tmp_path / "preferences.toml").write_text(QUICK)
+        settings = EngineSettings(
+            Places(tmp_path, tmp_path, tmp_path),
+            {"KEY": "sk-test-gone-stale"},
+            "test",
+            base_providers_text=tomlkit.dumps({"providers": listed}),
+        )
+        async with Engine.open(settings) as engine:
+            receipt = (await asked(engine)).receipt
+    assert receipt.outcome is Outcome.ANSWERED
+    assert [attempt.route.provider for attempt in receipt.attempts] == ["one", "one", "two"]

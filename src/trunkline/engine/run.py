@@ -56,6 +56,7 @@ _log = logging.getLogger(__name__)
 _MAX_SHORTAGES = 200
 # Who waits for a reset looks again this often at the soonest, and everybody a little apart.
 _MIN_PARK_MS = 20.0
+_GONE_OF_ONE_ACCOUNT = 2
 _RESET_JITTER_MS = 200.0
 
 
@@ -336,7 +337,25 @@ class RequestRun:
         if fault.code == FaultCode.FIRST_TOKEN_TIMEOUT:
             self._silent.add(route)
         self._failed.add(route)
+        if fault.code == FaultCode.MODEL_GONE:
+            self._doubt_account(route)
         return True
+
+    def _doubt_account(self, route: Route) -> None:
+        """An account that lacks two models of its list may lack them all: others go first, so that a list gone stale
+        does not use up every attempt."""
+        of_account = (route.provider, route.account)
+        gone = [
+            attempt
+            for attempt in self._books.attempts
+            if (attempt.route.provider, attempt.route.account) == of_account
+            and attempt.fault is not None
+            and attempt.fault.code == FaultCode.MODEL_GONE
+        ]
+        if len(gone) >= _GONE_OF_ONE_ACCOUNT:
+            self._failed |= {
+                Route(*of_account, model.id) for model in self._generation.provider(route).models
+            }
 
     # -- the end ------------------------------------------------------------------------------------------------
 
