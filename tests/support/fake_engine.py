@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tests.support.clock import START_MS
 
+from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
+from trunkline.domain.checks import CheckResult
 from trunkline.domain.events import Body, Event
+from trunkline.domain.latency_history import LatencyHistory
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
+from trunkline.domain.trials import PreferencesTrial
 from trunkline.engine.api import EngineDied, EngineReady, HostNews, Preview
 
 
 @dataclass
 class FakeEngine:
-    """`orders` are the calls in order; `requests` what was submitted, by id."""
+    """`orders` are the calls in order; `requests` what was submitted, by id. `kept` are the conversations that a store
+    would hold, `history` and `trial` what it is asked for and delivers."""
 
     orders: list[tuple[str, object]] = field(default_factory=list)
     requests: dict[str, ChatRequest] = field(default_factory=dict)
     previews: list[tuple[ChatRequest, Callable[[Preview], None]]] = field(default_factory=list)
     receipts: dict[str, Receipt] = field(default_factory=dict)
+    kept: dict[str, KeptConversation] = field(default_factory=dict)
+    deleted: dict[str, KeptConversation] = field(default_factory=dict)
+    history: LatencyHistory | None = None
+    trial: PreferencesTrial = field(default_factory=lambda: PreferencesTrial(0, ()))
+    checked: tuple[CheckResult, ...] = ()
     closed: bool = False
     listener: Callable[[HostNews], None] | None = None
     ready_at_start: bool = True
@@ -48,8 +59,58 @@ class FakeEngine:
     def find_receipt(self, request_id: str, deliver: Callable[[Receipt | None], None]) -> None:
         deliver(self.receipts.get(request_id))
 
-    def switch(self, route: str | None) -> None:
-        self.orders.append(("switch", route))
+    def check(self, selector: str | None, deliver: Callable[[tuple[CheckResult, ...]], None]) -> None:
+        self.orders.append(("check", selector))
+        deliver(self.checked)
+
+    def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
+        self.orders.append(("switch", route if expires_at_ms is None else (route, expires_at_ms)))
+
+    def set_account(self, account: str, *, enabled: bool) -> None:
+        self.orders.append(("enable" if enabled else "disable", account))
+
+    def latency(self, since_ms: int, bucket_ms: int, deliver: Callable[[LatencyHistory], None]) -> None:
+        self.orders.append(("latency", (since_ms, bucket_ms)))
+        deliver(self.history or LatencyHistory(since_ms, START_MS, bucket_ms, (), ()))
+
+    def conversations(
+        self, search: str, limit: int, deliver: Callable[[tuple[ConversationSummary, ...]], None]
+    ) -> None:
+        words = search.lower().split()
+        found = [
+            one.summary
+            for one in self.kept.values()
+            if all(word in f"{one.summary.title} {one.turns}".lower() for word in words)
+        ]
+        deliver(tuple(sorted(found, key=lambda one: one.updated_at_ms, reverse=True)[:limit]))
+
+    def conversation(self, conversation_id: str, deliver: Callable[[KeptConversation | None], None]) -> None:
+        deliver(self.kept.get(conversation_id))
+
+    def rename_conversation(self, conversation_id: str, title: str) -> None:
+        self.orders.append(("rename", (conversation_id, title)))
+        one = self.kept[conversation_id]
+        self.kept[conversation_id] = replace(one, summary=replace(one.summary, title=title))
+
+    def set_conversation(self, conversation_id: str, settings: ConversationSettings) -> None:
+        self.orders.append(("set_conversation", (conversation_id, settings)))
+        if conversation_id in self.kept:
+            self.kept[conversation_id] = replace(self.kept[conversation_id], settings=settings)
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        self.orders.append(("delete", conversation_id))
+        self.deleted[conversation_id] = self.kept.pop(conversation_id)
+
+    def restore_conversation(self, conversation_id: str) -> None:
+        self.orders.append(("restore", conversation_id))
+        self.kept[conversation_id] = self.deleted.pop(conversation_id)
+
+    def drop_turns(self, conversation_id: str, turn_ids: tuple[str, ...], *, dropped: bool = True) -> None:
+        self.orders.append(("drop" if dropped else "undrop", (conversation_id, turn_ids)))
+
+    def try_preferences(self, texts: Mapping[Path, str], deliver: Callable[[PreferencesTrial], None]) -> None:
+        self.orders.append(("try", dict(texts)))
+        deliver(self.trial)
 
     def set_mode(self, mode: str) -> None:
         self.orders.append(("set_mode", mode))

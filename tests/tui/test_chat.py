@@ -238,7 +238,7 @@ async def test_the_estimate_follows_the_text_and_late_ones_are_dropped() -> None
     async with open_deck() as deck:
         deck.screen.query_one("#prompt").text = "hello"  # type: ignore[attr-defined]
         await deck.settle()
-        deck.screen._chat.ask_preview()
+        deck.screen._chat.composer.ask_preview()
         request, deliver = deck.engine.previews[-1]
         assert request.messages[-1].text == "hello"
         deliver(Preview(world.TASK, world.decision()))

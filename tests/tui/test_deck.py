@@ -105,9 +105,9 @@ async def test_the_first_line_tells_the_day() -> None:
 async def test_mode_auto_and_pause_keys_give_orders() -> None:
     async with open_deck(start_panel=1) as deck:
         await deck.show(world.snapshot())
-        await deck.press("m", "m", "p", "a")
+        await deck.press("m", "m", "P", "a")
         await deck.show(world.snapshot(paused=True, mode="free_only"))
-        await deck.press("p", "m")
+        await deck.press("P", "m")
         assert deck.engine.orders == [
             ("set_mode", "cost_first"),
             ("set_mode", "quality_first"),
@@ -121,7 +121,7 @@ async def test_mode_auto_and_pause_keys_give_orders() -> None:
 async def test_letters_are_text_inside_the_editor() -> None:
     async with open_deck() as deck:
         await deck.show(world.snapshot())
-        await deck.press("m", "p", "q", "1")
+        await deck.press("m", "P", "q", "1")
         assert deck.engine.orders == []
         assert deck.screen.query_one("#prompt").text == "mpq1"  # type: ignore[attr-defined]
 
@@ -142,7 +142,7 @@ async def test_the_picker_switches_to_what_was_typed() -> None:
 async def test_pools_fold() -> None:
     async with open_deck(start_panel=1) as deck:
         await deck.show(world.snapshot())
-        await deck.press("enter")
+        await deck.press("space")
         assert "google-3" not in deck.shown()
         assert "2 of 3 ready" in deck.shown()
         await deck.press("space")

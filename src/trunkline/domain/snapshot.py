@@ -48,7 +48,8 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account as panels show it. `gone` are models that its provider serves to it no longer."""
+    """An account as panels show it. `gone` are models that its provider serves to it no longer. `set_aside`: a person
+    took it out for now, by key; the configuration has it enabled."""
 
     provider: str
     id: str
@@ -64,6 +65,7 @@ class AccountView:
     latency: Latency = field(default_factory=Latency)
     in_flight: int = 0
     gone: tuple[str, ...] = ()
+    set_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,21 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningCall:
+    """An upstream call under way in any process of this machine; `attempt` counts from 1."""
+
+    request_id: str
+    attempt: int
+    route: str
+    process: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything panels show. `log` is newest first. `pin` is the selector of a pin over everything."""
+    """Everything panels show. `log` is newest first. `pin` is the selector of a pin over everything, in force until
+    `pin_expires_at_ms` (None: until taken back). `store_error` says why what happens cannot be kept, while it cannot.
+    `theme` and `keymap` (binding id to keys) are the preferences in force. `read_only`: nothing can be ordered."""
 
     at_ms: int
     since_ms: int
@@ -135,3 +150,10 @@ class Snapshot:
     totals: Totals
     log: tuple[LogEntry, ...] = ()
     config_error: str | None = None
+    pin_expires_at_ms: int | None = None
+    running: tuple[RunningCall, ...] = ()
+    task_types: tuple[str, ...] = ()
+    store_error: str | None = None
+    theme: str | None = None
+    keymap: tuple[tuple[str, str], ...] = ()
+    read_only: bool = False

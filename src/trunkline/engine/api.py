@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.events import Event
+from trunkline.domain.latency_history import LatencyHistory
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import Snapshot
 from trunkline.domain.tasks import Task
+from trunkline.domain.trials import PreferencesTrial
 
 CHECK_TIMEOUT_MS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a request would be taken for and who would answer; no call was made."""
+    """What a request would be taken for and who would answer; no call was made. `window_tokens` is the context window
+    of the chosen model."""
 
     task: Task
     decision: Decision | NoRoute
+    window_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,14 @@ class EngineFace(Protocol):
         slow listener never slows a request."""
         ...
 
-    def switch(self, route: str | None) -> None:
-        """Pin everything to a route, account, provider or model; None takes the pin back. Raises ConfigError when
-        `route` names nothing known."""
+    def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
+        """Pin everything to a route, account, provider or model, until `expires_at_ms` (None: until taken back); None
+        takes the pin back. Raises ConfigError when `route` names nothing known."""
+        ...
+
+    def set_account(self, account: str, *, enabled: bool) -> None:
+        """Take `provider/account` out for every process until it is put back, or put it back. Raises ConfigError when
+        there is none of that name, or when the configuration itself disables it."""
         ...
 
     def set_mode(self, mode: str) -> None:
@@ -159,8 +170,52 @@ class HostedEngine(Protocol):
         """As `EngineFace.check`; a refusal comes as an `Alert`."""
         ...
 
-    def switch(self, route: str | None) -> None:
+    def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """As `EngineFace.switch`; a refusal comes as an `Alert`."""
+        ...
+
+    def set_account(self, account: str, *, enabled: bool) -> None:
+        """As `EngineFace.set_account`; a refusal comes as an `Alert`."""
+        ...
+
+    def latency(self, since_ms: int, bucket_ms: int, deliver: Callable[[LatencyHistory], None]) -> None:
+        """How long answers took since then, of every process."""
+        ...
+
+    def conversations(
+        self, search: str, limit: int, deliver: Callable[[tuple[ConversationSummary, ...]], None]
+    ) -> None:
+        """The conversations whose title or messages hold every word of `search` (all where empty), most recently used
+        first."""
+        ...
+
+    def conversation(self, conversation_id: str, deliver: Callable[[KeptConversation | None], None]) -> None:
+        """A whole conversation; None where there is none of that id."""
+        ...
+
+    def rename_conversation(self, conversation_id: str, title: str) -> None:
+        """Give it a title of the person's own; an empty one gives it back to its first message."""
+        ...
+
+    def set_conversation(self, conversation_id: str, settings: ConversationSettings) -> None:
+        """Keep what a person set for it."""
+        ...
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Take it out of the list; its text is erased a day later, until then it can be restored."""
+        ...
+
+    def restore_conversation(self, conversation_id: str) -> None:
+        """Bring back a deleted one."""
+        ...
+
+    def drop_turns(self, conversation_id: str, turn_ids: tuple[str, ...], *, dropped: bool = True) -> None:
+        """These turns no longer count (their message was rewritten), or, with `dropped` False, count again."""
+        ...
+
+    def try_preferences(self, texts: Mapping[Path, str], deliver: Callable[[PreferencesTrial], None]) -> None:
+        """Decide the last 50 requests again as if the user's files of those paths had these texts. Nothing is
+        written."""
         ...
 
     def set_mode(self, mode: str) -> None:

@@ -46,7 +46,9 @@ class Control:
                 pin = Pin(selector, PinScope.EVERYTHING, state.pin_expires_at_ms)
         return Standing(state.mode or default_mode, pin, state.pin if pin else None, state.paused)
 
-    def switched(self, route: str | None, catalogue: Catalogue) -> ControlState:
+    def switched(
+        self, route: str | None, catalogue: Catalogue, *, expires_at_ms: int | None = None
+    ) -> ControlState:
         """The orders with everything pinned to `route`. Raises ConfigError when it names nothing known."""
         if route is not None and catalogue.select(route) is None:
             raise ConfigError(
@@ -56,7 +58,8 @@ class Control:
                 expected="a provider, an account, a model or provider/account/model",
                 remedy="`trunkline status` lists them",
             )
-        return replace(self._state, pin=route, pin_expires_at_ms=None)
+        expires_at_ms = None if route is None else expires_at_ms
+        return replace(self._state, pin=route, pin_expires_at_ms=expires_at_ms)
 
     def with_mode(self, mode: str, known: tuple[str, ...]) -> ControlState:
         """The orders with another mode. Raises ConfigError when there is none of that name."""

@@ -245,9 +245,10 @@ class Engine:
 
     # -- orders -------------------------------------------------------------------------------------------------
 
-    def switch(self, route: str | None) -> None:
+    def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """See `EngineFace.switch`."""
-        self._order(self._core.control.switched(route, self._core.generation.config.catalogue), "switch")
+        catalogue = self._core.generation.config.catalogue
+        self._order(self._core.control.switched(route, catalogue, expires_at_ms=expires_at_ms), "switch")
 
     def set_mode(self, mode: str) -> None:
         """See `EngineFace.set_mode`."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.errors import TrunklineError
@@ -29,8 +31,10 @@ from trunkline.domain.events import (
     ThinkingDelta,
 )
 from trunkline.domain.ids import IdSource
+from trunkline.domain.latency_history import LatencyHistory
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
+from trunkline.domain.trials import PreferencesTrial
 from trunkline.engine.api import EngineDied, EngineReady, HostNews, Preview
 from trunkline.engine.engine import Engine, Handle
 
@@ -121,9 +125,51 @@ class EngineHost:
 
         self._on_engine(begin)
 
-    def switch(self, route: str | None) -> None:
+    def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """See `HostedEngine.switch`."""
-        self._on_engine(lambda engine: engine.switch(route))
+        self._on_engine(lambda engine: engine.switch(route, expires_at_ms=expires_at_ms))
+
+    def set_account(self, account: str, *, enabled: bool) -> None:
+        """See `HostedEngine.set_account`."""
+        raise NotImplementedError
+
+    def latency(self, since_ms: int, bucket_ms: int, deliver: Callable[[LatencyHistory], None]) -> None:
+        """See `HostedEngine.latency`."""
+        raise NotImplementedError
+
+    def conversations(
+        self, search: str, limit: int, deliver: Callable[[tuple[ConversationSummary, ...]], None]
+    ) -> None:
+        """See `HostedEngine.conversations`."""
+        raise NotImplementedError
+
+    def conversation(self, conversation_id: str, deliver: Callable[[KeptConversation | None], None]) -> None:
+        """See `HostedEngine.conversation`."""
+        raise NotImplementedError
+
+    def rename_conversation(self, conversation_id: str, title: str) -> None:
+        """See `HostedEngine.rename_conversation`."""
+        raise NotImplementedError
+
+    def set_conversation(self, conversation_id: str, settings: ConversationSettings) -> None:
+        """See `HostedEngine.set_conversation`."""
+        raise NotImplementedError
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """See `HostedEngine.delete_conversation`."""
+        raise NotImplementedError
+
+    def restore_conversation(self, conversation_id: str) -> None:
+        """See `HostedEngine.restore_conversation`."""
+        raise NotImplementedError
+
+    def drop_turns(self, conversation_id: str, turn_ids: tuple[str, ...], *, dropped: bool = True) -> None:
+        """See `HostedEngine.drop_turns`."""
+        raise NotImplementedError
+
+    def try_preferences(self, texts: Mapping[Path, str], deliver: Callable[[PreferencesTrial], None]) -> None:
+        """See `HostedEngine.try_preferences`."""
+        raise NotImplementedError
 
     def set_mode(self, mode: str) -> None:
         """See `HostedEngine.set_mode`."""

@@ -11,13 +11,21 @@ if TYPE_CHECKING:
 
 
 class Scope(StrEnum):
-    """Where a key acts. `deck` keys are single characters and never act inside a text field."""
+    """Where a key acts. Single characters never act inside a text field."""
 
     DECK = "deck"
     ANYWHERE = "anywhere"
     EDITOR = "editor"
     FIELD = "field"
     LISTS = "lists"
+    ACCOUNTS = "accounts"
+    LATENCY = "latency"
+    LOG = "log"
+    CHAT = "chat"
+    DETAIL = "detail"
+    RECEIPT = "receipt"
+    CONVERSATIONS = "conversations"
+    PREFERENCES = "preferences"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,11 @@ class KeySpec:
 
 _KEY_NAMES = {
     "question_mark": "?",
+    "comma": ",",
+    "plus": "+",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
     "slash": "/",
     "escape": "esc",
     "pageup": "pgup",
@@ -50,52 +63,172 @@ _KEY_NAMES = {
 }
 
 KEYS: tuple[KeySpec, ...] = (
+    # The deck, outside text.
     KeySpec("panel.accounts", ("1", "alt+1"), "panel(1)", "Providers and accounts", Scope.DECK, palette=True),
+    KeySpec("panel.latency", ("2", "alt+2"), "panel(2)", "Latency", Scope.DECK, palette=True),
     KeySpec("panel.log", ("3", "alt+3"), "panel(3)", "Routing log", Scope.DECK, palette=True),
     KeySpec("panel.chat", ("4", "alt+4"), "panel(4)", "Chat", Scope.DECK, palette=True),
     KeySpec("zoom", ("z", "alt+z"), "zoom", "Show this panel alone, or all again", Scope.DECK, "zoom", True),
+    KeySpec(
+        "hide",
+        ("x", "alt+x"),
+        "hide_panel",
+        "Hide this panel; its number brings it back",
+        Scope.DECK,
+        "hide",
+        True,
+    ),
     KeySpec("switch", ("s", "alt+s"), "switch", "Send everything down one route", Scope.DECK, "switch", True),
+    KeySpec("pin", ("p", "alt+p"), "pin", "Pin a route: how far, how long", Scope.DECK, "pin", True),
     KeySpec("mode", ("m", "alt+m"), "cycle_mode", "Next mode", Scope.DECK, "mode", True),
     KeySpec(
         "auto", ("a", "alt+a"), "automatic", "Back to automatic: no pin, no pause", Scope.DECK, "auto", True
     ),
-    KeySpec("pause", ("p", "alt+p"), "pause", "Hold new requests, or let them go", Scope.DECK, "pause", True),
+    KeySpec("pause", ("P", "alt+h"), "pause", "Hold new requests, or let them go", Scope.DECK, "hold", True),
     KeySpec("filter", ("slash",), "filter_log", "Filter the routing log", Scope.DECK, "filter", True),
+    KeySpec("write", ("i",), "write", "Write a message", Scope.DECK, "write"),
+    KeySpec(
+        "conversations", ("c", "ctrl+o"), "conversations", "Conversations", Scope.DECK, "conversations", True
+    ),
+    KeySpec(
+        "preferences", ("comma", "alt+comma"), "preferences", "Preferences", Scope.DECK, "preferences", True
+    ),
+    KeySpec("themes", (), "themes", "Colours", Scope.DECK, palette=True),
+    KeySpec(
+        "bandwidth", (), "bandwidth", "Spare the line: fewer and smaller updates", Scope.DECK, palette=True
+    ),
+    KeySpec("undo", ("u",), "undo", "Take the last change back", Scope.DECK, palette=True),
     KeySpec("help", ("question_mark", "f1"), "help", "What every key does", Scope.DECK, "help", True),
     KeySpec("quit.letter", ("q",), "app.quit", "Quit", Scope.DECK),
+    # Everywhere.
     KeySpec("quit", ("ctrl+q",), "app.quit", "Quit", Scope.ANYWHERE, palette=True),
     KeySpec("new", ("ctrl+n",), "new_conversation", "New conversation", Scope.ANYWHERE, palette=True),
-    KeySpec(
-        "back",
-        ("escape",),
-        "back",
-        "One level back; twice stops an answer",
-        Scope.ANYWHERE,
-    ),
+    KeySpec("back", ("escape",), "back", "One level back; twice stops an answer", Scope.ANYWHERE),
     KeySpec("panel.next", ("tab",), "next_panel", "Next panel", Scope.ANYWHERE),
     KeySpec("panel.previous", ("shift+tab",), "next_panel(-1)", "Previous panel", Scope.ANYWHERE),
     KeySpec("copy", ("ctrl+c",), "copy_text", "Copy what is selected with the mouse", Scope.ANYWHERE),
     KeySpec(
         "palette", ("ctrl+p",), "app.command_palette", "Every action by name", Scope.ANYWHERE, "commands"
     ),
+    # The editor of the chat.
     KeySpec("send", ("enter",), "send", "Send the message", Scope.EDITOR, "send"),
     KeySpec(
         "newline", ("ctrl+j", "alt+enter", "shift+enter"), "newline", "New line", Scope.EDITOR, "new line"
     ),
+    KeySpec("editor", ("ctrl+g",), "external_editor", "Write it in $EDITOR", Scope.EDITOR, "$EDITOR"),
+    KeySpec("complete", ("tab",), "complete", "Take the completion", Scope.EDITOR),
     KeySpec("history.previous", ("up",), "history(-1)", "Earlier message, from the first line", Scope.EDITOR),
     KeySpec("history.next", ("down",), "history(1)", "Later message, from the last line", Scope.EDITOR),
     KeySpec("chat.up", ("pageup",), "screen.scroll_chat(-1)", "Chat a page up", Scope.EDITOR),
     KeySpec("chat.down", ("pagedown",), "screen.scroll_chat(1)", "Chat a page down", Scope.EDITOR),
+    # A line to write in.
     KeySpec(
         "filter.keep", ("enter",), "", "Keep the filter and go to the lines", Scope.FIELD, "keep the filter"
     ),
+    # Every list.
     KeySpec("list.down", ("j", "down"), "cursor(1)", "Next line", Scope.LISTS),
     KeySpec("list.up", ("k", "up"), "cursor(-1)", "Previous line", Scope.LISTS),
     KeySpec("list.top", ("g", "home"), "cursor_to(0)", "First line", Scope.LISTS),
     KeySpec("list.bottom", ("G", "end"), "cursor_to(-1)", "Last line", Scope.LISTS),
-    KeySpec("list.page_down", ("pagedown",), "cursor_page(1)", "A page down", Scope.LISTS),
-    KeySpec("list.page_up", ("pageup",), "cursor_page(-1)", "A page up", Scope.LISTS),
-    KeySpec("list.open", ("enter", "space"), "open_row", "Fold or unfold a pool", Scope.LISTS),
+    KeySpec("list.page_down", ("pagedown", "ctrl+d"), "cursor_page(1)", "A page down", Scope.LISTS),
+    KeySpec("list.page_up", ("pageup", "ctrl+u"), "cursor_page(-1)", "A page up", Scope.LISTS),
+    KeySpec("list.open", ("enter",), "open_row", "Open the line", Scope.LISTS, "open"),
+    # Panel 1.
+    KeySpec("accounts.fold", ("space",), "fold", "Fold or unfold a pool", Scope.ACCOUNTS, "fold"),
+    KeySpec(
+        "accounts.check", ("t",), "check", "Test now whether it answers, for nothing", Scope.ACCOUNTS, "test"
+    ),
+    KeySpec(
+        "accounts.toggle", ("d",), "toggle_account", "Take it out, or put it back", Scope.ACCOUNTS, "disable"
+    ),
+    # Panel 2.
+    KeySpec(
+        "latency.longer",
+        ("plus", "right_square_bracket"),
+        "range(1)",
+        "A longer stretch of time",
+        Scope.LATENCY,
+        "longer",
+    ),
+    KeySpec(
+        "latency.shorter",
+        ("minus", "left_square_bracket"),
+        "range(-1)",
+        "A shorter stretch of time",
+        Scope.LATENCY,
+        "shorter",
+    ),
+    KeySpec("latency.measure", ("v",), "measure", "Whole reply, or first token", Scope.LATENCY, "measure"),
+    # Panel 3.
+    KeySpec("log.follow", ("space", "f"), "follow", "Hold the log still, or follow it", Scope.LOG, "follow"),
+    # Panel 4, outside the editor.
+    KeySpec("chat.next", ("j", "down"), "turn(1)", "Next answer", Scope.CHAT),
+    KeySpec("chat.previous", ("k", "up"), "turn(-1)", "Previous answer", Scope.CHAT),
+    KeySpec("chat.top", ("g", "home"), "turn_to(0)", "First answer", Scope.CHAT),
+    KeySpec("chat.bottom", ("G", "end"), "turn_to(-1)", "Last answer", Scope.CHAT),
+    KeySpec("chat.page_down", ("pagedown", "ctrl+d"), "screen.scroll_chat(1)", "A page down", Scope.CHAT),
+    KeySpec("chat.page_up", ("pageup", "ctrl+u"), "screen.scroll_chat(-1)", "A page up", Scope.CHAT),
+    KeySpec("chat.why", ("enter",), "why", "Who answered and why: the whole receipt", Scope.CHAT, "why"),
+    KeySpec("chat.regenerate", ("r",), "regenerate", "Ask the last message again", Scope.CHAT, "again", True),
+    KeySpec(
+        "chat.retry",
+        ("R",),
+        "retry_elsewhere",
+        "Ask the last message again on the runner-up",
+        Scope.CHAT,
+        "runner-up",
+        True,
+    ),
+    KeySpec(
+        "chat.edit", ("e",), "edit_turn", "Rewrite a message of yours and send it again", Scope.CHAT, "edit"
+    ),
+    KeySpec(
+        "chat.copy", ("y",), "copy_answer", "Offer the answer to the terminal's clipboard", Scope.CHAT, "copy"
+    ),
+    KeySpec("chat.save", ("w",), "save_answer", "Write the answer to a file", Scope.CHAT, "save"),
+    KeySpec("chat.export", ("E",), "export", "Write the conversation to a file", Scope.CHAT, "export", True),
+    # A screen of its own.
+    KeySpec("detail.close", ("escape", "q"), "app.pop_screen", "Back", Scope.DETAIL, "back"),
+    KeySpec("receipt.pin", ("p",), "pin", "Pin this route", Scope.RECEIPT, "pin"),
+    KeySpec("receipt.avoid", ("v",), "avoid", "Ask again, not here", Scope.RECEIPT, "not here"),
+    KeySpec(
+        "receipt.retry",
+        ("r",),
+        "retry",
+        "Ask again down the route under the cursor",
+        Scope.RECEIPT,
+        "ask this one",
+    ),
+    KeySpec("conversations.new", ("n",), "new", "Begin a conversation", Scope.CONVERSATIONS, "new"),
+    KeySpec("conversations.rename", ("r",), "rename", "Give it another title", Scope.CONVERSATIONS, "rename"),
+    KeySpec("conversations.delete", ("d",), "delete", "Delete it", Scope.CONVERSATIONS, "delete"),
+    KeySpec("conversations.undo", ("u",), "undo", "Bring the deleted one back", Scope.CONVERSATIONS, "undo"),
+    KeySpec(
+        "conversations.search",
+        ("slash",),
+        "search",
+        "Search titles and messages",
+        Scope.CONVERSATIONS,
+        "search",
+    ),
+    KeySpec("preferences.search", ("slash",), "search", "Search the settings", Scope.PREFERENCES, "search"),
+    KeySpec("preferences.edit", ("enter",), "edit", "Change it", Scope.PREFERENCES, "change"),
+    KeySpec("preferences.more", ("l", "right"), "step(1)", "More, or the next choice", Scope.PREFERENCES),
+    KeySpec("preferences.less", ("h", "left"), "step(-1)", "Less, or the choice before", Scope.PREFERENCES),
+    KeySpec("preferences.down", ("J",), "move(1)", "Move the entry of a list down", Scope.PREFERENCES),
+    KeySpec("preferences.up", ("K",), "move(-1)", "Move the entry of a list up", Scope.PREFERENCES),
+    KeySpec(
+        "preferences.default", ("d", "delete"), "default", "Back to the default", Scope.PREFERENCES, "default"
+    ),
+    KeySpec("preferences.undo", ("u",), "undo", "Take the last change back", Scope.PREFERENCES, "undo"),
+    KeySpec(
+        "preferences.save",
+        ("w", "ctrl+s"),
+        "save",
+        "See what would change, and save",
+        Scope.PREFERENCES,
+        "save",
+    ),
 )
 
 
@@ -117,6 +250,7 @@ def bindings(*scopes: Scope) -> list[BindingType]:
             id=spec.id,
         )
         for spec in specs(*scopes)
+        if spec.keys
     ]
 
 

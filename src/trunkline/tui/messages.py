@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from trunkline.domain.chats import KeptConversation
 from trunkline.domain.events import Event
+from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostNews, Preview
+from trunkline.tui.attachments import Attachment
 
 
 @dataclass
@@ -35,9 +38,18 @@ class PreviewArrived(Message):
 
 @dataclass
 class PromptSubmitted(Message):
-    """The editor's text is to be sent."""
+    """The editor's text is to be sent, with these files."""
 
     text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass
+class CommandGiven(Message):
+    """A slash command of the editor: `name` is one of `commands.COMMANDS`, `argument` what followed, stripped."""
+
+    name: str
+    argument: str
 
 
 @dataclass
@@ -71,3 +83,79 @@ class StreamEnded(Message):
 @dataclass
 class LogTouched(Message):
     """The log book has something new that should be seen at once."""
+
+
+@dataclass
+class ReceiptWanted(Message):
+    """The whole receipt of a request is to be shown. `turn_id` where it is of a turn of the open conversation."""
+
+    request_id: str
+    turn_id: str | None = None
+
+
+@dataclass
+class ReceiptFound(Message):
+    """What the store had for a `ReceiptWanted`."""
+
+    wanted: ReceiptWanted
+    receipt: Receipt | None
+
+
+@dataclass
+class RetryWanted(Message):
+    """A turn of the open conversation is to be asked again: down `route` (a selector) where given, and not down any of
+    `avoid`."""
+
+    turn_id: str
+    route: str | None = None
+    avoid: tuple[str, ...] = ()
+
+
+@dataclass
+class PinWanted(Message):
+    """A person wants to choose a route and how far that reaches; the picker begins with `selector`."""
+
+    selector: str | None = None
+
+
+@dataclass
+class ConversationWanted(Message):
+    """Another conversation is to be opened in the chat; None begins one."""
+
+    conversation_id: str | None
+
+
+@dataclass
+class ConversationFound(Message):
+    """What the store had for a `ConversationWanted`."""
+
+    conversation: KeptConversation | None
+
+
+@dataclass
+class AccountToggled(Message):
+    """`provider/account` is to be taken out, or put back."""
+
+    account: str
+    enabled: bool
+
+
+@dataclass
+class CheckWanted(Message):
+    """Ask an account, a provider, or everybody (None) whether it answers."""
+
+    selector: str | None
+
+
+@dataclass
+class AccountWanted(Message):
+    """The detail of a provider or an account (`provider` or `provider/account`) is to be shown."""
+
+    key: str
+
+
+@dataclass
+class SettingsSaved(Message):
+    """The user's files were written; `diff` is what changed, unified."""
+
+    diff: str

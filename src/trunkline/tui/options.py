@@ -7,14 +7,20 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import ClassVar
 
+from trunkline.config.desk import ConfigDesk
+
 TERMINAL_THEME = "trunkline-terminal"
 
 
 @dataclass(frozen=True, slots=True)
 class DeckOptions:
     """`theme` None or our default: ours for this terminal's colours. `themes_folder` holds the user's themes.
-    `low_bandwidth` None: over SSH. `start_panel` is 1, 3 or 4. `zone` is that of shown times, None the
-    machine's own."""
+    `low_bandwidth` None: over SSH. `start_panel` is 1 to 4. `zone` is that of shown times, None the
+    machine's own. `desk` changes the user's files; None where there are none to change (the demo). `memory_file` keeps
+    what the deck remembers from one time to the next: layout, history of messages. `files_folder` is where answers and
+    conversations are written, and from where `@file` is read; None the current folder. `keymap` (binding id to keys)
+    is the user's. `ascii` None: where the terminal's encoding has no lines to draw with. `first_run`: begin with what
+    was found on this machine."""
 
     DEFAULT_THEME: ClassVar[str] = "trunkline-dark"
 
@@ -23,3 +29,9 @@ class DeckOptions:
     low_bandwidth: bool | None = None
     start_panel: int = 4
     zone: tzinfo | None = None
+    desk: ConfigDesk | None = None
+    memory_file: Path | None = None
+    files_folder: Path | None = None
+    keymap: tuple[tuple[str, str], ...] = ()
+    ascii: bool | None = None
+    first_run: bool = False

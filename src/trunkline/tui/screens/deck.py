@@ -1,4 +1,4 @@
-"""The deck: providers, routing log and chat; all at once where there is room, else one at a time."""
+"""The deck: providers, latency, routing log and chat; all at once where there is room, else one at a time."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ from trunkline.tui.messages import LogTouched, NewsArrived, StreamEnded
 from trunkline.tui.widgets.accounts_panel import AccountsPanel
 from trunkline.tui.widgets.chat_panel import ChatPanel
 from trunkline.tui.widgets.key_hints import KeyHints
+from trunkline.tui.widgets.latency_panel import LatencyPanel
 from trunkline.tui.widgets.log_panel import LogPanel
 from trunkline.tui.widgets.prompt import Prompt
 from trunkline.tui.widgets.summary import Part, Summary, summary_parts
 
-ACCOUNTS, LOG, CHAT = 1, 3, 4
-PANELS = (ACCOUNTS, LOG, CHAT)
+ACCOUNTS, LATENCY, LOG, CHAT = 1, 2, 3, 4
+PANELS = (ACCOUNTS, LATENCY, LOG, CHAT)
 ALERT_AGAIN_AFTER_MS = 60_000
 
 _SEVERITIES: dict[AlertLevel, SeverityLevel] = {
@@ -81,6 +82,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         self._clock = clock
         self._book = LogBook()
         self._accounts = AccountsPanel(zone)
+        self._latency = LatencyPanel(link, clock, zone)
         self._log = LogPanel(self._book, zone)
         self._chat = ChatPanel(link, self._book, clock, ids, zone, flush_s)
         self._tick_s = tick_s
@@ -96,6 +98,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield self._accounts
+                yield self._latency
                 yield self._log
             yield self._chat
         yield KeyHints()
@@ -125,6 +128,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         before, self._snapshot = self._snapshot, snapshot
+        self._chat.composer.use(snapshot)
         if self._asked_mode == snapshot.mode:
             self._asked_mode = None
         self._book.take_snapshot(snapshot.log)
@@ -166,6 +170,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         if self._snapshot is None:
             return
         self._accounts.show(self._snapshot, self._clock.wall_ms())
+        self._latency.tick()
         self._log.refresh_rows()
         self._show_summary()
 
@@ -196,7 +201,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
                 self._show_current(number)
 
     def _panels(self) -> dict[int, Widget]:
-        return {ACCOUNTS: self._accounts, LOG: self._log, CHAT: self._chat}
+        return {ACCOUNTS: self._accounts, LATENCY: self._latency, LOG: self._log, CHAT: self._chat}
 
     def _show_current(self, number: int) -> None:
         self._current = number
@@ -206,7 +211,12 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     def action_panel(self, number: int) -> None:
         """Go to a panel."""
         self._show_current(number)
-        targets = {ACCOUNTS: self._accounts.listing, LOG: self._log.listing, CHAT: self._chat.prompt}
+        targets = {
+            ACCOUNTS: self._accounts.listing,
+            LATENCY: self._latency,
+            LOG: self._log.listing,
+            CHAT: self._chat.prompt,
+        }
         targets[number].focus(scroll_visible=False)
 
     def action_next_panel(self, step: int = 1) -> None:

@@ -19,6 +19,14 @@ _TITLES = {
     Scope.EDITOR: "In the editor",
     Scope.FIELD: "In the filter",
     Scope.LISTS: "In lists",
+    Scope.ACCOUNTS: "Providers",
+    Scope.LATENCY: "Latency",
+    Scope.LOG: "Routing log",
+    Scope.CHAT: "Chat, outside the editor",
+    Scope.DETAIL: "In a screen of its own",
+    Scope.RECEIPT: "Receipt",
+    Scope.CONVERSATIONS: "Conversations",
+    Scope.PREFERENCES: "Preferences",
 }
 
 _LEGEND = (

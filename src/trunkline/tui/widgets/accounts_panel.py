@@ -10,7 +10,8 @@ from textual.widgets import Static
 
 from trunkline.domain.snapshot import Snapshot
 from trunkline.tui.account_rows import COLUMNS, account_detail, account_rows
-from trunkline.tui.messages import RowHighlighted, RowOpened
+from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.messages import AccountWanted, RowHighlighted, RowOpened
 from trunkline.tui.widgets.row_list import RowList
 
 EMPTY = "No accounts yet.\nSet a key such as OPENAI_API_KEY and start again,\nor try `trunkline demo`."
@@ -18,6 +19,8 @@ EMPTY = "No accounts yet.\nSet a key such as OPENAI_API_KEY and start again,\nor
 
 class AccountsPanel(Vertical):
     """A list of accounts, and below it the account under the cursor in full."""
+
+    BINDINGS = bindings(Scope.ACCOUNTS)
 
     def __init__(self, zone: tzinfo | None) -> None:
         super().__init__(id="accounts-panel", classes="panel")
@@ -59,6 +62,11 @@ class AccountsPanel(Vertical):
 
     def on_row_opened(self, message: RowOpened) -> None:
         message.stop()
-        if self._snapshot is not None and any(p.id == message.key for p in self._snapshot.providers):
-            self._folded ^= {message.key}
+        self.post_message(AccountWanted(message.key))
+
+    def action_fold(self) -> None:
+        """Fold or unfold the pool under the cursor."""
+        key = self.listing.cursor_key
+        if self._snapshot is not None and key is not None:
+            self._folded ^= {key.partition("/")[0]}
             self.show(self._snapshot, self._now_ms)

@@ -6,7 +6,6 @@ from datetime import tzinfo
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.timer import Timer
 from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
@@ -28,7 +27,6 @@ from trunkline.domain.events import (
 from trunkline.domain.ids import IdSource
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.text import strip_controls
-from trunkline.engine.api import Preview
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.conversation import Conversation, Turn
 from trunkline.tui.engine_link import EngineLink
@@ -36,20 +34,17 @@ from trunkline.tui.log_book import LogBook
 from trunkline.tui.log_rows import LiveLine
 from trunkline.tui.messages import (
     LogTouched,
-    PreviewArrived,
-    PromptChanged,
     PromptSubmitted,
     StreamEnded,
     TurnEvents,
 )
 from trunkline.tui.notices import notice
-from trunkline.tui.receipt_line import preview_line
 from trunkline.tui.widgets.answer import AnswerBlock
+from trunkline.tui.widgets.composer import Composer
 from trunkline.tui.widgets.prompt import Prompt
 
 EMPTY = "Nothing said yet. Write below and press enter:\nthe route that would take it is shown as you type."
 MOST_TURNS_SHOWN = 40
-PREVIEW_AFTER_S = 0.4
 
 
 class ChatPanel(Vertical):
@@ -77,13 +72,10 @@ class ChatPanel(Vertical):
         self._armed = False
         self._ready = False
         self._dead: str | None = None
-        self._preview_serial = 0
-        self._preview_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield VerticalScroll(Static(EMPTY, markup=False, id="chat-empty"), id="transcript")
-        yield Prompt()
-        yield Static("", markup=False, id="estimate")
+        yield Composer(self._link, self._clock, self._zone, lambda text: self._conversation.draft(text))
 
     def on_mount(self) -> None:
         self.border_title = "4 Chat"
@@ -95,9 +87,14 @@ class ChatPanel(Vertical):
         return self.query_one("#transcript", VerticalScroll)
 
     @property
+    def composer(self) -> Composer:
+        """Where a message is written."""
+        return self.query_one(Composer)
+
+    @property
     def prompt(self) -> Prompt:
         """The editor."""
-        return self.query_one(Prompt)
+        return self.composer.prompt
 
     @property
     def conversation(self) -> Conversation:
@@ -110,12 +107,7 @@ class ChatPanel(Vertical):
         return self._turn is not None
 
     def _status(self, cell: Cell | None) -> None:
-        """The line under the editor."""
-        line = self.query_one("#estimate", Static)
-        text = "" if cell is None else cell.text
-        if line.content != text:
-            line.update(text, layout=False)
-        line.set_class(cell is not None and cell.tone in (Tone.WARN, Tone.BAD), "-warn")
+        self.composer.say(cell)
 
     # -- sending --------------------------------------------------------------------------------------------
 
@@ -127,8 +119,7 @@ class ChatPanel(Vertical):
         if self._turn is not None:
             self._status(Cell("an answer is on its way; esc esc stops it, then send again", Tone.WARN))
             return
-        self.prompt.taken(message.text)
-        self._cancel_preview()
+        self.composer.taken(message.text)
         turn = self._conversation.say(message.text, self._ids)
         self._turn = turn
         self._armed = False
@@ -176,6 +167,7 @@ class ChatPanel(Vertical):
     def engine_ready(self) -> None:
         """Requests are taken from now on; a message that waited for it is sent."""
         self._ready = True
+        self.composer.engine_ready()
         if self._turn is not None and self._request_id is None:
             self._submit(self._turn)
 
@@ -216,7 +208,7 @@ class ChatPanel(Vertical):
         await self.transcript.remove_children()
         await self.transcript.mount(Static(EMPTY, markup=False, id="chat-empty"))
         self._retitle()
-        self._status(None)
+        self.composer.idle()
         self.prompt.focus()
 
     # -- what comes back ------------------------------------------------------------------------------------
@@ -285,45 +277,4 @@ class ChatPanel(Vertical):
         self._armed = False
         self._status(None)
         self.post_message(StreamEnded())
-        self._plan_preview(self.prompt.text)
-
-    # -- the estimate ---------------------------------------------------------------------------------------
-
-    def on_prompt_changed(self, message: PromptChanged) -> None:
-        message.stop()
-        if self._turn is None:
-            self._plan_preview(message.text)
-
-    def _cancel_preview(self) -> None:
-        self._preview_serial += 1
-        if self._preview_timer is not None:
-            self._preview_timer.stop()
-            self._preview_timer = None
-
-    def _plan_preview(self, text: str) -> None:
-        self._cancel_preview()
-        if text.strip():
-            self._preview_timer = self.set_timer(PREVIEW_AFTER_S, self.ask_preview)
-        else:
-            self._status(None)
-
-    def ask_preview(self) -> None:
-        """Ask now what would become of the text in the editor."""
-        engine = self._link.engine
-        text = self.prompt.text
-        if engine is None or not self._ready or not text.strip():
-            return
-        serial = self._preview_serial
-
-        def deliver(preview: Preview) -> None:
-            self.post_message(PreviewArrived(serial, preview))
-
-        engine.preview(
-            self._conversation.draft(text),
-            deliver,
-        )
-
-    def on_preview_arrived(self, message: PreviewArrived) -> None:
-        message.stop()
-        if message.serial == self._preview_serial and self._turn is None:
-            self._status(preview_line(message.preview, self._clock.wall_ms(), self._zone))
+        self.composer.idle()
