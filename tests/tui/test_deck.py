@@ -123,7 +123,7 @@ async def test_letters_are_text_inside_the_editor() -> None:
         await deck.show(world.snapshot())
         await deck.press("m", "P", "q", "1")
         assert deck.engine.orders == []
-        assert deck.screen.query_one("#prompt").text == "mpq1"  # type: ignore[attr-defined]
+        assert deck.screen.query_one("#prompt").text == "mPq1"  # type: ignore[attr-defined]
 
 
 async def test_the_picker_switches_to_what_was_typed() -> None:
