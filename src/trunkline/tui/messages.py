@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from trunkline.domain.chats import KeptConversation
+from trunkline.domain.checks import CheckResult
 from trunkline.domain.events import Event
 from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostNews, Preview
@@ -145,6 +146,13 @@ class CheckWanted(Message):
     """Ask an account, a provider, or everybody (None) whether it answers."""
 
     selector: str | None
+
+
+@dataclass
+class ChecksArrived(Message):
+    """What asking accounts whether they answer gave."""
+
+    results: tuple[CheckResult, ...]
 
 
 @dataclass
