@@ -157,7 +157,7 @@ PREFERENCES = [
     ("[budget]\nday_usd = inf", 2, "budget.day_usd", float("inf"), "a finite number", ""),
     ("[budget]\nday_usd = 1e30", 2, "budget.day_usd", 1e30, "at most 9000000", ""),
     ('theme = "a\\u001bb"', 1, "theme", "a\x1bb", "text on one line", ""),
-    ("[timeouts]\nconnect_s = 0", 2, "timeouts.connect_s", 0, "more than 0", ""),
+    ("[timeouts]\nconnect_s = 0", 2, "timeouts.connect_s", 0, "at least 0.001", ""),
     ('[roles.x]\ntasks = ["codng"]\ntier = "t1"', 2, "roles.x.tasks[0]", "codng", "a task type", "'coding'"),
     ('[rules]\nauto_routing = "yes"', 2, "rules.auto_routing", "yes", "true or false", ""),
     ("[lists.budget]\ncheap = []", 2, "lists.budget.cheap", None, "cost_first", ""),

@@ -5,16 +5,15 @@ from __future__ import annotations
 import difflib
 import os
 import secrets
-import tomllib
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trunkline.config.check import read_value
 from trunkline.config.files import KeyPath, dotted, read_layer
 from trunkline.config.load import Loaded, load
 from trunkline.config.problems import model_at
-from trunkline.config.settings import choices_of, half_of, key_path
+from trunkline.config.settings import half_of, key_path
 from trunkline.domain.errors import ConfigError
 
 
@@ -44,20 +43,6 @@ def set_value(loaded: Loaded, environ: Mapping[str, str], key: str, value_text: 
         before.splitlines(keepends=True), after.splitlines(keepends=True), str(file), str(file)
     )
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-
-def read_value(text: str, annotation: Any) -> Any:
-    """`text` as a TOML value of the kind that the schema wants; words need no quotes."""
-    is_list = typing.get_origin(annotation) is list
-    try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    if is_list and not isinstance(value, list):
-        return [part.strip().strip("\"'") for part in text.split(",") if part.strip()]
-    if (annotation is str or choices_of(annotation)) and not isinstance(value, str):
-        return text.strip()
-    return value
 
 
 def edited(text: str, path: KeyPath, value: Any) -> str:

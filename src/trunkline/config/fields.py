@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -140,6 +141,13 @@ def _is_json(value: object) -> bool:
     return isinstance(value, (str, bool)) or (isinstance(value, int) and abs(value) < 2**63)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """By how much a key changes a number; pydantic passes it over."""
+
+    by: float
+
+
 Id = Annotated[str, AfterValidator(_id)]
 Variable = Annotated[str, AfterValidator(_variable)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -151,16 +159,18 @@ Text = Annotated[str, AfterValidator(_text)]
 HoursText = Annotated[str, AfterValidator(_hours)]
 Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 BodyFields = Annotated[dict[Text, Any], AfterValidator(_body_fields)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1), Step(0.05)]
 # Counters and money are 64-bit integers in the store, money in pico-dollars.
 MOST_USD = 9_000_000
 Usd = Annotated[float, Field(ge=0, le=MOST_USD)]
 Amount = Annotated[float, Field(ge=0, le=1e15)]
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0), Step(0.05)]
 Count = Annotated[int, Field(ge=1, le=10**12)]
-Percent = Annotated[int, Field(ge=0, le=100)]
-Hour = Annotated[int, Field(ge=0, le=23)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Tokens = Annotated[int, Field(ge=1, le=10**12), Step(1_000)]
+Percent = Annotated[int, Field(ge=0, le=100), Step(5)]
+Hour = Annotated[int, Field(ge=0, le=23), Step(1)]
+# Counted in milliseconds inside: less than one would be none.
+Seconds = Annotated[float, Field(ge=0.001, le=86_400), Step(1)]
 # Enumerations are written as text, which pydantic's strict mode would refuse.
 BillingText = Annotated[Billing, Field(strict=False)]
 PoolText = Annotated[PoolStrategy, Field(strict=False)]

@@ -142,25 +142,38 @@ def dotted(path: KeyPath) -> str:
 
 def line_of(layer: Layer, path: KeyPath) -> int | None:
     """The line on which `path`, or the nearest table around it, stands in the file."""
+    return Lines(layer.text).of(path)
+
+
+class Lines:
+    """Where in a TOML text its keys stand; read once for many questions."""
+
+    def __init__(self, text: str) -> None:
+        self._numbers: dict[KeyPath, int] = {}
+        for here, number in _keys_by_line(text):
+            for length in range(1, len(here) + 1):
+                self._numbers.setdefault(here[:length], number)
+
+    def of(self, path: KeyPath) -> int | None:
+        """The line on which `path`, or the nearest table around it, stands."""
+        found = (self._numbers.get(path[:length]) for length in range(len(path), 0, -1))
+        return next((number for number in found if number is not None), None)
+
+
+def _keys_by_line(text: str) -> Iterator[tuple[KeyPath, int]]:
     table: KeyPath = ()
-    best: tuple[int, int] = (0, 0)
     counts: dict[KeyPath, int] = {}
-    for number, line in enumerate(layer.text.splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("["):
             header = parse_dotted(stripped.partition("]")[0].lstrip("[").strip())
             if stripped.startswith("[["):
                 counts[header] = counts.get(header, -1) + 1
                 header = (*header, counts[header])
-            here = table = header
+            table = header
+            yield table, number
         elif "=" in stripped and not stripped.startswith("#"):
-            here = (*table, *parse_dotted(stripped.partition("=")[0].strip()))
-        else:
-            continue
-        shared = min(len(here), len(path))
-        if shared > best[0] and here[:shared] == path[:shared]:
-            best = (shared, number)
-    return best[1] or None
+            yield (*table, *parse_dotted(stripped.partition("=")[0].strip())), number
 
 
 def parse_dotted(text: str) -> KeyPath:

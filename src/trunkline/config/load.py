@@ -16,8 +16,9 @@ from trunkline.config.found import read_found, with_found
 from trunkline.config.keys import KeyRing
 from trunkline.config.places import Places, shipped_preferences_file, shipped_providers_file
 from trunkline.config.policy import compile_preferences
+from trunkline.config.preferences_schema import PreferencesFile
 from trunkline.config.problems import from_validation, refuse_plain_keys
-from trunkline.config.schema import PreferencesFile, ProvidersFile
+from trunkline.config.schema import ProvidersFile
 from trunkline.domain.found import FoundServer
 from trunkline.domain.preferences import Config, Preferences
 from trunkline.domain.routes import Catalogue
@@ -27,12 +28,14 @@ T = TypeVar("T", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class KeyVariables:
-    """Which variables give a provider its keys and its address; `wants_key` is False for local servers."""
+    """Which variables give a provider its keys and its address, and whether the one of the address is set; `wants_key`
+    is False for local servers."""
 
     provider: str
     keys: tuple[str, ...]
     address: str | None
     wants_key: bool
+    address_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,13 @@ def load(
         sources=tuple(layer.path for layer in (*providers_layers, *preferences_layers)),
         notes=(*notes, *found_notes, *more_notes),
         variables=tuple(
-            KeyVariables(name, tuple(table.key_env), table.base_url_env, table.key != "none")
+            KeyVariables(
+                name,
+                tuple(table.key_env),
+                table.base_url_env,
+                table.key != "none",
+                bool(table.base_url_env and environ.get(table.base_url_env, "").strip()),
+            )
             for name, table in providers.providers.items()
         ),
         providers_layers=providers_layers,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from trunkline.config.catalogue import ENVIRONMENT
 from trunkline.config.files import KeyPath, Layer, dotted, layer_of, value_at
+from trunkline.config.preferences_schema import PreferencesFile, TierTable, WeightsTable
 from trunkline.config.problems import problem, suggestion
-from trunkline.config.schema import PreferencesFile, TierTable, WeightsTable
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.money import pico_from_usd, pico_per_token
 from trunkline.domain.preferences import (
@@ -37,6 +37,7 @@ OLD_OVERRIDES = {
     "MODEL_OVERRIDE_REASONING": "reasoning",
 }
 PAUSE = "pause"
+_SWITCHES = {"auto": None, "on": True, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,8 @@ def compile_preferences(
         rules=Rules(**file.rules.model_dump()),
         history=_history(file),
         theme=file.theme,
+        low_bandwidth=_SWITCHES[file.low_bandwidth],
+        ascii=_SWITCHES[file.ascii],
         keymap=tuple(file.keymap.items()),
     )
     return preferences, names.notes

@@ -109,7 +109,7 @@ def from_validation(error: ValidationError, layers: Sequence[Layer], root: type[
         if path and path[-1] == "key":
             return plain_key(layers, path)
         return problem(layers, path, expected=str(context["error"]), show=False)
-    expected, remedy = _expected(kind, context, first["msg"], first["input"])
+    expected, remedy = expectation(kind, context, first["msg"], first["input"])
     return problem(layers, path, expected=expected, remedy=remedy)
 
 
@@ -133,7 +133,8 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(repr(by_lower[name]) for name in near)}?" if near else ""
 
 
-def _expected(kind: str, context: dict[str, Any], message: str, given: object) -> tuple[str, str]:
+def expectation(kind: str, context: dict[str, Any], message: str, given: object) -> tuple[str, str]:
+    """What a finding of pydantic says was expected, and what to do."""
     if kind in ("enum", "literal_error"):
         choices = str(context.get("expected", ""))
         names = [part.strip().strip("'") for part in choices.replace(" or ", ", ").split(",")]

@@ -1,4 +1,4 @@
-"""The shape of providers.toml and preferences.toml, checked by pydantic. Only this room sees these types."""
+"""The shape of providers.toml, checked by pydantic. Only this room sees these types."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from trunkline.config.fields import (
     Amount,
     BillingText,
     BodyFields,
-    BudgetText,
     CapabilityText,
     Count,
     Day,
     EchoText,
     Headers,
-    Hour,
     HoursText,
     Id,
     KeyReference,
@@ -26,27 +24,21 @@ from trunkline.config.fields import (
     Percent,
     PoolText,
     PrefillText,
-    PriorityText,
-    QualityText,
     ScopeText,
-    Seconds,
     SelfReportText,
-    Share,
     Table,
     Text,
     ThinkingText,
-    TierText,
+    Tokens,
     ToolIdsText,
     Url,
     Usd,
     Variable,
-    Weight,
     WindowText,
     Zone,
     doc,
 )
 from trunkline.domain.limits import Metric
-from trunkline.domain.preferences import BudgetMode, QualityMode
 from trunkline.domain.routes import (
     Billing,
     LocalServer,
@@ -57,7 +49,6 @@ from trunkline.domain.routes import (
     ThinkingControl,
     ToolIds,
 )
-from trunkline.domain.tasks import Priority
 
 
 class BandTable(Table):
@@ -105,8 +96,8 @@ class LimitTable(Table):
 
 
 class ModelTable(Table):
-    context: Count = doc("input window in tokens")
-    max_output: Count | None = doc("most tokens of one answer", None)
+    context: Tokens = doc("input window in tokens")
+    max_output: Tokens | None = doc("most tokens of one answer", None)
     price: PriceTable = doc("prices in USD per million tokens", PriceTable())
     peak: PeakTable | None = doc("hours in which it costs more, in place of the provider's", None)
     quality: Usd | None = doc("score on the catalogue's one scale", None)
@@ -205,127 +196,3 @@ class ProviderTable(Table):
 
 class ProvidersFile(Table):
     providers: dict[Id, ProviderTable] = doc("providers by id", {})
-
-
-class WeightsTable(Table):
-    preference: Weight = doc("weight of the preference term", 0.0)
-    quota: Weight = doc("weight of the quota term", 0.0)
-    context: Weight = doc("weight of the context term", 0.0)
-    cost: Weight = doc("weight of the cost term", 0.0)
-    quality: Weight = doc("weight of the quality term", 0.0)
-    speed: Weight = doc("weight of the speed term", 0.0)
-    health: Weight = doc("weight of the health term", 0.0)
-
-
-class ModeTable(Table):
-    budget: BudgetText = doc("budget axis of the mode", BudgetMode.NONE)
-    quality: QualityText = doc("quality axis of the mode", QualityMode.BALANCED)
-    weights: WeightsTable = doc("weights of the score's terms")
-
-
-class TaskTable(Table):
-    prefer: list[Text] = doc("ordered list: provider, provider/model or provider/account/model", [])
-    budget_tokens: Count | None = doc("tokens that a task of this type may take", None)
-    priority: PriorityText = doc("how soon it is let through", Priority.MEDIUM)
-    quality_floor: Share | None = doc(
-        "least quality, 0 to 1, in place of the general one; 0: the general one", None
-    )
-
-
-class TierTable(Table):
-    prefer: list[Text] = doc("ordered list, where the task type does not say", [])
-    emergency: Text = doc('what is left when nobody can serve: "pause", or a route', "pause")
-    ceiling_usd_per_1k: Usd | None = doc("dearest blended price, USD per thousand tokens", None)
-    quality_floor: Share | None = doc("least quality, 0 to 1", None)
-
-
-class RoleTable(Table):
-    tasks: list[Text] = doc("task types that it applies to")
-    tier: TierText = doc("tier that it applies to")
-    prefer: list[Text] = doc("ordered list", [])
-    budget_tokens: Count | None = doc("tokens that such a task may take", None)
-    priority: PriorityText | None = doc("how soon it is let through", None)
-
-
-class ListsTable(Table):
-    budget: dict[BudgetText, list[Text]] = doc("ordered lists of the budget axis", {})
-    quality: dict[QualityText, list[Text]] = doc("ordered lists of the quality axis", {})
-
-
-class BudgetTable(Table):
-    day_usd: Usd | None = doc("most USD of a day", None)
-    conversation_usd: Usd | None = doc("most USD of a conversation", None)
-
-
-class ThresholdsTable(Table):
-    tier_simple_below: Share = doc("complexity under it is tier t1", 0.3)
-    tier_complex_above: Share = doc("complexity over it is tier t3", 0.7)
-    switch_below_tokens: Annotated[int, Field(ge=0)] = doc("a conversation under it may move freely", 5_000)
-    warn_at: Share = doc("share of a limit used from which it warns", 0.80)
-    critical_at: Share = doc("share of a limit used from which it is critical", 0.95)
-    route_away_at: Share = doc("share of a limit used from which others go first", 0.95)
-    patience_s: Annotated[float, Field(ge=0, le=600)] = doc("longest stated wait for a first choice", 3.0)
-    max_attempts: Annotated[int, Field(ge=1, le=20)] = doc("upstream calls of one request", 6)
-    estimate_margin: Annotated[float, Field(ge=1, le=3)] = doc("factor on token estimates", 1.1)
-    rule1_below_tokens: Annotated[int, Field(ge=0)] = doc("rule 1: largest small task", 20_000)
-    rule2_above_queued: Annotated[int, Field(ge=0)] = doc("rule 2: queued small tasks before batching", 5)
-    rule3_health_above: Percent = doc("rule 3: least health of a free model", 80)
-    rule4_load_below: Share = doc("rule 4: most of the own concurrency in use", 0.5)
-    night_from_hour: Hour = doc("rule 4: first hour of the night, local time", 22)
-    night_until_hour: Hour = doc("rule 4: first hour of the day, local time", 7)
-    provider_check_s: Seconds = doc("time between checks of a provider", 60.0)
-    throttle_below: Percent = doc("success under it slows a route", 20)
-    throttle_s: Annotated[float, Field(ge=0, le=600)] = doc("longest such delay", 5.0)
-    medium_lane_s: Seconds = doc("time between requests of medium priority", 2.0)
-    low_lane_s: Seconds = doc("time between requests of low priority", 5.0)
-
-
-class TimeoutsTable(Table):
-    connect_s: Seconds = doc("to connect", 10.0)
-    first_token_s: Seconds = doc("to the first token, until learned", 30.0)
-    stall_s: Seconds = doc("between two tokens", 60.0)
-    total_s: Seconds = doc("of one upstream call", 600.0)
-    request_s: Seconds = doc("of a whole request with all its attempts", 600.0)
-
-
-class RulesTable(Table):
-    auto_routing: bool = doc("choose a route for every request; off: the default only", True)
-    switch_on_limit: bool = doc("move on when a limit is hit", True)
-    preserve_context: bool = doc("carry the conversation over to the next route", True)
-    cheap_simple: bool = doc("rule 1: cheapest viable model for small simple tasks", True)
-    batch_small: bool = doc("rule 2: several small tasks in one request", True)
-    prefer_free: bool = doc("rule 3: free models while they are healthy", True)
-    off_peak_dearer: bool = doc("rule 4: dearer models for non-critical work off-peak", True)
-    retry_refused_elsewhere: bool = doc("ask another model what one refused for its content", False)
-
-
-class HistoryTable(Table):
-    window_share: Share = doc("share of a window that history may fill", 0.7)
-    topic_share: Share = doc("of that, the current topic", 0.4)
-    recent_share: Share = doc("of that, recent history", 0.3)
-    summary_share: Share = doc("of that, a summary of the rest", 0.3)
-    internal_share: Share = doc("share of a window that input of an internal call may fill", 0.7)
-    trim_share: Share = doc("a trim aims at this share of its target", 0.8)
-    compress_above_usd_per_1m: Usd | None = doc("input price above which history is compressed", None)
-    compress_by: Share = doc("reduction aimed at", 0.3)
-    keep_turns: Annotated[int, Field(ge=0)] = doc("last turns left as they are", 5)
-
-
-class PreferencesFile(Table):
-    mode: Text = doc("named pair of the two axes", "balanced")
-    budget_mode: BudgetText | None = doc("budget axis, in place of the mode's", None)
-    quality: QualityText | None = doc("quality axis, in place of the mode's", None)
-    default: list[Text] = doc("ordered list where no other applies; the first is the default model", [])
-    quality_floor: Share = doc("least quality, 0 to 1", 0.0)
-    theme: Text = doc("colours", "trunkline-dark")
-    budget: BudgetTable = doc("money", BudgetTable())
-    modes: dict[Id, ModeTable] = doc("modes by name, in the order of the mode key")
-    lists: ListsTable = doc("ordered lists of the two axes", ListsTable())
-    tasks: dict[Id, TaskTable] = doc("task types by name", {})
-    tiers: dict[TierText, TierTable] = doc("tiers by name", {})
-    roles: dict[Id, RoleTable] = doc("roles by name", {})
-    rules: RulesTable = doc("habits and cost rules", RulesTable())
-    thresholds: ThresholdsTable = doc("numbers of the routing policy", ThresholdsTable())
-    timeouts: TimeoutsTable = doc("time limits in seconds", TimeoutsTable())
-    history: HistoryTable = doc("how much history is sent", HistoryTable())
-    keymap: dict[Text, Text] = doc("keys of the control centre: action = key", {})

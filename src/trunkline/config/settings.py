@@ -5,26 +5,64 @@ from __future__ import annotations
 import enum
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from trunkline.config.files import KeyPath, Layer, dotted, overlay, parse_dotted, value_at
+from trunkline.config.files import KeyPath, Layer, Lines, dotted, overlay, parse_dotted, value_at
 from trunkline.config.load import Loaded
-from trunkline.config.problems import known_names, model_at, plain_type, suggestion
-from trunkline.config.schema import PreferencesFile, ProvidersFile
+from trunkline.config.preferences_schema import PreferencesFile
+from trunkline.config.problems import description_at, known_names, model_at, plain_type, suggestion
+from trunkline.config.schema import ProvidersFile
+from trunkline.config.sections import section_of
+from trunkline.config.shape import Bounds, Kind, bounds_of, choices_of, kind_of, type_name
+from trunkline.config.suggestions import Suggestions
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.text import redact
 
 PROVIDERS = "providers"
+KEYMAP = "keymap"
+
+
+class SourceKind(enum.StrEnum):
+    """Where a value comes from; the environment goes before the user's file, this before the shipped one."""
+
+    SHIPPED = "shipped"
+    USER = "user"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the value that holds comes from: `line` of the user's file, or the `variable` of the environment, which
+    then puts `forced` in place of what the files say."""
+
+    kind: SourceKind
+    line: int | None = None
+    variable: str = ""
+    forced: object = None
+
+    def __str__(self) -> str:
+        if self.kind is SourceKind.ENVIRONMENT:
+            return f"environment {self.variable}"
+        if self.kind is SourceKind.SHIPPED:
+            return "shipped"
+        return "your file" if self.line is None else f"your file, line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting as it stands. `type` says what it takes, `choices` where only some words are. Values are plain
-    TOML values, None where nothing is set. `stated` says that the user's own file sets it."""
+    """A setting as it stands. Values are plain TOML values, None where nothing is set.
+
+    `type` says in words what it takes; `kind`, `choices` (where only these words are taken), `suggestions` (what is
+    known to fit, where anything else may fit too; of a list: its entries) and `bounds` say it for an editor. `current`
+    is what the files say and an edit changes; `source.forced` holds in its place where a variable of the environment
+    says so. `stated`: the user's own `file` sets it. `required`: there has to be a value and the shipped files have
+    none, so it cannot be taken out. `section` and `title` group settings; `group` names the table within the section,
+    as a task type or a provider.
+    """
 
     key: str
     type: str
@@ -34,6 +72,19 @@ class Setting:
     stated: bool
     file: str
     help: str
+    kind: Kind = Kind.TEXT
+    section: str = ""
+    title: str = ""
+    group: str = ""
+    bounds: Bounds = field(default_factory=Bounds)
+    suggestions: tuple[str, ...] = field(default=(), repr=False)
+    required: bool = False
+    source: Source = Source(SourceKind.SHIPPED)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is an ordered list of texts."""
+        return self.kind is Kind.LIST
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +114,11 @@ def half_of(loaded: Loaded, path: KeyPath) -> Half:
 
 
 def settings(loaded: Loaded) -> list[Setting]:
-    """Every preference, and every setting of every provider (its models and accounts left out)."""
-    found = _describe_all(Half(PreferencesFile, loaded.preferences_layers), (), skip=())
+    """Every preference, and every setting of every provider, its models and accounts left out. Tens of milliseconds."""
+    preferences = Half(PreferencesFile, loaded.preferences_layers)
     providers = Half(ProvidersFile, loaded.providers_layers)
-    found += _describe_all(providers, (), skip=("models", "accounts", "retired"))
-    return found
+    found = _Describer(loaded, preferences).all_but(())
+    return found + _Describer(loaded, providers).all_but(("models", "accounts", "retired"))
 
 
 def get_value(loaded: Loaded, key: str) -> Setting:
@@ -75,10 +126,9 @@ def get_value(loaded: Loaded, key: str) -> Setting:
     with the nearest names when there is none."""
     path = key_path(loaded, key)
     half = half_of(loaded, path)
-    merged = half.merged()
-    if path[0] == PROVIDERS and not value_at(merged, path[:2])[0]:
-        raise _unknown(key, suggestion(str(path[1]), merged[PROVIDERS]))
-    return _describe(half, path, merged)
+    if path[0] == PROVIDERS and len(path) > 1 and not value_at(half.merged(), path[:2])[0]:
+        raise _unknown(key, suggestion(str(path[1]), half.merged()[PROVIDERS]))
+    return _Describer(loaded, half).describe(path)
 
 
 def key_path(loaded: Loaded, key: str) -> KeyPath:
@@ -102,48 +152,98 @@ def _unknown(key: str, near: str) -> ConfigError:
 
 
 def _parse(loaded: Loaded, key: str) -> KeyPath:
-    """`key` as a path; the id of a known model needs no quotes."""
-    for model in (m for provider in loaded.config.catalogue.providers for m in provider.models):
-        start = f"{PROVIDERS}.{model.provider}.models.{model.id}"
-        if key == start or key.startswith(f"{start}."):
-            rest = parse_dotted(key[len(start) + 1 :])
-            return (PROVIDERS, model.provider, "models", model.id, *rest)
+    """`key` as a path; the id of a known model and that of an action need no quotes."""
+    head, _, rest = key.partition(".")
+    if head == KEYMAP and rest and '"' not in rest:
+        return (KEYMAP, rest)
+    if head == PROVIDERS and ".models." in rest:
+        for model in (m for provider in loaded.config.catalogue.providers for m in provider.models):
+            start = f"{PROVIDERS}.{model.provider}.models.{model.id}"
+            if key == start or key.startswith(f"{start}."):
+                inner = parse_dotted(key[len(start) + 1 :])
+                return (PROVIDERS, model.provider, "models", model.id, *inner)
     return parse_dotted(key)
 
 
-def type_name(annotation: Any) -> str:
-    """What a field takes, in words."""
-    plain = plain_type(annotation)
-    if typing.get_origin(plain) is list:
-        return f"list of {type_name(typing.get_args(plain)[0])}"
-    if choices_of(plain):
-        return "one of " + ", ".join(choices_of(plain))
-    names = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-    return names.get(plain, "table")
+class _Describer:
+    """Describes the settings of one file; what many of them need is worked out once."""
 
+    def __init__(self, loaded: Loaded, half: Half) -> None:
+        self._loaded = loaded
+        self._half = half
+        self._merged = half.merged()
+        self._suggestions = Suggestions(loaded, self._merged)
+        self._lines: Lines | None = None
+        self._forced = {one.target: one for one in loaded.config.preferences.overrides}
 
-def choices_of(annotation: Any) -> tuple[str, ...]:
-    """The words that a field takes, where it takes only some."""
-    plain = plain_type(annotation)
-    if typing.get_origin(plain) is typing.Literal:
-        return tuple(str(choice) for choice in typing.get_args(plain))
-    if isinstance(plain, type) and issubclass(plain, enum.Enum):
-        return tuple(str(member.value) for member in plain)
-    return ()
+    def all_but(self, skip: tuple[str, ...]) -> list[Setting]:
+        """Every setting of the file whose last part is none of `skip`."""
+        return [self.describe(path) for path in self._paths() if path[-1] not in skip]
 
+    def describe(self, path: KeyPath) -> Setting:
+        half = self._half
+        default = _default_of(half.root, path)
+        shipped, value = value_at(half.shipped, path)
+        if shipped:
+            default = value
+        set_, current = value_at(self._merged, path)
+        annotation = model_at(half.root, path)
+        kind = kind_of(annotation)
+        open_choices = self._suggestions.closed(path)
+        choices = open_choices or choices_of(annotation)
+        stated = value_at(half.user.data, path)[0]
+        section, title, group = section_of(path)
+        return Setting(
+            key=dotted(path),
+            type="one of " + ", ".join(choices) if open_choices else type_name(annotation),
+            choices=choices,
+            default=default,
+            current=current if set_ else default,
+            stated=stated,
+            file=str(half.user.path),
+            help=_help(half.root, path),
+            kind=Kind.CHOICE if choices else kind,
+            section=section,
+            title=title,
+            group=group,
+            bounds=bounds_of(half.root, path) if kind in (Kind.WHOLE, Kind.NUMBER) else Bounds(),
+            suggestions=self._suggestions.of(path, annotation),
+            required=not shipped and _is_required(half.root, path),
+            source=self._source(path, stated),
+        )
 
-def _describe_all(half: Half, path: KeyPath, skip: tuple[str, ...]) -> list[Setting]:
-    merged = half.merged()
-    return [
-        _describe(half, leaf, merged) for leaf in _leaves(half.root, path, merged) if leaf[-1] not in skip
-    ]
+    def _source(self, path: KeyPath, stated: bool) -> Source:
+        if path[0] in ("tasks", "tiers", "roles") and path[-1] == "prefer" and path[1] in self._forced:
+            forced = self._forced[str(path[1])]
+            return Source(SourceKind.ENVIRONMENT, variable=forced.variable, forced=[forced.selector])
+        if path[0] == PROVIDERS and path[-1] == "base_url" and len(path) == 3:
+            variable = self._address_variable(str(path[1]))
+            if variable:
+                provider = self._loaded.config.catalogue.provider(str(path[1]))
+                forced_url = provider.base_url if provider is not None else None
+                return Source(SourceKind.ENVIRONMENT, variable=variable, forced=forced_url)
+        if not stated:
+            return Source(SourceKind.SHIPPED)
+        if self._lines is None:
+            self._lines = Lines(self._half.user.text)
+        return Source(SourceKind.USER, line=self._lines.of(path))
+
+    def _address_variable(self, provider: str) -> str:
+        """The variable that is set and overrides the provider's address."""
+        known = next((one for one in self._loaded.variables if one.provider == provider), None)
+        if known is None or not known.address or not known.address_set:
+            return ""
+        return known.address
+
+    def _paths(self) -> Iterator[KeyPath]:
+        return _leaves(self._half.root, (), self._merged)
 
 
 def _leaves(annotation: Any, path: KeyPath, merged: dict[str, Any]) -> Iterator[KeyPath]:
     plain = plain_type(annotation)
     if isinstance(plain, type) and issubclass(plain, BaseModel):
-        for name, field in plain.model_fields.items():
-            yield from _leaves(field.annotation, (*path, name), merged)
+        for name, about in plain.model_fields.items():
+            yield from _leaves(about.annotation, (*path, name), merged)
     elif typing.get_origin(plain) is dict and _is_table(typing.get_args(plain)[1]):
         present = value_at(merged, path)[1]
         if path[-1] in ("models", "retired") or not isinstance(present, dict):
@@ -162,28 +262,27 @@ def _is_table(annotation: Any) -> bool:
     return isinstance(plain, type) and issubclass(plain, BaseModel)
 
 
-def _describe(half: Half, path: KeyPath, merged: dict[str, Any]) -> Setting:
-    annotation = model_at(half.root, path)
-    owner = model_at(half.root, path[:-1])
-    field = owner.model_fields.get(str(path[-1])) if _is_table(owner) else None
-    default = _plain(None if field is None or field.default is PydanticUndefined else field.default)
-    shipped, value = value_at(half.shipped, path)
-    if shipped:
-        default = value
-    set_, current = value_at(merged, path)
-    return Setting(
-        key=dotted(path),
-        type=type_name(annotation),
-        choices=choices_of(annotation),
-        default=default,
-        current=current if set_ else default,
-        stated=value_at(half.user.data, path)[0],
-        file=str(half.user.path),
-        help=(field.description if field is not None else None) or "",
-    )
+def _help(root: type[BaseModel], path: KeyPath) -> str:
+    """The field's own text; an entry of a table of free names has that of the table."""
+    if not path:
+        return ""
+    return (description_at(root, path) or description_at(root, path[:-1])).replace("{name}", str(path[-1]))
+
+
+def _default_of(root: type[BaseModel], path: KeyPath) -> object:
+    owner = model_at(root, path[:-1])
+    about = owner.model_fields.get(str(path[-1])) if _is_table(owner) else None
+    return _plain(None if about is None or about.default is PydanticUndefined else about.default)
+
+
+def _is_required(root: type[BaseModel], path: KeyPath) -> bool:
+    owner = model_at(root, path[:-1])
+    return _is_table(owner) and owner.model_fields[str(path[-1])].is_required()
 
 
 def _plain(value: object) -> object:
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, tuple):
+        return list(value)
     return value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value

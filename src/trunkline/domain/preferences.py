@@ -175,7 +175,8 @@ class Preferences:
 
     `default_prefer` is the list that applies where no other does; its first entry is the user's default model,
     the reference of the cost term and of every claim of a saving. `weights` holds one set per mode name.
-    `budget_lists` and `quality_lists` are the preference lists of the two axes.
+    `budget_lists` and `quality_lists` are the preference lists of the two axes. `low_bandwidth` and `ascii` are about
+    the control centre's terminal; None leaves them to what it is.
     """
 
     mode: str = "balanced"
@@ -197,6 +198,8 @@ class Preferences:
     rules: Rules = field(default_factory=Rules)
     history: HistoryPolicy = field(default_factory=HistoryPolicy)
     theme: str = "trunkline-dark"
+    low_bandwidth: bool | None = None
+    ascii: bool | None = None
     keymap: tuple[tuple[str, str], ...] = ()
 
     def task(self, task_type: str) -> TaskPolicy | None:
