@@ -9,17 +9,23 @@ import threading
 from collections.abc import Callable, Iterable
 
 from textual.app import App, SystemCommand
+from textual.dom import DOMNode
+from textual.reactive import var
 from textual.screen import Screen
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.ids import IdSource
+from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostNews
 from trunkline.tui.engine_link import EngineLink
-from trunkline.tui.keys import KEYS
-from trunkline.tui.messages import NewsArrived
-from trunkline.tui.options import TERMINAL_THEME, DeckOptions
+from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, key_table
+from trunkline.tui.keys import app_bindings
+from trunkline.tui.messages import NewsArrived, PaceChanged, PreferencesSeen
+from trunkline.tui.options import DeckOptions
+from trunkline.tui.pace import Pace, pace_for
+from trunkline.tui.palette import deck_commands, screen_commands
 from trunkline.tui.screens.deck import DeckScreen
-from trunkline.tui.themes import read_themes, shipped_themes_folder
+from trunkline.tui.themes import read_themes, shipped_themes_folder, usable_theme
 
 LOST_SIGNAL = 1  # SIGHUP, where there is one
 SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
@@ -30,11 +36,14 @@ def _import_markdown() -> None:
     import textual.widgets._markdown  # noqa: F401
 
 
-class DeckApp(App[None]):
+class DeckApp(App[None], inherit_bindings=False):
     """Paints first, then opens the engine; whatever the engine does, the deck stays."""
 
     TITLE = "Trunkline"
     CSS_PATH = "screens/deck.tcss"  # of the first screen Textual reads no CSS_PATH
+    BINDINGS = app_bindings()
+
+    key_table: var[KeyTable] = var(DEFAULT_KEYS)
 
     def __init__(
         self,
@@ -51,13 +60,15 @@ class DeckApp(App[None]):
         self._options = options
         self._on_first_paint = on_first_paint
         self._loop_for_signals: asyncio.AbstractEventLoop | None = None
+        self._seen: PreferencesSeen | None = None
+        self.pace: Pace = pace_for(sparing=low_bandwidth)
         self.deck = DeckScreen(
             link,
             clock,
             ids,
             options.zone,
-            tick_s=2.0 if low_bandwidth else 1.0,
-            flush_s=1.0 if low_bandwidth else 0.25,
+            tick_s=self.pace.tick_s,
+            flush_s=self.pace.flush_s,
             start_panel=options.start_panel,
         )
         self._theme_errors = self._register_themes()
@@ -69,17 +80,15 @@ class DeckApp(App[None]):
         themes, errors = read_themes(*folders)
         for theme in themes:
             self.register_theme(theme)
+        return (*errors, *self._use_theme(self._options.theme))
+
+    def _use_theme(self, wanted: str | None) -> tuple[str, ...]:
+        """Show the colours called `wanted`, or the default; says why not."""
         few_colours = self.console.color_system in (None, "standard")
-        default = TERMINAL_THEME if few_colours else DeckOptions.DEFAULT_THEME
-        wanted = self._options.theme
-        if wanted in (None, DeckOptions.DEFAULT_THEME):
-            wanted = default
-        elif wanted not in self.available_themes:
-            errors = (*errors, f"there is no theme called {wanted}; using {default}")
-            wanted = default
-        if wanted in self.available_themes:
-            self.theme = wanted
-        return errors
+        name, problem = usable_theme(wanted, self.available_themes, few_colours=few_colours)
+        if name is not None and name != self.theme:
+            self.theme = name
+        return (problem,) if problem else ()
 
     def get_default_screen(self) -> Screen[None]:
         return self.deck
@@ -92,8 +101,12 @@ class DeckApp(App[None]):
             except (NotImplementedError, RuntimeError, ValueError):
                 break  # not the main thread, or a platform without: the terminal watch remains
         self.call_after_refresh(self._painted)
-        for error in self._theme_errors:
-            self.notify(error, severity="warning", timeout=10, markup=False)
+        self.use_keymap(self._options.keymap)
+        self._tell(self._theme_errors)
+
+    def _tell(self, problems: Iterable[str]) -> None:
+        for problem in problems:
+            self.notify(problem, severity="warning", timeout=10, markup=False)
 
     def _painted(self) -> None:
         self._on_first_paint()
@@ -103,6 +116,44 @@ class DeckApp(App[None]):
     def _take_news(self, news: HostNews) -> None:
         """Called on the engine's thread."""
         self.deck.post_message(NewsArrived(news))
+        if isinstance(news, Snapshot):
+            seen = PreferencesSeen(news.theme, news.keymap)
+            if seen != self._seen:
+                self._seen = seen
+                self.post_message(seen)
+
+    # -- what a person prefers ------------------------------------------------------------------------------
+
+    def on_preferences_seen(self, message: PreferencesSeen) -> None:
+        if message.theme is not None:
+            self._tell(self._use_theme(message.theme))
+        self.use_keymap(message.keymap)
+
+    def use_keymap(self, overrides: Iterable[tuple[str, str]]) -> None:
+        """Put the user's own keys in force, and tell what is wrong with them."""
+        table = key_table(overrides)
+        if table != self.key_table:
+            self.set_keymap(table.textual_keymap())
+            self.key_table = table
+            self._tell(table.problems)
+
+    def action_bandwidth(self) -> None:
+        """Spare the line, or no longer."""
+        self.pace = pace_for(sparing=not self.pace.sparing)
+        self.deck.post_message(PaceChanged(self.pace))
+        now = "fewer and smaller updates" if self.pace.sparing else "every second again"
+        self.notify(f"The deck draws {now}.", timeout=4, markup=False)
+
+    def action_help(self) -> None:
+        """What every key does, those that act here first; the same key closes it."""
+        from trunkline.tui.screens.help import HelpScreen, scopes_here
+
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+        else:
+            self.push_screen(HelpScreen(scopes_here(self.screen)))
+
+    # -- ways out -------------------------------------------------------------------------------------------
 
     def leave_for_lost_terminal(self) -> None:
         """May be called on any thread."""
@@ -112,14 +163,16 @@ class DeckApp(App[None]):
     def _leave_on(self, number: int) -> None:
         self.exit(return_code=128 + number)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield SystemCommand("Theme", "Other colours", self.action_change_theme)
-        if screen is not self.deck:
-            return
-        for spec in KEYS:
-            if spec.palette:
-                help_text = f"key {spec.label}"
-                yield SystemCommand(spec.description, help_text, lambda action=spec.action: self._run(action))
+    # -- the palette ----------------------------------------------------------------------------------------
 
-    async def _run(self, action: str) -> None:
-        await self.run_action(action, self.deck)
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        commands = (
+            deck_commands(self.deck, self.key_table, self._run)
+            if screen is self.deck
+            else screen_commands(screen, self.key_table, self._run)
+        )
+        for title, help_text, callback in commands:
+            yield SystemCommand(title, help_text, callback)
+
+    async def _run(self, action: str, node: DOMNode) -> None:
+        await self.run_action(action, node)

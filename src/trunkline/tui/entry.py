@@ -42,8 +42,10 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
     from trunkline.domain.ids import IdSource
     from trunkline.tui.app import DeckApp
     from trunkline.tui.engine_link import EngineLink
+    from trunkline.tui.terminal_keys import teach_alt_keys
     from trunkline.tui.terminal_watch import TerminalWatch
 
+    teach_alt_keys()
     clock = SystemClock()
     link = EngineLink(make_engine)
     try:

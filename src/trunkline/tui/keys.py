@@ -26,6 +26,7 @@ class Scope(StrEnum):
     RECEIPT = "receipt"
     CONVERSATIONS = "conversations"
     PREFERENCES = "preferences"
+    HELP = "help"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,18 @@ class KeySpec:
     @property
     def label(self) -> str:
         """The keys as a person reads them."""
-        return self.shown or " / ".join(_KEY_NAMES.get(key, key.replace("+", "-")) for key in self.keys)
+        return self.shown or " / ".join(key_label(key) for key in self.keys)
+
+    @property
+    def first_label(self) -> str:
+        """The first of its keys as a person reads it; empty where there is none."""
+        return key_label(self.keys[0]) if self.keys else ""
+
+
+def key_label(key: str) -> str:
+    """A Textual key name as a person reads it: `ctrl-x`, `?`, `pgup`."""
+    *modifiers, base = key.split("+")
+    return "-".join([*modifiers, _KEY_NAMES.get(base, base)])
 
 
 _KEY_NAMES = {
@@ -56,10 +68,15 @@ _KEY_NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "slash": "/",
+    "full_stop": ".",
+    "equals_sign": "=",
+    "semicolon": ";",
+    "colon": ":",
+    "underscore": "_",
+    "backslash": "\\",
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",
-    "space": "space",
 }
 
 KEYS: tuple[KeySpec, ...] = (
@@ -93,15 +110,20 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec(
         "preferences", ("comma", "alt+comma"), "preferences", "Preferences", Scope.DECK, "preferences", True
     ),
-    KeySpec("themes", (), "themes", "Colours", Scope.DECK, palette=True),
+    KeySpec("themes", (), "app.themes", "Colours", Scope.DECK, palette=True),
     KeySpec(
-        "bandwidth", (), "bandwidth", "Spare the line: fewer and smaller updates", Scope.DECK, palette=True
+        "bandwidth",
+        (),
+        "app.bandwidth",
+        "Spare the line: fewer and smaller updates",
+        Scope.DECK,
+        palette=True,
     ),
     KeySpec("undo", ("u",), "undo", "Take the last change back", Scope.DECK, palette=True),
-    KeySpec("help", ("question_mark", "f1"), "help", "What every key does", Scope.DECK, "help", True),
+    KeySpec("help", ("question_mark", "f1"), "app.help", "What every key does", Scope.DECK, "help", True),
     KeySpec("quit.letter", ("q",), "app.quit", "Quit", Scope.DECK),
     # Everywhere.
-    KeySpec("quit", ("ctrl+q",), "app.quit", "Quit", Scope.ANYWHERE, palette=True),
+    KeySpec("quit", ("ctrl+q",), "app.quit", "Quit", Scope.ANYWHERE, "quit", True),
     KeySpec("new", ("ctrl+n",), "new_conversation", "New conversation", Scope.ANYWHERE, palette=True),
     KeySpec("back", ("escape",), "back", "One level back; twice stops an answer", Scope.ANYWHERE),
     KeySpec("panel.next", ("tab",), "next_panel", "Next panel", Scope.ANYWHERE),
@@ -109,6 +131,14 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("copy", ("ctrl+c",), "copy_text", "Copy what is selected with the mouse", Scope.ANYWHERE),
     KeySpec(
         "palette", ("ctrl+p",), "app.command_palette", "Every action by name", Scope.ANYWHERE, "commands"
+    ),
+    KeySpec(
+        "suspend",
+        ("ctrl+z",),
+        "app.suspend_process",
+        "To the shell and back with `fg`; in the editor, undo",
+        Scope.ANYWHERE,
+        palette=True,
     ),
     # The editor of the chat.
     KeySpec("send", ("enter",), "send", "Send the message", Scope.EDITOR, "send"),
@@ -188,7 +218,9 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("chat.save", ("w",), "save_answer", "Write the answer to a file", Scope.CHAT, "save"),
     KeySpec("chat.export", ("E",), "export", "Write the conversation to a file", Scope.CHAT, "export", True),
     # A screen of its own.
+    KeySpec("detail.help", ("question_mark", "f1"), "app.help", "What every key does", Scope.DETAIL),
     KeySpec("detail.close", ("escape", "q"), "app.pop_screen", "Back", Scope.DETAIL, "back"),
+    KeySpec("help.search", ("slash",), "search", "Search this list", Scope.HELP, "search"),
     KeySpec("receipt.pin", ("p",), "pin", "Pin this route", Scope.RECEIPT, "pin"),
     KeySpec("receipt.avoid", ("v",), "avoid", "Ask again, not here", Scope.RECEIPT, "not here"),
     KeySpec(
@@ -232,6 +264,11 @@ KEYS: tuple[KeySpec, ...] = (
 )
 
 
+def unbound(spec_id: str) -> str:
+    """Stands for a key where there is none, so that Textual has something to put another in place of."""
+    return f"none.{spec_id}"
+
+
 def specs(*scopes: Scope) -> tuple[KeySpec, ...]:
     """The keys of these scopes, in the order of the list."""
     return tuple(spec for spec in KEYS if spec.scope in scopes)
@@ -243,14 +280,28 @@ def bindings(*scopes: Scope) -> list[BindingType]:
 
     return [
         Binding(
-            ",".join(spec.keys),
+            ",".join(spec.keys) or unbound(spec.id),
             spec.action,
             spec.description,
             show=False,
             id=spec.id,
         )
         for spec in specs(*scopes)
-        if spec.keys
+    ]
+
+
+def app_bindings() -> list[BindingType]:
+    """Those keys of everywhere that the application itself answers, over any screen. What ends the deck or finds every
+    action comes before what a screen has the key for."""
+    from dataclasses import replace as changed
+
+    from textual.binding import Binding
+
+    first = {"quit", "palette"}
+    return [
+        changed(one, priority=one.id in first)
+        for one in bindings(Scope.ANYWHERE)
+        if isinstance(one, Binding) and one.action.startswith("app.")
     ]
 
 

@@ -12,6 +12,7 @@ from trunkline.domain.events import Event
 from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostNews, Preview
 from trunkline.tui.attachments import Attachment
+from trunkline.tui.pace import Pace
 
 
 @dataclass
@@ -167,3 +168,18 @@ class SettingsSaved(Message):
     """The user's files were written; `diff` is what changed, unified."""
 
     diff: str
+
+
+@dataclass
+class PreferencesSeen(Message):
+    """The colours and keys that the user's files ask for."""
+
+    theme: str | None
+    keymap: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class PaceChanged(Message):
+    """Draw as often as this from now on."""
+
+    pace: Pace

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 
 from textual.theme import Theme
 
+from trunkline.config.problems import suggestion
 from trunkline.domain.errors import ConfigError
+from trunkline.tui.options import TERMINAL_THEME, DeckOptions
 
 _FIELDS = {field.name: field for field in fields(Theme)}
 
@@ -54,3 +57,18 @@ def read_themes(*folders: Path) -> tuple[tuple[Theme, ...], tuple[str, ...]]:
             except ConfigError as error:
                 errors.append(str(error))
     return tuple(themes.values()), tuple(errors)
+
+
+def usable_theme(
+    wanted: str | None, available: Collection[str], *, few_colours: bool
+) -> tuple[str | None, str | None]:
+    """The theme to show for what the user wants, and what is wrong with the wish. Our default stands for the
+    terminal's own colours where there are no more than sixteen."""
+    default = TERMINAL_THEME if few_colours else DeckOptions.DEFAULT_THEME
+    if wanted in (None, DeckOptions.DEFAULT_THEME):
+        return (default if default in available else None), None
+    if wanted in available:
+        return wanted, None
+    near = suggestion(wanted or "", available)
+    problem = f"there is no theme called {wanted}; using {default}. {near}".rstrip()
+    return (default if default in available else None), problem

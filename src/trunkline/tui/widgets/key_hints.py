@@ -2,61 +2,135 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from trunkline.tui.keys import KEYS, Scope
+from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, keys_in_force
+from trunkline.tui.keys import Scope
 
-_NAMES = {spec.id: spec for spec in KEYS}
+_PANELS = ("panel.accounts", "panel.latency", "panel.log", "panel.chat")
+_DECK = ("switch", "pin", "mode", "auto", "pause", "zoom", "filter", "palette", "preferences", "quit")
+_LISTED = (Scope.ACCOUNTS, Scope.LOG)
 
 
-def hint_texts(scope: Scope) -> tuple[tuple[str, str, str], ...]:
-    """(key, word, action) of the hints of a scope, most useful first."""
+@runtime_checkable
+class SaysWhyNot(Protocol):
+    """A screen that knows which of its actions cannot act now."""
+
+    def action_state(self, action: str) -> str | None:
+        """Why `action`, written as in the registry, cannot act now; None where it can. Must be quick."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A key as a person reads it, what it does in a word, and the registry's action behind it. `press` is the Textual
+    key that a click stands for, empty where there is none."""
+
+    label: str
+    word: str
+    action: str = ""
+    press: str = ""
+
+
+def hints_for(scope: Scope, table: KeyTable = DEFAULT_KEYS) -> tuple[Hint, ...]:
+    """The hints of a scope, most useful first: its own keys, then the deck's."""
     if scope is Scope.EDITOR:
-        ids = ["send", "newline", "palette"]
-        extra = [("esc", "keys", "screen.back"), ("alt-1/3/4", "panel", "")]
-    elif scope is Scope.FIELD:
-        ids = ["filter.keep"]
-        extra = [("esc", "take it back", "screen.back")]
-    else:
-        ids = ["help", "switch", "mode", "auto", "pause", "zoom", "filter", "palette"]
-        extra = [("1/3/4", "panel", "")]
-    named: list[tuple[str, str, str]] = []
-    for spec_id in ids:
-        spec = _NAMES[spec_id]
-        action = spec.action if spec.action.startswith("app.") else f"screen.{spec.action}"
-        clickable = "" if spec.scope in (Scope.EDITOR, Scope.FIELD) else action
-        named.append((spec.label.split(" / ")[0], spec.hint, clickable))
-    if scope is Scope.EDITOR:
-        return (*named[:2], *extra, *named[2:])
+        panels = _panel_hint(table, alternative=True)
+        own = [*_of(table, "send", "newline"), _back(table, "keys"), *panels]
+        return (*own, *_of(table, "palette", "editor"))
     if scope is Scope.FIELD:
-        return (*named, *extra)
-    return (*extra, *named, ("ctrl-q", "quit", "app.quit"))
+        return (*_of(table, "filter.keep"), _back(table, "take it back"))
+    own = [] if scope is Scope.DECK else _of(table, *(spec.id for spec in table.of(scope)))
+    if scope in _LISTED:
+        own += _of(table, "list.open")
+    return (*own, *_of(table, "help"), *_panel_hint(table), *_of(table, "write", *_DECK))
+
+
+def _of(table: KeyTable, *ids: str) -> list[Hint]:
+    found = (table.find(spec_id) for spec_id in ids)
+    return [
+        Hint(spec.first_label, spec.hint, spec.action, spec.keys[0])
+        for spec in found
+        if spec is not None and spec.hint and spec.keys
+    ]
+
+
+def _back(table: KeyTable, word: str) -> Hint:
+    spec = table.named("back")
+    return Hint(spec.first_label, word, spec.action, spec.keys[0])
+
+
+def _panel_hint(table: KeyTable, *, alternative: bool = False) -> list[Hint]:
+    """One hint for the four panels: `1-4`, or their keys with a modifier, which act inside text as well."""
+    keys = []
+    for spec_id in _PANELS:
+        usable = [key for key in table.named(spec_id).keys if ("+" in key) == alternative]
+        if not usable:
+            return []
+        keys.append(usable[0].replace("+", "-"))
+    first, last = keys[0], keys[-1]
+    in_a_row = [key[-1] for key in keys] == list("1234") and len({key[:-1] for key in keys}) == 1
+    return [Hint(f"{first}-{last[-1]}" if in_a_row else "/".join(keys), "panel")]
 
 
 class KeyHints(Widget):
-    """Shows the hints of the scope in which the focus is."""
+    """Shows the hints of the scope in which the focus is; what cannot act now is dimmed."""
 
     ALLOW_SELECT = False
 
     def __init__(self) -> None:
         super().__init__(id="hints")
         self._scope = Scope.DECK
+        self._dimmed: frozenset[str] = frozenset()
+
+    def on_mount(self) -> None:
+        if hasattr(self.app, "key_table"):
+            self.watch(self.app, "key_table", lambda _: self.refresh(), init=False)
 
     def show(self, scope: Scope) -> None:
         """Show another scope's keys."""
         if scope is not self._scope:
             self._scope = scope
+            self._dimmed = self._without_use()
             self.refresh()
+
+    def recheck(self) -> None:
+        """What can act may have changed: draw again if so."""
+        dimmed = self._without_use()
+        if dimmed != self._dimmed:
+            self._dimmed = dimmed
+            self.refresh()
+
+    def _without_use(self) -> frozenset[str]:
+        screen = self.screen
+        if not isinstance(screen, SaysWhyNot):
+            return frozenset()
+        actions = {hint.action for hint in hints_for(self._scope, keys_in_force(self)) if hint.action}
+        return frozenset(action for action in actions if screen.action_state(action) is not None)
 
     def render(self) -> Content:
         pieces: list[Content | str] = []
         room = self.size.width - 1
-        for key, word, action in hint_texts(self._scope):
-            room -= cell_len(key) + cell_len(word) + 3
-            if room < 0:
-                break
-            hint = Content.assemble(" ", (key, "bold $text-accent"), " ", (word, "$text-muted"))
-            pieces += [hint.stylize(f"@click={action}()") if action else hint, " "]
+        for hint in hints_for(self._scope, keys_in_force(self)):
+            width = cell_len(hint.label) + cell_len(hint.word) + 3
+            if width > room:
+                continue
+            room -= width
+            dim = hint.action in self._dimmed
+            shown = Content.assemble(
+                " ",
+                (hint.label, "$text-disabled" if dim else "bold $text-accent"),
+                " ",
+                (hint.word, "$text-disabled" if dim else "$text-muted"),
+            )
+            pieces += [shown.stylize(f"@click=press('{hint.press}')") if hint.press else shown, " "]
         return Content.assemble(*pieces)
+
+    def action_press(self, key: str) -> None:
+        """As if the key had been pressed, where the focus is."""
+        self.app.simulate_key(key)

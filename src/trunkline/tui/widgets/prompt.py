@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual import events
 from textual.widgets import TextArea
 
-from trunkline.tui.keys import Scope, actions_by_key
+from trunkline.tui.keymap import keys_in_force
+from trunkline.tui.keys import Scope
 from trunkline.tui.messages import PromptChanged, PromptSubmitted
 
 MOST_HISTORY = 200
@@ -13,8 +14,6 @@ MOST_HISTORY = 200
 
 class Prompt(TextArea):
     """Enter sends, ctrl-j breaks the line, up and down at the edges walk through what was sent before."""
-
-    _ACTIONS = actions_by_key(Scope.EDITOR)
 
     def __init__(self) -> None:
         super().__init__(
@@ -34,7 +33,7 @@ class Prompt(TextArea):
     async def on_key(self, event: events.Key) -> None:
         """Keys of the editor, in the order in which they were typed: a priority binding would overtake the
         letters before it and send a text without its end."""
-        action = self._ACTIONS.get(event.key)
+        action = keys_in_force(self).actions_by_key(Scope.EDITOR).get(event.key)
         if action is not None:
             event.stop()
             event.prevent_default()
