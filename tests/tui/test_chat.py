@@ -7,7 +7,6 @@ from tests.support import deck_world as world
 from tests.support.deck import NARROW, WIDE, Deck, open_deck
 from tests.support.fake_engine import FakeEngine
 from textual import events
-from textual.widgets import Markdown
 
 from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
 from trunkline.domain.events import (
@@ -30,10 +29,11 @@ from trunkline.domain.messages import Role
 from trunkline.domain.receipts import FinishReason, Outcome
 from trunkline.engine.api import Preview
 from trunkline.tui.messages import PromptSubmitted
+from trunkline.tui.widgets.answer_text import AnswerText
 
 
 def answer_text(deck: Deck) -> str:
-    return "".join(markdown.source for markdown in deck.screen.query(Markdown))
+    return "".join(one.text for one in deck.screen.query(AnswerText))
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])

@@ -2,52 +2,68 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Static
 
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.text import strip_controls
+from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
+from trunkline.tui.conversation import Turn
 from trunkline.tui.receipt_line import receipt_line, verdict
+from trunkline.tui.widgets.answer_text import AnswerText
 
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-    from textual.widgets import Markdown
-    from textual.widgets.markdown import MarkdownStream
+MOST_ASKED_SHOWN = 6_000
+NOT_KEPT = "no answer kept"
 
 
-def plain_parser() -> MarkdownIt:
-    """Markdown whose HTML is text: a provider's tags are shown, never swallowed."""
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("gfm-like", {"html": False})
+def shown_question(text: str) -> str:
+    """A message as it stands above its answer: a long one by its beginning."""
+    text = strip_controls(text)
+    if len(text) <= MOST_ASKED_SHOWN:
+        return text
+    return f"{text[:MOST_ASKED_SHOWN]}\n… the first {MOST_ASKED_SHOWN:,} of {len(text):,} characters"
 
 
 class AnswerBlock(Vertical):
-    """Text comes by `append`, is drawn at most every `flush_s` seconds, and is over with `finish`."""
+    """Text comes by `append`, is drawn at most every `flush_s` seconds, and is over with `finish`. Asked again, what it
+    shows stays until the first text of the new answer."""
 
-    def __init__(self, turn_id: str, asked: str, flush_s: float) -> None:
-        super().__init__(id=f"turn-{turn_id}", classes="turn")
-        self._asked = asked
-        self._flush_s = flush_s
-        self._markdown: Markdown | None = None
-        self._stream: MarkdownStream | None = None
+    def __init__(self, turn: Turn, flush_s: float) -> None:
+        super().__init__(id=f"turn-{turn.id}", classes="turn")
+        self.turn_id = turn.id
+        self.flush_s = flush_s
+        self._turn = turn
+        self._answer: AnswerText | None = None
+        self._passed: list[Widget] = []
         self._buffer = ""
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        turn = self._turn
         yield Static("you", markup=False, classes="speaker you")
-        yield Static(strip_controls(self._asked), markup=False, classes="asked")
+        yield Static(shown_question(turn.asked), markup=False, classes="asked")
+        if turn.files:
+            yield Static("\n".join(turn.files), markup=False, classes="files")
         yield Static("…", markup=False, classes="speaker answerer")
+        if turn.answer:
+            self._answer = AnswerText(turn.answer)
+            yield self._answer
+
+    # -- who, and what happened -----------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Say in place of the answerer's name what is being waited for."""
+        self.remove_class("-thinking")
+        self.query_one(".answerer", Static).update(text)
 
     def name_answerer(self, route: Route) -> None:
         """Say who is writing."""
-        self.query_one(".answerer", Static).update(f"{route.provider}/{route.account} · {route.model}")
+        self.say(fmt.one_line(f"{route.provider}/{route.account} · {route.model}"))
 
     def think(self) -> None:
         """The model is reasoning; nothing of it is part of the answer."""
@@ -56,83 +72,108 @@ class AnswerBlock(Vertical):
             heading = self.query_one(".answerer", Static)
             heading.update(f"{heading.content} · thinking")
 
-    def say(self, text: str) -> None:
-        """Say in place of the answerer's name what is being waited for."""
-        self.query_one(".answerer", Static).update(text)
-
     async def add_notice(self, notice: Cell) -> None:
         """Tell what happened, below what has been written so far."""
-        await self._flush()
-        await self.mount(Static(notice.text, markup=False, classes=f"notice -{notice.tone.value}"))
+        self._flush()
+        await self.mount(_notice(notice))
 
-    async def append(self, text: str) -> None:
-        """More of the answer. The first piece is drawn at once."""
-        self._buffer += strip_controls(text)
+    # -- the answer -----------------------------------------------------------------------------------------
+
+    def ask_again(self) -> None:
+        """Another answer is asked for; the one shown stays until it begins."""
+        self._passed = list(self.query(".notice, .receipt, AnswerText"))
+        self.say("asking again …")
+
+    async def begin(self) -> None:
+        """The first text of an answer is here: what it replaces goes."""
+        for one in self._passed:
+            if one is self._answer:
+                self._answer = None
+            await one.remove()
+        self._passed = []
+        if self._answer is None:
+            self._answer = AnswerText()
+            await self.mount(self._answer)
+
+    def append(self, text: str) -> None:
+        """More of the answer, behind `begin`. The first piece is drawn at once."""
+        self._buffer += text
         if self._timer is None:
-            await self._flush()
-            self._timer = self.set_timer(self._flush_s, self._flush_due)
+            self._flush()
+            self._timer = self.set_timer(self.flush_s, self._flush_due)
 
-    async def _flush_due(self) -> None:
+    def _flush_due(self) -> None:
         self._timer = None
         if self._buffer:
-            await self._flush()
-            self._timer = self.set_timer(self._flush_s, self._flush_due)
+            self._flush()
+            self._timer = self.set_timer(self.flush_s, self._flush_due)
 
-    async def _flush(self) -> None:
-        if not self._buffer:
-            return
+    def _flush(self) -> None:
         text, self._buffer = self._buffer, ""
-        if self._stream is None:
-            await self._open_stream()
-        if self._stream is not None:
-            await self._stream.write(text)
+        if text and self._answer is not None:
+            self._answer.append(text)
 
-    async def _open_stream(self) -> None:
-        from textual.widgets import Markdown
-
-        if self._markdown is None:
-            self._markdown = Markdown("", parser_factory=plain_parser, open_links=False)
-            await self.mount(self._markdown)
-        self._stream = Markdown.get_stream(self._markdown)
-
-    async def restart(self) -> None:
+    def restart(self) -> None:
         """What was written no longer counts."""
         self._buffer = ""
-        await self._close_stream()
-        if self._markdown is not None:
-            await self._markdown.update("")
+        if self._answer is not None and not self._passed:
+            self._answer.clear()
 
-    async def _close_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            await stream.stop()
+    # -- the end --------------------------------------------------------------------------------------------
 
-    async def finish(self, receipt: Receipt) -> None:
-        """The answer is over; say whether it is whole, and give the receipt."""
-        await self.stop_stream()
-        if receipt.route is not None:
-            self.name_answerer(receipt.route)
-        elif self._markdown is None:
-            self.say("no answer")
+    async def finish(self, receipt: Receipt, *, earlier_stands: bool = False) -> None:
+        """The answer is over; say whether it is whole, and give the receipt. `earlier_stands`: none came, and the one
+        before it stays."""
+        self._stop()
+        if earlier_stands:
+            said = verdict(receipt)
+            if said is not None:
+                await self.mount(
+                    _notice(Cell(f"{said.text}; the answer above is the earlier one", said.tone))
+                )
+            self._passed = []
+            if self._turn.receipt is not None:
+                self._name_from(self._turn.receipt)
+            return
+        for one in self._passed:
+            await one.remove()
+        self._passed = []
+        await self.show_receipt(receipt)
+
+    async def show_receipt(self, receipt: Receipt) -> None:
+        """Who answered, whether that is whole, and what it took."""
+        self._name_from(receipt)
         said = verdict(receipt)
         if said is not None:
-            await self.mount(Static(said.text, markup=False, classes=f"notice verdict -{said.tone.value}"))
+            await self.query(".notice.verdict").remove()
+            await self.mount(_notice(said, "verdict"))
         await self.mount(Static(f"╰ {receipt_line(receipt)}", markup=False, classes="receipt"))
+
+    def _name_from(self, receipt: Receipt) -> None:
+        if receipt.route is not None:
+            self.name_answerer(receipt.route)
+        elif self._answer is None:
+            self.say("no answer")
 
     async def fail(self, text: str) -> None:
         """The answer will never be over: say why."""
-        await self.stop_stream()
-        await self.mount(Static(f"✕ {text}", markup=False, classes=f"notice verdict -{Tone.BAD.value}"))
+        self._stop()
+        self._passed = []
+        await self.mount(_notice(Cell(f"✕ {fmt.one_line(text)}", Tone.BAD), "verdict"))
 
-    async def stop_stream(self) -> None:
-        """Draw what is left and write no more."""
+    async def show_kept(self) -> None:
+        """What the store says of the answer, until its receipt is found."""
+        turn = self._turn
+        self.say("answer" if turn.answer else NOT_KEPT)
+        if turn.answer and turn.whole is False:
+            await self.mount(_notice(Cell("✂ the answer is not whole", Tone.WARN), "verdict"))
+
+    def _stop(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        try:
-            await self._flush()
-        finally:
-            await self._close_stream()
+        self._flush()
 
-    async def on_unmount(self) -> None:
-        await self._close_stream()
+
+def _notice(cell: Cell, *classes: str) -> Static:
+    return Static(cell.text, markup=False, classes=" ".join(("notice", *classes, f"-{cell.tone.value}")))
