@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from trunkline.config.edit import set_value
+from trunkline.config.desk import set_value
 from trunkline.config.settings import get_value, settings
 from trunkline.domain.errors import ConfigError
 

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from trunkline.config.edit import set_value
+from trunkline.config.desk import set_value
 from trunkline.config.keys import KeyRing, looks_like_key, parse_key_ref
 from trunkline.config.settings import settings
 from trunkline.domain.errors import ConfigError

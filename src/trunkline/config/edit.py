@@ -1,79 +1,149 @@
-"""Changing one setting in the user's own file, with its comments and order kept."""
+"""Editing the text of a TOML file with its comments and order kept, and writing it whole."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import secrets
-from collections.abc import Mapping
+import tomllib
 from pathlib import Path
 from typing import Any
 
-from trunkline.config.check import read_value
-from trunkline.config.files import KeyPath, dotted, read_layer
-from trunkline.config.load import Loaded, load
-from trunkline.config.problems import model_at
-from trunkline.config.settings import half_of, key_path
+from trunkline.config.arrays import new_array, rearranged
+from trunkline.config.files import KeyPath, dotted
 from trunkline.domain.errors import ConfigError
 
-
-def set_value(loaded: Loaded, environ: Mapping[str, str], key: str, value_text: str | None) -> str:
-    """Set `key` (dotted) in the user's file to `value_text`, a TOML value; text needs no quotes, a list may be
-    written `a, b`. None takes the setting out, so that the shipped value holds again. The whole configuration is
-    tried before anything is written. Returns the change as a unified diff, empty when there is none. Raises
-    ConfigError for an unknown key, a value that cannot be used, or a file that cannot be written."""
-    path = key_path(loaded, key)
-    half = half_of(loaded, path)
-    file = half.user.path
-    before = read_layer(file, user=True).text
-    value = None if value_text is None else read_value(value_text, model_at(half.root, path))
-    after = edited(before, path, value)
-    if after == before:
-        return ""
-    base = loaded.providers_layers[0]
-    load(
-        loaded.places,
-        environ,
-        base_providers=base.path,
-        base_providers_text=base.text,
-        user_text={file: after},
-    )
-    write_private(file, after)
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), str(file), str(file)
-    )
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+_BY_HAND = "Change it in an editor, then look at it again."
 
 
 def edited(text: str, path: KeyPath, value: Any) -> str:
-    """`text` with the value at `path` set, or taken out where `value` is None."""
-    import tomlkit
-    from tomlkit.items import InlineTable, Table
+    """`text` with the value at `path` set, or taken out where `value` is None, together with tables that are then
+    empty. Raises ConfigError where something in the way is no table."""
+    data = tomllib.loads(text)
+    expected = _filled(_with(data, path, value))
+    if expected == _filled(data):
+        return text
+    document = _parsed(text)
+    if value is None:
+        _take_out(document, path)
+    else:
+        _put(_opened(document, path), path[-1], value)
+    return _checked(text, _dumped(document), expected, path)
 
-    document = tomlkit.parse(text)
-    here: Any = document
+
+def _parsed(text: str) -> Any:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise _unfit((), f"TOML that can be edited ({error})") from None
+
+
+def _dumped(document: Any) -> str:
+    import tomlkit
+
+    return str(tomlkit.dumps(document))
+
+
+def _checked(before: str, after: str, expected: dict[str, Any], path: KeyPath) -> str:
+    """`after` in the line endings of `before` and without blank lines that are nobody's. The editing of a text is only
+    believed if it reads as it should."""
+    after = after.replace("\r\n", "\n")
+    if not before.startswith("\n"):
+        after = after.lstrip("\n")
+    after = after.rstrip("\n") + "\n" if after.strip() else ""
+    if "\r\n" in before:
+        after = after.replace("\n", "\r\n")
+    try:
+        if _filled(tomllib.loads(after)) == expected:
+            return after
+    except tomllib.TOMLDecodeError:
+        pass
+    raise _unfit(path, "a place in the file where it can be changed without touching anything else")
+
+
+def _with(data: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
+    """`data` with the value at `path` set or taken out, as the edited text has to read."""
+    name, rest = path[0], path[1:]
+    inner = data.get(str(name))
+    if rest:
+        if inner is not None and not isinstance(inner, dict):
+            raise _unfit(path, f"{dotted(path[:1])} to be a table")
+        if inner is None and value is None:
+            return data
+        return {**data, str(name): _with(inner or {}, rest, value)}
+    if value is not None:
+        return {**data, str(name): value}
+    return {key: other for key, other in data.items() if key != name}
+
+
+def _filled(data: dict[str, Any]) -> dict[str, Any]:
+    """`data` without tables in which nothing is."""
+    found = {key: _filled(value) if isinstance(value, dict) else value for key, value in data.items()}
+    return {key: value for key, value in found.items() if value != {}}
+
+
+def _opened(document: Any, path: KeyPath) -> Any:
+    """The table that holds the last part of `path`, made where it is not there."""
+    import tomlkit
+    from tomlkit.items import InlineTable
+
+    here = document
     for index, part in enumerate(path[:-1]):
         if part not in here:
-            if value is None:
-                return text
-            inline = isinstance(here, InlineTable)
             # Only the innermost table gets a [header] of its own.
-            super_table = index + 2 < len(path)
-            here[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=super_table)
+            outer = index + 2 < len(path)
+            inline = isinstance(here, InlineTable)
+            here[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=outer)
         here = here[part]
-        if not isinstance(here, (dict, Table, InlineTable)):
-            raise ConfigError(
-                file="config",
-                key=dotted(path),
-                value=None,
-                expected=f"{dotted(path[: index + 1])} to be a table",
-            )
-    name = path[-1]
-    if value is not None:
-        here[name] = value
-    elif name in here:
-        del here[name]
-    return tomlkit.dumps(document)
+    return here
+
+
+def _put(table: Any, name: str | int, value: Any) -> None:
+    """Set one value; of a table that is there only what differs, of a list that is there with its layout."""
+    from tomlkit.items import Array, InlineTable
+
+    there = table.get(name)
+    if isinstance(value, dict):
+        if isinstance(there, dict):
+            for gone in [key for key in there if key not in value]:
+                del there[gone]
+            for key, inner in value.items():
+                if key not in there or there[key] != inner:
+                    _put(there, key, inner)
+            return
+        table[name] = _new_table(value, inline=isinstance(table, InlineTable))
+    elif isinstance(value, (list, tuple)):
+        table[name] = rearranged(there, value) if isinstance(there, Array) else new_array(value)
+    else:
+        table[name] = value
+
+
+def _new_table(values: dict[str, Any], *, inline: bool) -> Any:
+    import tomlkit
+
+    table: Any = tomlkit.inline_table() if inline else tomlkit.table()
+    # What has a [header] of its own has to stand after what has none.
+    for name, value in sorted(values.items(), key=lambda pair: isinstance(pair[1], dict)):
+        _put(table, name, value)
+    return table
+
+
+def _take_out(document: Any, path: KeyPath) -> None:
+    """Remove what is at `path`, then the tables around it that have nothing more in them, not even a comment."""
+    tables = [document]
+    for part in path[:-1]:
+        tables.append(tables[-1][part])
+    del tables[-1][path[-1]]
+    for outer, table, part in reversed(list(zip(tables, tables[1:], path, strict=False))):
+        if len(table) or "#" in table.as_string():
+            return
+        del outer[part]
+
+
+def _unfit(path: KeyPath, expected: str) -> ConfigError:
+    return ConfigError(file="config", key=dotted(path), value=None, expected=expected, remedy=_BY_HAND)
 
 
 def write_private(file: Path, text: str) -> None:
@@ -93,10 +163,15 @@ def write_private(file: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigError(
-            file=file,
-            key="",
-            value=None,
-            expected=f"a file that can be written ({(error.strerror or 'it cannot').lower()})",
-            remedy="Check the permissions of the folder.",
-        ) from None
+        raise cannot_write(file, error) from None
+
+
+def cannot_write(file: Path, error: OSError) -> ConfigError:
+    """What is said where a file cannot be written or removed."""
+    return ConfigError(
+        file=file,
+        key="",
+        value=None,
+        expected=f"a file that can be written ({(error.strerror or 'it cannot').lower()})",
+        remedy="Check the permissions of the folder.",
+    )

@@ -55,7 +55,7 @@ def unset_command(key: str, as_json: bool) -> None:
 
 
 def _change(key: str, value: str | None, as_json: bool) -> None:
-    from trunkline.config.edit import set_value
+    from trunkline.config.desk import set_value
 
     diff = set_value(_load(), os.environ, key, value)
     if as_json:
