@@ -152,6 +152,9 @@ class HistoryTable(Table):
     )
     compress_by: Share = doc("share by which compressing makes it shorter", 0.3)
     keep_turns: Annotated[int, Field(ge=0)] = doc("last turns that are left as they are", 5)
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = doc(
+        "days after which what was said is erased from this machine; without it, never", None
+    )
 
 
 class PreferencesFile(Table):

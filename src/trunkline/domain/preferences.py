@@ -142,7 +142,7 @@ class HistoryPolicy:
     """How much of a window history may fill, and how it shrinks; shares are 0..1. Of `window_share`, `topic_share`
     goes to the current topic, `recent_share` to recent history, `summary_share` to a summary of the rest. Over
     `compress_above_pico_per_token` (None: never) history is compressed by `compress_by`, the last `keep_turns`
-    untouched. A trim aims at `trim_share` of its target."""
+    untouched. A trim aims at `trim_share` of its target. Kept messages are erased after `keep_days` (None: never)."""
 
     window_share: float = 0.7
     topic_share: float = 0.4
@@ -153,6 +153,7 @@ class HistoryPolicy:
     compress_above_pico_per_token: int | None = None
     compress_by: float = 0.3
     keep_turns: int = 5
+    keep_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

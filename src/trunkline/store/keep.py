@@ -1,4 +1,4 @@
-"""Units of work that keep conversations, control state, blocks and learned limits."""
+"""Units of work that keep control state, blocks and learned limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sqlite3
 from dataclasses import dataclass
 
 from trunkline.domain.limits import LimitReading, LimitScope
-from trunkline.domain.messages import Role
 from trunkline.domain.state import Block
 from trunkline.store import codec
 
@@ -16,12 +15,14 @@ CONTROL = "control"
 @dataclass(frozen=True, slots=True)
 class ControlState:
     """What a person has set for everything on this machine. `mode` None: the configured one. `pin` is the text of
-    a selector; `pin_expires_at_ms` None: until taken back."""
+    a selector; `pin_expires_at_ms` None: until taken back. `set_aside` are accounts (`provider/account`) that were
+    taken out for now, in alphabetical order."""
 
     mode: str | None = None
     pin: str | None = None
     pin_expires_at_ms: int | None = None
     paused: bool = False
+    set_aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +38,6 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """One message of a conversation; `complete` is False for an answer that was cut or stopped."""
-
-    message_id: str
-    role: Role
-    text: str
-    request_id: str | None
-    complete: bool
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredConversation:
-    """A conversation; `title` is the beginning of its first message from a person, on one line."""
-
-    conversation_id: str
-    started_at_ms: int
-    updated_at_ms: int
-    message_count: int
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
 class StoredReading:
     """A limit as a provider told of it. `model` is the one that the reading names, or a pattern, else the one it was
     read on; None: the whole account."""
@@ -69,39 +47,6 @@ class StoredReading:
     model: str | None
     reading: LimitReading
     as_of_ms: int
-
-
-def save_message(connection: sqlite3.Connection, conversation_id: str, message: StoredMessage) -> None:
-    """Keep a message; the same id again replaces it."""
-    connection.execute(
-        """INSERT INTO conversation VALUES (?, ?, ?)
-        ON CONFLICT DO UPDATE SET updated_at_ms = max(updated_at_ms, excluded.updated_at_ms)""",
-        (conversation_id, message.at_ms, message.at_ms),
-    )
-    connection.execute(
-        "INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            message.message_id,
-            conversation_id,
-            message.role.value,
-            message.text,
-            message.request_id,
-            message.complete,
-            message.at_ms,
-        ),
-    )
-
-
-def prune(connection: sqlite3.Connection, before_ms: int) -> int:
-    """Delete messages older than `before_ms`, overwriting their text in the file, and conversations that have
-    none left. Returns how many messages went."""
-    connection.execute("PRAGMA secure_delete=ON")
-    try:
-        gone = connection.execute("DELETE FROM message WHERE at_ms < ?", (before_ms,)).rowcount
-        connection.execute("DELETE FROM conversation WHERE id NOT IN (SELECT conversation_id FROM message)")
-    finally:
-        connection.execute("PRAGMA secure_delete=OFF")
-    return gone
 
 
 def set_control(

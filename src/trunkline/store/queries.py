@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar
 
-from trunkline.domain.messages import Role
 from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.snapshot import LogEntry
 from trunkline.domain.state import Block
-from trunkline.store.keep import (
-    CONTROL,
-    AuditEntry,
-    ControlState,
-    StoredConversation,
-    StoredMessage,
-    StoredReading,
-)
+from trunkline.store.keep import CONTROL, AuditEntry, ControlState, StoredReading
 from trunkline.store.totals import StoredTotals as StoredTotals  # what `totals_since` gives, for its callers
 from trunkline.store.totals import add_up
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 _LATENCY_SAMPLES = 5_000
-_TITLE_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +141,10 @@ def _receipt(results: list[list[Row]]) -> Receipt | None:
     requests, decisions, attempts = results
     if not requests:
         return None
-    fields = orjson.loads(requests[0][0])
-    fields["decision"] = None
-    fields["attempts"] = [orjson.loads(body) for (body,) in attempts]
-    found = codec.decode(orjson.dumps(fields), Receipt)
+    kept = orjson.loads(requests[0][0])
+    kept["decision"] = None
+    kept["attempts"] = [orjson.loads(body) for (body,) in attempts]
+    found = codec.decode(orjson.dumps(kept), Receipt)
     return replace(found, decision=packed.unpack(decisions[0][0])) if decisions and decisions[0][0] else found
 
 
@@ -216,44 +207,20 @@ def decision_inputs(request_id: str) -> Query[bytes | None]:
     return Query(((sql, (request_id,)),), lambda results: results[0][0][0] if results[0] else None)
 
 
-def conversations(limit: int) -> Query[tuple[StoredConversation, ...]]:
-    """The last `limit` conversations, most recently used first."""
-    sql = """SELECT id, started_at_ms, updated_at_ms,
-        (SELECT count(*) FROM message WHERE conversation_id = c.id),
-        (SELECT substr(text, 1, 400) FROM message WHERE conversation_id = c.id AND role = 'user' ORDER BY at_ms, rowid)
-        FROM conversation c ORDER BY updated_at_ms DESC, id DESC LIMIT ?"""
-    return Query(
-        ((sql, (limit,)),),
-        lambda results: tuple(
-            StoredConversation(row[0], row[1], row[2], row[3], _title(row[4])) for row in results[0]
-        ),
-    )
-
-
-def _title(text: str | None) -> str:
-    line = " ".join((text or "").split())
-    return line if len(line) <= _TITLE_CHARACTERS else line[: _TITLE_CHARACTERS - 1] + "…"
-
-
-def messages(conversation_id: str) -> Query[tuple[StoredMessage, ...]]:
-    """A conversation's messages in order."""
-    sql = """SELECT id, role, text, request_id, complete, at_ms FROM message
-        WHERE conversation_id = ? ORDER BY at_ms, rowid"""
-    return Query(
-        ((sql, (conversation_id,)),),
-        lambda results: tuple(
-            StoredMessage(row[0], Role(row[1]), row[2], row[3], bool(row[4]), row[5]) for row in results[0]
-        ),
-    )
-
-
 def control() -> Query[ControlState]:
     """What is set for everything on this machine."""
 
     def build(results: list[list[Row]]) -> ControlState:
-        return ControlState(**json.loads(results[0][0][0])) if results[0] else ControlState()
+        return control_of(results[0][0][0]) if results[0] else ControlState()
 
     return Query((("SELECT value FROM meta WHERE name = ?", (CONTROL,)),), build)
+
+
+def control_of(text: str) -> ControlState:
+    """The control state that was kept as `text`; what a newer version knows beyond it is passed over."""
+    known = {field.name for field in fields(ControlState)}
+    kept = {name: value for name, value in json.loads(text).items() if name in known}
+    return ControlState(**kept | {"set_aside": tuple(kept.get("set_aside", ()))})
 
 
 def audit(limit: int) -> Query[tuple[AuditEntry, ...]]:

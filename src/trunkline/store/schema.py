@@ -71,6 +71,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
             before TEXT NOT NULL, after TEXT NOT NULL, why TEXT NOT NULL)""",
     ),
+    (
+        "ALTER TABLE conversation ADD COLUMN title TEXT",
+        "ALTER TABLE conversation ADD COLUMN deleted_at_ms INTEGER",
+        "ALTER TABLE conversation ADD COLUMN settings TEXT",
+        "ALTER TABLE message ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX message_by_request ON message (request_id)",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from trunkline.domain.chats import ConversationSummary, KeptConversation
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import StoreError
 from trunkline.domain.ids import IdSource
@@ -17,9 +18,10 @@ from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.snapshot import LogEntry
 from trunkline.domain.state import Block
 from trunkline.quota.ledger import KeyUse
-from trunkline.store import keep, queries, records, schema
+from trunkline.store import chat_queries, chats, keep, queries, records, schema
 from trunkline.store.books import BookClock, Books
-from trunkline.store.keep import AuditEntry, ControlState, StoredConversation, StoredMessage, StoredReading
+from trunkline.store.chats import StoredMessage
+from trunkline.store.keep import AuditEntry, ControlState, StoredReading
 from trunkline.store.ledger import SqliteLedger
 from trunkline.store.queries import AttemptSample, Query, RunningRequest
 from trunkline.store.records import StoredRequest
@@ -133,11 +135,15 @@ class Store:
     ) -> None:
         """Keep a message; the same id again replaces it."""
         message = StoredMessage(message_id, role, text, request_id, complete, at_ms)
-        self.post(lambda connection: keep.save_message(connection, conversation_id, message))
+        self.post(lambda connection: chats.save_message(connection, conversation_id, message))
 
     async def prune(self, before_ms: int) -> int:
-        """Delete messages older than that; returns how many."""
-        return await self.write(lambda connection: keep.prune(connection, before_ms))
+        """Erase messages older than that; returns how many."""
+        return await self.write(lambda connection: chats.prune(connection, before_ms))
+
+    async def purge(self, deleted_before_ms: int) -> int:
+        """Erase conversations that were deleted before that; returns how many messages went."""
+        return await self.write(lambda connection: chats.purge(connection, deleted_before_ms))
 
     async def set_control(self, control: ControlState, *, who: str, why: str = "") -> None:
         """Put `control` in force for every process, and into the audit."""
@@ -228,13 +234,17 @@ class Store:
         """The routing state a decision was made on, where it is still kept."""
         return await self.ask(queries.decision_inputs(request_id))
 
-    async def conversations(self, limit: int) -> tuple[StoredConversation, ...]:
-        """The last conversations, most recently used first."""
-        return await self.ask(queries.conversations(limit))
+    async def conversations(self, search: str, limit: int) -> tuple[ConversationSummary, ...]:
+        """Conversations that hold every word of `search`, most recently used first."""
+        return await self.ask(chat_queries.conversations(search, limit))
+
+    async def conversation(self, conversation_id: str) -> KeptConversation | None:
+        """A whole conversation."""
+        return await self.ask(chat_queries.conversation(conversation_id))
 
     async def messages(self, conversation_id: str) -> tuple[StoredMessage, ...]:
-        """A conversation's messages in order."""
-        return await self.ask(queries.messages(conversation_id))
+        """A conversation's messages in order, those that no longer count too."""
+        return await self.ask(chat_queries.messages(conversation_id))
 
     async def control(self) -> ControlState:
         """What is set for everything on this machine."""
