@@ -130,7 +130,7 @@ async def test_the_picker_switches_to_what_was_typed() -> None:
     async with open_deck(start_panel=1) as deck:
         await deck.show(world.snapshot())
         await deck.press("s")
-        assert "Switch everything to" in deck.shown()
+        assert "Send everything down one route" in deck.shown()
         await deck.press(*"google2gem", "enter")
         assert deck.engine.orders == [("switch", "google/google-2/gemini-3.8-flash")]
         await deck.press("s", "enter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -14,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from trunkline.domain.clock import Clock
+from trunkline.domain.decisions import PinScope
 from trunkline.domain.events import (
     Alert,
     AlertLevel,
@@ -40,6 +42,9 @@ from trunkline.tui.widgets.latency_panel import LatencyPanel
 from trunkline.tui.widgets.log_panel import LogPanel
 from trunkline.tui.widgets.prompt import Prompt
 from trunkline.tui.widgets.summary import Part, Summary, summary_parts
+
+if TYPE_CHECKING:
+    from trunkline.tui.screens.route_picker import RouteChoice
 
 ACCOUNTS, LATENCY, LOG, CHAT = 1, 2, 3, 4
 PANELS = (ACCOUNTS, LATENCY, LOG, CHAT)
@@ -80,6 +85,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         super().__init__()
         self._link = link
         self._clock = clock
+        self._zone = zone
         self._book = LogBook()
         self._accounts = AccountsPanel(zone)
         self._latency = LatencyPanel(link, clock, zone)
@@ -286,12 +292,24 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         if self._link.engine is None or self._snapshot is None or self._dead:
             self._refuse()
             return
-        self.app.push_screen(RoutePicker(self._snapshot), self._switch)
+        self.app.push_screen(
+            RoutePicker(
+                self._snapshot,
+                title="Send everything down one route",
+                initial=self._snapshot.pin,
+                scopes=(PinScope.EVERYTHING,),
+                now_ms=self._clock.wall_ms(),
+                zone=self._zone,
+            ),
+            self._switch,
+        )
 
-    def _switch(self, choice: tuple[str | None] | None) -> None:
+    def _switch(self, choice: RouteChoice | None) -> None:
         engine = self._link.engine
         if choice is not None and engine is not None:
-            engine.switch(choice[0])
+            length_ms = choice.expires_in_ms
+            until_ms = None if length_ms is None else self._clock.wall_ms() + length_ms
+            engine.switch(choice.selector, expires_at_ms=until_ms)
 
     def action_filter_log(self) -> None:
         """Show only the log lines that hold certain words."""

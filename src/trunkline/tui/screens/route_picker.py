@@ -1,114 +1,263 @@
-"""Choosing one route, account, provider or model for everything."""
+"""Choosing a route, account, provider or model, how far the choice reaches and how long it holds."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.fuzzy import Matcher
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from trunkline.domain.decisions import PinScope
 from trunkline.domain.snapshot import Snapshot
 from trunkline.tui import format as fmt
-from trunkline.tui.account_rows import shape
+from trunkline.tui import fuzzy
+from trunkline.tui.cells import Tone, share_width
+from trunkline.tui.route_choices import (
+    COLUMNS,
+    NAME_COLUMN,
+    SCOPE_WORDS,
+    Expiry,
+    RouteOption,
+    expires_in_ms,
+    expiries,
+    expiry_words,
+    route_options,
+)
 
-MOST_SHOWN = 60
+MOST_SHOWN = 80
+NOTHING = "Nothing is called that."
+
+_TONES = {
+    Tone.PLAIN: "$foreground",
+    Tone.DIM: "$text-muted",
+    Tone.GOOD: "$text-success",
+    Tone.WARN: "$text-warning",
+    Tone.BAD: "$text-error",
+    Tone.ACCENT: "$text-accent",
+}
 
 
-def candidates(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
-    """(selector, sign) of everything that can be pinned: providers, accounts, models of a provider, routes."""
-    found: dict[str, str] = {}
-    signs: dict[str, str] = {}
-    for provider in snapshot.providers:
-        found[provider.id] = signs[provider.id] = shape(provider.status)[0]
-        for account in provider.accounts:
-            key = f"{provider.id}/{account.id}"
-            found[key] = signs[key] = shape(account.status)[0]
-    for route in snapshot.routes:
-        provider_id, _, rest = route.partition("/")
-        _, _, model = rest.partition("/")
-        found.setdefault(f"{provider_id}/{model}", signs.get(provider_id, " "))
-    for route in snapshot.routes:
-        found.setdefault(route, signs.get("/".join(route.split("/", 2)[:2]), " "))
-    return tuple(found.items())
+@dataclass(frozen=True, slots=True)
+class RouteChoice:
+    """What a person chose. `selector` None is automatic: the pin of that scope is taken back. `expires_in_ms` counts
+    from the moment of choosing; None: until taken back."""
+
+    selector: str | None
+    scope: PinScope
+    expires_in_ms: int | None
 
 
-class RoutePicker(ModalScreen["tuple[str | None] | None"]):
-    """Gives `(selector,)`, `(None,)` for automatic, or None when nothing was chosen."""
+class RoutePicker(ModalScreen["RouteChoice | None"]):
+    """A list narrowed by typing. Every row says how it stands, so that the choice is informed; what cannot serve now
+    can be chosen all the same. Gives None when nothing was chosen.
+
+    `initial` is the selector to begin on, `scopes` how far the choice may reach, the first being the one offered."""
 
     CSS_PATH = "route_picker.tcss"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-tall")]  # noqa: RUF012 - an instance variable in Textual
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close"),
-        Binding("down,ctrl+j", "move(1)", "Next", priority=True),
-        Binding("up,ctrl+k", "move(-1)", "Previous", priority=True),
+        Binding("escape", "leave", "Close", id="picker.close"),
+        Binding("down,ctrl+j", "move(1)", "Next", priority=True, id="picker.next"),
+        Binding("up,ctrl+k", "move(-1)", "Previous", priority=True, id="picker.previous"),
+        Binding("pagedown", "page(1)", "A page down", priority=True, id="picker.page_down"),
+        Binding("pageup", "page(-1)", "A page up", priority=True, id="picker.page_up"),
+        Binding("tab", "scope(1)", "How far", priority=True, id="picker.scope"),
+        Binding("shift+tab", "scope(-1)", "How far, backwards", priority=True, id="picker.scope_back"),
+        Binding("ctrl+t", "expiry", "How long", priority=True, id="picker.expiry"),
     ]
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        title: str,
+        initial: str | None,
+        scopes: tuple[PinScope, ...],
+        now_ms: int,
+        zone: tzinfo | None,
+    ) -> None:
         super().__init__()
-        self._candidates = candidates(snapshot)
-        self._pin = snapshot.pin
-        self._shown: list[str | None] = []
+        self._title = title
+        self._initial = initial
+        self._scopes = scopes
+        self._scope = scopes[0]
+        self._now_ms = now_ms
+        self._zone = zone
+        self._options = route_options(snapshot, now_ms, zone)
+        self._names = tuple(option.name for option in self._options)
+        self._shown: tuple[RouteOption, ...] = ()
+        self._expiry = Expiry.UNTIL_TAKEN_BACK
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker-box") as box:
-            box.border_title = "Switch everything to · enter takes it, esc leaves"
+            box.border_title = fmt.one_line(self._title)
+            box.border_subtitle = "enter takes it · esc leaves"
             yield Input(placeholder="provider, account, model …", id="picker-input")
+            yield Static("", id="picker-header", markup=False)
             yield OptionList(id="picker-list", markup=False)
+            yield Static("", id="picker-foot", markup=False)
 
     def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
         self.query_one(Input).focus()
-        self._show("")
 
-    def _show(self, query: str) -> None:
-        options: list[Option] = []
-        self._shown = []
-        if not query:
-            now = "" if self._pin else " · as it is now"
-            self._add(options, None, Content(f"  automatic: no pin{now}"))
-            for selector, sign in self._candidates[: MOST_SHOWN - 1]:
-                self._add(options, selector, Content(f"{sign} {fmt.one_line(selector)}"))
-        else:
-            matcher = Matcher(query)
-            scored = [(matcher.match(selector), selector, sign) for selector, sign in self._candidates]
-            best = sorted((hit for hit in scored if hit[0] > 0), key=lambda hit: -hit[0])
-            for _, selector, sign in best[:MOST_SHOWN]:
-                text = Content.assemble(f"{sign} ", matcher.highlight(fmt.one_line(selector)))
-                self._add(options, selector, text)
-        option_list = self.query_one(OptionList)
-        option_list.set_options(options)
-        option_list.highlighted = 0 if options else None
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show, keep=self._highlighted() if self._shown else self._begin())
 
-    def _add(self, options: list[Option], selector: str | None, text: Content) -> None:
-        self._shown.append(selector)
-        options.append(Option(text))
+    def _begin(self) -> RouteOption | None:
+        return next((option for option in self._options if option.selector == self._initial), None)
+
+    # -- the list -------------------------------------------------------------------------------------------
+
+    def _show(self, keep: RouteOption | None = None) -> None:
+        """List what fits what is typed, best first; the cursor stays on `keep` where it is among them."""
+        query = self.query_one(Input).value.strip()
+        limit = MOST_SHOWN if query else len(self._names)
+        matches = fuzzy.best(query, self._names, limit)
+        self._shown = tuple(self._options[match.index] for match in matches)
+        listing = self.query_one(OptionList)
+        width = max(20, listing.size.width - 1)  # the scrollbar's column
+        widths = share_width(COLUMNS, width)
+        lines = zip(self._shown, matches, strict=True)
+        listing.set_options(Option(_line(option, match.positions, widths)) for option, match in lines)
+        at = self._shown.index(keep) if keep in self._shown else 0
+        listing.highlighted = at if self._shown else None
+        self.query_one("#picker-header", Static).update(_header(widths))
+        self._show_foot()
+
+    def _highlighted(self) -> RouteOption | None:
+        at = self.query_one(OptionList).highlighted
+        return self._shown[at] if at is not None and at < len(self._shown) else None
+
+    def _show_foot(self, remark: str = "") -> None:
+        """How far and how long; below it `remark`, or why the choice could not serve now."""
+        option = self._highlighted()
+        foot = self.query_one("#picker-foot", Static)
+        if option is None:
+            foot.update(NOTHING)
+            return
+        if not remark and option.refusal:
+            remark = f"{option.name} cannot serve now: {option.refusal}"
+        foot.update(Content.assemble(*self._reach(option), "\n", (fmt.one_line(remark), "$text-warning")))
+
+    def _reach(self, option: RouteOption) -> list[Content | str | tuple[str, str]]:
+        """How far and how long, each with the key that changes it."""
+        far = "for " + SCOPE_WORDS[self._scope]
+        pieces: list[Content | str | tuple[str, str]] = []
+        if len(self._scopes) > 1:
+            pieces += [("tab ", "bold $text-accent")]
+        pieces.append(far)
+        if option.selector is not None and self._scope is PinScope.EVERYTHING:
+            words = expiry_words(self._expiry_of(option), option, self._now_ms, self._zone)
+            pieces += ["   ", ("ctrl-t ", "bold $text-accent"), words]
+        elif option.selector is not None and self._scope is PinScope.CONVERSATION:
+            pieces.append(", until taken back")
+        return pieces
+
+    def _expiry_of(self, option: RouteOption) -> Expiry:
+        """The expiry asked for, where the option knows it."""
+        return self._expiry if self._expiry in expiries(option, self._now_ms) else Expiry.UNTIL_TAKEN_BACK
+
+    # -- what a person does ---------------------------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._show(event.value.strip())
+        if self._shown or event.value:
+            self._show()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        at = self.query_one(OptionList).highlighted
-        if at is not None:
-            self.dismiss((self._shown[at],))
+        self._take(self._highlighted())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss((self._shown[event.option_index],))
+        self._take(self._shown[event.option_index])
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        self._show_foot()
+
+    def _take(self, option: RouteOption | None) -> None:
+        if option is None:
+            self._show_foot()
+            return
+        length_ms = None
+        if option.selector is not None and self._scope is PinScope.EVERYTHING:
+            length_ms = expires_in_ms(self._expiry_of(option), option, self._now_ms, self._zone)
+        self.dismiss(RouteChoice(option.selector, self._scope, length_ms))
 
     def action_move(self, step: int) -> None:
         """The next or the previous choice, while the text field keeps the focus."""
-        option_list = self.query_one(OptionList)
+        listing = self.query_one(OptionList)
         if step > 0:
-            option_list.action_cursor_down()
+            listing.action_cursor_down()
         else:
-            option_list.action_cursor_up()
+            listing.action_cursor_up()
+
+    def action_page(self, pages: int) -> None:
+        """A page of choices up or down."""
+        listing = self.query_one(OptionList)
+        if pages > 0:
+            listing.action_page_down()
+        else:
+            listing.action_page_up()
+
+    def action_scope(self, step: int) -> None:
+        """Another reach."""
+        if len(self._scopes) == 1:
+            self._show_foot(f"from here it is for {SCOPE_WORDS[self._scope]} only")
+            return
+        at = self._scopes.index(self._scope) + step
+        self._scope = self._scopes[at % len(self._scopes)]
+        self._show_foot()
+
+    def action_expiry(self) -> None:
+        """Another time after which the pin is gone by itself."""
+        option = self._highlighted()
+        if option is None:
+            self._show_foot()
+        elif option.selector is None:
+            self._show_foot("automatic holds until you pin again")
+        elif self._scope is not PinScope.EVERYTHING:
+            self._show_foot("only a pin for everything ends by itself")
+        else:
+            offered = expiries(option, self._now_ms)
+            self._expiry = offered[(offered.index(self._expiry_of(option)) + 1) % len(offered)]
+            self._show_foot()
 
     def action_leave(self) -> None:
         """Choose nothing."""
         self.dismiss(None)
+
+
+def _header(widths: tuple[int, ...]) -> str:
+    titles = [
+        fmt.fit(column.title, width, right=column.right)
+        for column, width in zip(COLUMNS, widths, strict=True)
+        if width
+    ]
+    return " ".join(titles)
+
+
+def _line(option: RouteOption, positions: tuple[int, ...], widths: tuple[int, ...]) -> Content:
+    """A row as one line of columns, with the letters that were found marked in its name."""
+    pieces: list[Content] = []
+    for at, (cell, column) in enumerate(zip(option.cells, COLUMNS, strict=False)):
+        is_last = at == len(option.cells) - 1
+        width = sum(widths[at:]) + sum(1 for rest in widths[at + 1 :] if rest) if is_last else widths[at]
+        if not width:
+            continue
+        shown = cell.text if cell.text.isprintable() else fmt.one_line(cell.text)
+        text = Content(fmt.fit(shown, width, right=column.right)).stylize(_TONES[cell.tone])
+        if at == NAME_COLUMN:
+            for position in positions:
+                text = text.stylize("underline $text-accent", position, position + 1)
+        pieces.append(text)
+    return Content(" ").join(pieces)

@@ -1,0 +1,127 @@
+"""What holds of accounts at one moment, in the words of the deck. Pure.
+
+Panel, detail and route picker say the same of an account because they all ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from trunkline.domain.faults import FaultKind
+from trunkline.domain.limits import LimitUse
+from trunkline.domain.snapshot import AccountView, ProviderView, Status
+from trunkline.domain.state import Block
+from trunkline.tui import format as fmt
+from trunkline.tui.cells import Tone
+
+_SHAPES = {
+    Status.HEALTHY: ("●", Tone.GOOD),
+    Status.WARNING: ("◐", Tone.WARN),
+    Status.CRITICAL: ("◔", Tone.BAD),
+    Status.EXHAUSTED: ("○", Tone.BAD),
+    Status.DOWN: ("✕", Tone.BAD),
+}
+
+BLOCK_WORDS = {
+    FaultKind.RATE_MINUTE: "limit hit",
+    FaultKind.QUOTA_WINDOW: "quota hit",
+    FaultKind.BILLING: "out of credit",
+    FaultKind.ENTITLEMENT: "not in plan",
+    FaultKind.OVERLOADED: "overloaded",
+    FaultKind.AUTH: "key rejected",
+    FaultKind.CONTEXT: "too long",
+    FaultKind.CONTENT: "refused",
+    FaultKind.BAD_REQUEST: "bad request",
+    FaultKind.NETWORK: "unreachable",
+}
+
+TAKEN_OUT = "taken out by you · d puts it back"
+
+
+def shape(status: Status) -> tuple[str, Tone]:
+    """The sign of a status and its tone."""
+    return _SHAPES[status]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether calls would go, and what to say of it. `words` stand in the place of a percentage, which is never shown
+    where calls are refused; "" where `limit`, the tightest one, may speak. `until_ms` is when that ends (wall time),
+    `needs_you` that it ends only when a person acts. `on_trial`: refused before, the next request tries it."""
+
+    serves: bool
+    words: str = ""
+    tone: Tone = Tone.PLAIN
+    until_ms: int | None = None
+    needs_you: bool = False
+    on_trial: bool = False
+    limit: LimitUse | None = None
+    block: Block | None = None
+
+
+def tightest(limits: Iterable[LimitUse]) -> LimitUse | None:
+    """The limit with the smallest share left; of equals the one that takes longest to renew. A limit of nothing is
+    no allowance to watch: it comes last."""
+    return min(
+        limits,
+        key=lambda use: (use.amount <= 0, use.share_left, -(use.window.nominal_ms or 1 << 62), use.key),
+        default=None,
+    )
+
+
+def account_standing(
+    provider: ProviderView, account: AccountView, now_ms: int, model: str | None = None
+) -> Standing:
+    """How an account stands at `now_ms`; for one `model` only that model's limits speak."""
+    if account.set_aside:
+        return Standing(False, "taken out", Tone.WARN, needs_you=True)
+    if not account.enabled:
+        return Standing(False, "disabled", Tone.DIM, needs_you=True)
+    if not account.has_key:
+        return Standing(False, "no key", Tone.WARN, needs_you=True)
+    if model is not None and model in account.gone:
+        return Standing(False, "not served any more", Tone.BAD, needs_you=True)
+    blocks = [block for block in (account.block, provider.block) if block is not None]
+    for block in blocks:
+        if block.holds_at(now_ms):
+            return _refused(block)
+    if blocks:
+        return Standing(True, "trying again", Tone.WARN, on_trial=True, block=blocks[0])
+    return _by_limits(account, model)
+
+
+def _refused(block: Block) -> Standing:
+    words = BLOCK_WORDS[block.kind]
+    return Standing(False, words, Tone.BAD, block.until_ms, needs_you=block.until_ms is None, block=block)
+
+
+def _by_limits(account: AccountView, model: str | None) -> Standing:
+    limits = [use for use in account.limits if model is None or use.covers(model)]
+    if model is not None and any(use.amount <= 0 for use in limits):
+        return Standing(False, "not in plan", Tone.BAD, needs_you=True)
+    use = tightest(limits)
+    if use is not None and use.left <= 0:
+        return Standing(False, tone=Tone.BAD, until_ms=use.resets_at_ms, limit=use)
+    if model is None and account.status in (Status.EXHAUSTED, Status.DOWN):
+        words = "used up" if account.status is Status.EXHAUSTED else "serves nothing"
+        return Standing(False, words, Tone.BAD)
+    if use is None:
+        return Standing(True, "no limits", Tone.DIM)
+    share = use.share_left
+    return Standing(
+        True, tone=Tone.BAD if share <= 0.05 else Tone.WARN if share <= 0.20 else Tone.GOOD, limit=use
+    )
+
+
+def until_cell(standing: Standing, now_ms: int, zone: tzinfo | None) -> str:
+    """When it ends, for a column: `14:31 28 m`, `5 s`, `until you act`; "" where nobody can say."""
+    if standing.needs_you:
+        return "until you act"
+    return "" if standing.until_ms is None else fmt.reset_in(standing.until_ms, now_ms, zone)
+
+
+def until_words(until_ms: int | None, now_ms: int, zone: tzinfo | None) -> str:
+    """When a refusal ends, within a sentence: `again in 5 s`, `again at 14:31, in 28 m`, `until you act`."""
+    return "until you act" if until_ms is None else fmt.again(until_ms, now_ms, zone)
