@@ -112,7 +112,7 @@ class ConfigDesk:
             if not self._saved:
                 return None
             last = self._saved[-1]
-            back = Plan(last.before, last.texts, _diff(last.texts, last.before), last.gone, last.absent)
+            back = reversed_plan(last)
             self._write(back)
             self._saved.pop()
             return back
@@ -136,6 +136,11 @@ class ConfigDesk:
             for file in written:
                 _write_one(file, plan.before[file], gone=file in plan.absent)
             raise
+
+
+def reversed_plan(plan: Plan) -> Plan:
+    """What takes a saved plan back."""
+    return Plan(plan.before, plan.texts, _diff(plan.texts, plan.before), plan.gone, plan.absent)
 
 
 def set_value(loaded: Loaded, environ: Mapping[str, str], key: str, value_text: str | None) -> str:
