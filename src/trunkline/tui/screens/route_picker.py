@@ -35,7 +35,6 @@ MOST_SHOWN = 80
 NOTHING = "Nothing is called that."
 
 _TONES = {
-    Tone.PLAIN: "$foreground",
     Tone.DIM: "$text-muted",
     Tone.GOOD: "$text-success",
     Tone.WARN: "$text-warning",
@@ -93,6 +92,9 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         self._options = route_options(snapshot, now_ms, zone)
         self._names = tuple(option.name for option in self._options)
         self._shown: tuple[RouteOption, ...] = ()
+        self._positions: tuple[tuple[int, ...], ...] = ()
+        self._widths: tuple[int, ...] = ()
+        self._marked: int | None = None
         self._expiry = Expiry.UNTIL_TAKEN_BACK
 
     def compose(self) -> ComposeResult:
@@ -122,15 +124,28 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         limit = MOST_SHOWN if query else len(self._names)
         matches = fuzzy.best(query, self._names, limit)
         self._shown = tuple(self._options[match.index] for match in matches)
+        self._positions = tuple(match.positions for match in matches)
         listing = self.query_one(OptionList)
-        width = max(20, listing.size.width - 1)  # the scrollbar's column
-        widths = share_width(COLUMNS, width)
-        lines = zip(self._shown, matches, strict=True)
-        listing.set_options(Option(_line(option, match.positions, widths)) for option, match in lines)
-        at = self._shown.index(keep) if keep in self._shown else 0
-        listing.highlighted = at if self._shown else None
-        self.query_one("#picker-header", Static).update(_header(widths))
+        self._widths = share_width(COLUMNS, max(20, listing.size.width - 1))  # the scrollbar's column
+        self._marked = None
+        listing.set_options(Option(self._line(at, toned=True)) for at in range(len(self._shown)))
+        listing.highlighted = (self._shown.index(keep) if keep in self._shown else 0) if self._shown else None
+        self._mark()
+        self.query_one("#picker-header", Static).update(_header(self._widths))
         self._show_foot()
+
+    def _mark(self) -> None:
+        """The line under the cursor has the cursor's own colours, which those of states need not be readable on."""
+        listing = self.query_one(OptionList)
+        if listing.highlighted == self._marked:
+            return
+        for at, toned in ((self._marked, True), (listing.highlighted, False)):
+            if at is not None and at < len(self._shown):
+                listing.replace_option_prompt_at_index(at, self._line(at, toned=toned))
+        self._marked = listing.highlighted
+
+    def _line(self, at: int, *, toned: bool) -> Content:
+        return _line(self._shown[at], self._positions[at], self._widths, toned=toned)
 
     def _highlighted(self) -> RouteOption | None:
         at = self.query_one(OptionList).highlighted
@@ -182,6 +197,7 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
+        self._mark()
         self._show_foot()
 
     def _take(self, option: RouteOption | None) -> None:
@@ -205,9 +221,9 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         """A page of choices up or down."""
         listing = self.query_one(OptionList)
         if pages > 0:
-            listing.action_page_down()
+            listing.action_page_down()  # type: ignore[no-untyped-call]
         else:
-            listing.action_page_up()
+            listing.action_page_up()  # type: ignore[no-untyped-call]
 
     def action_scope(self, step: int) -> None:
         """Another reach."""
@@ -246,7 +262,9 @@ def _header(widths: tuple[int, ...]) -> str:
     return " ".join(titles)
 
 
-def _line(option: RouteOption, positions: tuple[int, ...], widths: tuple[int, ...]) -> Content:
+def _line(
+    option: RouteOption, positions: tuple[int, ...], widths: tuple[int, ...], *, toned: bool
+) -> Content:
     """A row as one line of columns, with the letters that were found marked in its name."""
     pieces: list[Content] = []
     for at, (cell, column) in enumerate(zip(option.cells, COLUMNS, strict=False)):
@@ -255,9 +273,13 @@ def _line(option: RouteOption, positions: tuple[int, ...], widths: tuple[int, ..
         if not width:
             continue
         shown = cell.text if cell.text.isprintable() else fmt.one_line(cell.text)
-        text = Content(fmt.fit(shown, width, right=column.right)).stylize(_TONES[cell.tone])
+        text = Content(fmt.fit(shown, width, right=column.right))
+        if toned and cell.tone is not Tone.PLAIN:
+            text = text.stylize(_TONES[cell.tone])
         if at == NAME_COLUMN:
             for position in positions:
-                text = text.stylize("underline $text-accent", position, position + 1)
+                text = text.stylize(
+                    "underline $text-accent" if toned else "underline", position, position + 1
+                )
         pieces.append(text)
     return Content(" ").join(pieces)
