@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.decision import decide
-from trunkline.routing.explain import reason_sentence, rejection_sentence, short_reason
+from trunkline.routing.explain import (
+    moved_sentence,
+    no_route_sentence,
+    reason_sentence,
+    rejection_sentence,
+    rejection_words,
+    short_reason,
+)
 from trunkline.routing.policy import CompiledPolicy, compile_policy
 
 __all__ = [
@@ -12,7 +19,10 @@ __all__ = [
     "RoutingAsk",
     "compile_policy",
     "decide",
+    "moved_sentence",
+    "no_route_sentence",
     "reason_sentence",
     "rejection_sentence",
+    "rejection_words",
     "short_reason",
 ]

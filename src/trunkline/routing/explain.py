@@ -49,10 +49,19 @@ def reason_sentence(decision: Decision, catalogue: Catalogue) -> str:
     provider = catalogue.provider(decision.route.provider)
     if "pool" in facts and provider is not None:
         parts.append(f"{decision.route.account} of {len(provider.accounts)} accounts by {facts['pool']}")
-    if "moved_from" in facts:
-        because = _MOVED.get(str(facts["moved_because"]), str(facts["moved_because"]))
-        parts.append(f"moved from {facts['moved_from']} as {because}")
+    moved = moved_sentence(decision)
+    if moved is not None:
+        parts.append(moved)
     return "; ".join(parts)
+
+
+def moved_sentence(decision: Decision) -> str | None:
+    """Why a running conversation was not kept where it was; None where it was kept, or there was none."""
+    facts = dict(decision.facts)
+    if "moved_from" not in facts:
+        return None
+    because = str(facts.get("moved_because"))
+    return f"moved from {facts['moved_from']} as {_MOVED.get(because, because)}"
 
 
 def _preference(facts: Facts, _: Decision) -> str:
@@ -118,16 +127,25 @@ def _ordinal(place: int) -> str:
 def rejection_sentence(rejection: Rejection, now_ms: int) -> str:
     """Why those routes may not answer, and in how long they may: `google/google-2/*: 0 of 20 requests left per
     day, again in 4 h`."""
-    said = f"{rejection.route}: {_WHY[rejection.code](dict(rejection.facts))}"
+    said = f"{rejection.route}: {rejection_words(rejection)}"
     if rejection.until_ms is None or rejection.until_ms <= now_ms:
         return said
     return f"{said}, again in {_span(rejection.until_ms - now_ms)}"
+
+
+def rejection_words(rejection: Rejection) -> str:
+    """Why, without whom and until when. A rejection kept without its figures is told by its code."""
+    if not rejection.facts and rejection.code in _TOLD_BY_FIGURES:
+        return rejection.code.value.replace("_", " ")
+    return _WHY[rejection.code](dict(rejection.facts))
 
 
 def no_route_sentence(no_route: NoRoute, now_ms: int) -> str:
     """That nobody can serve, and from when somebody should."""
     if no_route.earliest_reset_at_ms is None:
         return "nobody can answer this, and waiting will not help"
+    if no_route.earliest_reset_at_ms <= now_ms:
+        return "nobody could answer this then; somebody should be able to now"
     return f"nobody can answer this now; again in {_span(no_route.earliest_reset_at_ms - now_ms)}"
 
 
@@ -190,7 +208,9 @@ def _no_key_why(facts: Facts) -> str:
 
 
 _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
-    RejectionCode.DISABLED: lambda facts: "switched off in the configuration",
+    RejectionCode.DISABLED: lambda facts: (
+        "taken out by you for now" if "by" in facts else "switched off in the configuration"
+    ),
     RejectionCode.NO_KEY: _no_key_why,
     RejectionCode.PINNED_ELSEWHERE: lambda facts: f"only {facts.get('only')} may answer ({facts.get('by')})",
     RejectionCode.BREAKER_OPEN: _breaker_why,
@@ -208,6 +228,19 @@ _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
     RejectionCode.EXCLUDED: lambda facts: f"excluded by {facts.get('rule')}",
     RejectionCode.FAILED: lambda facts: "has failed for this request already",
 }
+
+
+_TOLD_BY_FIGURES = frozenset(
+    {
+        RejectionCode.PINNED_ELSEWHERE,
+        RejectionCode.BREAKER_OPEN,
+        RejectionCode.LIMIT,
+        RejectionCode.CONTEXT_WINDOW,
+        RejectionCode.CAPABILITY,
+        RejectionCode.OVER_BUDGET,
+        RejectionCode.EXCLUDED,
+    }
+)
 
 
 def _figure(value: Fact) -> str:

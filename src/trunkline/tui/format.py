@@ -79,6 +79,20 @@ def reset_in(at_ms: int | None, now_ms: int, zone: tzinfo | None) -> str:
     return left if at_ms - now_ms < 60_000 else f"{reset_moment(at_ms, now_ms, zone)} {left}"
 
 
+def again(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """From when something may be used: `again in 5 s`, `again at 16:40, in 4 h`, `again since 11:58`."""
+    ahead_ms = at_ms - now_ms
+    if ahead_ms <= 0:
+        moment = datetime.fromtimestamp(at_ms / 1000, tz=zone)
+        is_recent = ahead_ms > -86_400_000
+        return f"again since {moment.strftime('%H:%M')}" + (
+            "" if is_recent else f" on {moment.day} {moment:%b}"
+        )
+    if ahead_ms < 60_000:
+        return f"again in {countdown(ahead_ms)}"
+    return f"again at {reset_moment(at_ms, now_ms, zone)}, in {countdown(ahead_ms)}"
+
+
 def money(pico: int | None) -> str:
     """Pico-dollars in USD: `$0.0023`, `$1.84`, `<$0.0001`; `$0` only where it is exactly nothing."""
     if pico is None:

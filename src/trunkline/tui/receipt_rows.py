@@ -1,0 +1,168 @@
+"""The whole receipt as lines for one width, or for two columns. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+
+from trunkline.domain.decisions import Decision, NoRoute
+from trunkline.domain.receipts import Outcome, Receipt
+from trunkline.routing import moved_sentence, no_route_sentence, short_reason
+from trunkline.tui import format as fmt
+from trunkline.tui.cells import Tone
+from trunkline.tui.lines import Line, Section, joined, labelled, paragraph
+from trunkline.tui.receipt_attempts import attempt_lines, fault_words
+from trunkline.tui.receipt_figures import (
+    cost_lines,
+    identity_lines,
+    note_lines,
+    quota_lines,
+    token_lines,
+)
+from trunkline.tui.receipt_line import verdict
+from trunkline.tui.receipt_ranking import ranking_lines, rejection_lines, route_name
+
+_RULES = {
+    "prefer_free": "free routes in good health go first",
+    "cheap_simple": "simple tasks take the cheapest that is good enough",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """What a receipt is shown with: the moment and the zone, and why nobody could serve where that is known."""
+
+    receipt: Receipt
+    now_ms: int
+    zone: tzinfo | None
+    no_route: NoRoute | None = None
+
+
+def all_lines(view: ReceiptView, width: int) -> tuple[Line, ...]:
+    """Everything, most asked for first."""
+    return joined((*decided(view, width), *happened(view, width)))
+
+
+def decided_lines(view: ReceiptView, width: int) -> tuple[Line, ...]:
+    """What was decided, for a column of its own."""
+    return joined(decided(view, width))
+
+
+def happened_lines(view: ReceiptView, width: int) -> tuple[Line, ...]:
+    """What happened then, for a column of its own."""
+    return joined(happened(view, width))
+
+
+def decided(view: ReceiptView, width: int) -> tuple[Section, ...]:
+    """Who answered and why, who else could have, and who could not."""
+    decision = view.receipt.decision
+    rejected = view.no_route.rejected if view.no_route is not None else ()
+    if decision is not None and not rejected:
+        rejected = decision.rejected
+    ranking = ranking_lines(decision, width) if decision is not None else ()
+    return (
+        Section("", headline(view, width)),
+        Section("Who could answer", ranking),
+        Section("Who could not", rejection_lines(rejected, width, view.now_ms, view.zone)),
+    )
+
+
+def happened(view: ReceiptView, width: int) -> tuple[Section, ...]:
+    """The calls, what they used, and what else is to be known."""
+    receipt = view.receipt
+    return (
+        Section("Calls", attempt_lines(receipt, width, view.now_ms, view.zone)),
+        Section("Worth knowing", note_lines(receipt, width)),
+        Section("Tokens", token_lines(receipt, width)),
+        Section("Cost", cost_lines(receipt, width)),
+        Section("Taken from allowances", quota_lines(receipt, width)),
+        Section("Record", identity_lines(receipt, width, view.zone)),
+    )
+
+
+def headline(view: ReceiptView, width: int) -> tuple[Line, ...]:
+    """Who, whether it is whole, why, how sure, what was asked, and why the conversation stayed or moved."""
+    receipt = view.receipt
+    lines = [*_outcome(receipt, width)]
+    said = _unhappy(view)
+    if said:
+        lines += paragraph(said, width, Tone.WARN, indent=2)
+    if receipt.decision is not None:
+        lines += _why(receipt.decision, width)
+    lines += labelled("took", _took(receipt), width)
+    lines += labelled("task", _task(receipt), width)
+    return tuple(lines)
+
+
+def _outcome(receipt: Receipt, width: int) -> tuple[Line, ...]:
+    asked = "" if receipt.route is None else f" · last asked {route_name(receipt.route)}"
+    by = "" if receipt.route is None else f" by {route_name(receipt.route)}"
+    if receipt.outcome is Outcome.CANCELLED:
+        text, tone = f"■ stopped{'' if receipt.attempts else ' before anything was sent'}{asked}", Tone.WARN
+    elif receipt.outcome is Outcome.FAILED:
+        text, tone = f"✕ no whole answer{asked}", Tone.BAD
+    elif not receipt.complete:
+        text, tone = f"✂ answer{by}, not whole", Tone.WARN
+    else:
+        text, tone = f"● whole answer{by}", Tone.GOOD
+    first, *rest = paragraph(text, width, tone)
+    if receipt.route is not None:
+        first = replace(first, target=receipt.route.id, detail=receipt.route.id)
+    return (first, *rest)
+
+
+def _unhappy(view: ReceiptView) -> str:
+    """What went wrong, where something did."""
+    receipt = view.receipt
+    if receipt.fault is not None and receipt.outcome is not Outcome.CANCELLED:
+        return fault_words(receipt.fault, view.now_ms, view.zone)
+    if view.no_route is not None:
+        return no_route_sentence(view.no_route, view.now_ms)
+    said = verdict(receipt)
+    if said is None or receipt.complete or receipt.outcome is Outcome.CANCELLED:
+        return ""
+    return said.text
+
+
+def _why(decision: Decision, width: int) -> list[Line]:
+    lines = [*labelled("why", short_reason(decision), width)]
+    moved = moved_sentence(decision)
+    if moved is not None:
+        lines += labelled("moved", moved.removeprefix("moved "), width)
+    otherwise = dict(decision.facts).get("otherwise")
+    if decision.stayed and otherwise:
+        lines += labelled("stayed", f"alone, this message would have gone to {otherwise}", width)
+    if decision.rule is not None:
+        said = _RULES.get(decision.rule)
+        lines += labelled("rule", f"{decision.rule}: {said}" if said else decision.rule, width)
+    next_one = decision.runner_up
+    if next_one is None:
+        lines += labelled("margin", "nobody else could have answered", width, Tone.DIM)
+    else:
+        lines += labelled("margin", f"{decision.confidence:.2f} before {route_name(next_one.route)}", width)
+    return lines
+
+
+def _task(receipt: Receipt) -> str:
+    task = receipt.task
+    sure = "as the asker said" if task.hinted else f"{fmt.percent(task.type_confidence)} sure"
+    needs = f" · needs {', '.join(need.value.replace('_', ' ') for need in task.needs)}" if task.needs else ""
+    return (
+        f"{task.type} {task.tier.value}, {sure} · complexity {task.complexity:.2f} · "
+        f"{task.priority.value} priority · asked by {receipt.origin}{needs}"
+    )
+
+
+def _took(receipt: Receipt) -> str:
+    parts = [fmt.duration(receipt.total_ms)]
+    if receipt.first_token_ms is not None:
+        parts.append(f"first token after {fmt.duration(receipt.first_token_ms)}")
+    calls = len(receipt.attempts)
+    parts.append(f"{calls} call{'' if calls == 1 else 's'}")
+    usage = receipt.usage
+    if usage.input_tokens is not None or usage.output_tokens is not None:
+        about = "≈" if usage.estimated else ""
+        parts.append(f"{about}{fmt.count(usage.input_tokens)}→{fmt.count(usage.output_tokens)} tok")
+    if receipt.outcome is Outcome.ANSWERED:
+        parts.append(fmt.money(receipt.cost_pico))
+    return " · ".join(parts)
