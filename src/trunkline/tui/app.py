@@ -12,8 +12,11 @@ from textual.app import App, SystemCommand
 from textual.dom import DOMNode
 from textual.reactive import var
 from textual.screen import Screen
+from textual.theme import Theme
 
+from trunkline.config.desk import Edit
 from trunkline.domain.clock import Clock
+from trunkline.domain.errors import ConfigError
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostNews
@@ -25,9 +28,10 @@ from trunkline.tui.options import DeckOptions
 from trunkline.tui.pace import Pace, pace_for
 from trunkline.tui.palette import deck_commands, screen_commands
 from trunkline.tui.screens.deck import DeckScreen
-from trunkline.tui.themes import read_themes, shipped_themes_folder, usable_theme
+from trunkline.tui.themes import ThemeShelf, usable_theme
 
 LOST_SIGNAL = 1  # SIGHUP, where there is one
+THEMES_EVERY_S = 3.0
 SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
 
 
@@ -71,16 +75,13 @@ class DeckApp(App[None], inherit_bindings=False):
             flush_s=self.pace.flush_s,
             start_panel=options.start_panel,
         )
+        self._shelf = ThemeShelf(options.themes_folder)
         self._theme_errors = self._register_themes()
 
     def _register_themes(self) -> tuple[str, ...]:
-        folders = [shipped_themes_folder()]
-        if self._options.themes_folder is not None:
-            folders.append(self._options.themes_folder)
-        themes, errors = read_themes(*folders)
-        for theme in themes:
+        for theme in self._shelf.read():
             self.register_theme(theme)
-        return (*errors, *self._use_theme(self._options.theme))
+        return (*self._shelf.problems, *self._use_theme(self._options.theme))
 
     def _use_theme(self, wanted: str | None) -> tuple[str, ...]:
         """Show the colours called `wanted`, or the default; says why not."""
@@ -103,6 +104,8 @@ class DeckApp(App[None], inherit_bindings=False):
         self.call_after_refresh(self._painted)
         self.use_keymap(self._options.keymap)
         self._tell(self._theme_errors)
+        if self._options.themes_folder is not None:
+            self.set_interval(THEMES_EVERY_S, self._look_at_themes)
 
     def _tell(self, problems: Iterable[str]) -> None:
         for problem in problems:
@@ -136,6 +139,51 @@ class DeckApp(App[None], inherit_bindings=False):
             self.set_keymap(table.textual_keymap())
             self.key_table = table
             self._tell(table.problems)
+
+    def _look_at_themes(self) -> None:
+        """Take over what the user has changed in a theme's file."""
+
+        def look() -> None:
+            if self._shelf.has_changed():
+                self.call_from_thread(self.take_themes, self._shelf.read())
+
+        self.run_worker(look, thread=True, exclusive=True, group="themes", exit_on_error=False)
+
+    def take_themes(self, themes: Iterable[Theme]) -> None:
+        """Use these themes from now on, the one that is shown as well."""
+        for theme in themes:
+            self.register_theme(theme)
+        self.refresh_css(animate=False)
+        self._tell(self._shelf.problems)
+
+    def action_themes(self) -> None:
+        """Choose the colours."""
+        from trunkline.tui.screens.themes import ThemePicker, theme_rows
+
+        if isinstance(self.screen, ThemePicker):
+            return
+        rows = theme_rows(
+            self.available_themes.values(), self._shelf.ours, self._shelf.theirs, self.theme or ""
+        )
+        self.push_screen(ThemePicker(rows, self._shelf.problems), self._keep_theme)
+
+    def _keep_theme(self, name: str | None) -> None:
+        desk = self._options.desk
+        if name is None:
+            return
+        if desk is None:
+            self.notify(f"{name}, until the deck is closed", timeout=4, markup=False)
+            return
+
+        def save() -> None:
+            try:
+                desk.save(desk.plan(desk.read(), [Edit("theme", name)]))
+            except ConfigError as error:
+                self.call_from_thread(self._tell, [f"{name} is shown but could not be kept: {error}"])
+            else:
+                self.call_from_thread(self.notify, f"{name} is kept", timeout=3, markup=False)
+
+        self.run_worker(save, thread=True, group="theme", exit_on_error=False)
 
     def action_bandwidth(self) -> None:
         """Spare the line, or no longer."""

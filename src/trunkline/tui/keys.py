@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -274,14 +275,15 @@ def specs(*scopes: Scope) -> tuple[KeySpec, ...]:
     return tuple(spec for spec in KEYS if spec.scope in scopes)
 
 
-def bindings(*scopes: Scope) -> list[BindingType]:
-    """Textual bindings of these scopes, hidden from Textual's own footer."""
+def bindings(*scopes: Scope, instead: Mapping[str, str] | None = None) -> list[BindingType]:
+    """Textual bindings of these scopes, hidden from Textual's own footer. `instead` gives the action of a binding's id
+    where a screen has its own."""
     from textual.binding import Binding
 
     return [
         Binding(
             ",".join(spec.keys) or unbound(spec.id),
-            spec.action,
+            (instead or {}).get(spec.id, spec.action),
             spec.description,
             show=False,
             id=spec.id,

@@ -59,6 +59,39 @@ def read_themes(*folders: Path) -> tuple[tuple[Theme, ...], tuple[str, ...]]:
     return tuple(themes.values()), tuple(errors)
 
 
+class ThemeShelf:
+    """The themes of Trunkline and of the user's folder; knows when a file there is another one. Reads files."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._seen: tuple[tuple[str, int, int], ...] = ()
+        self.ours: frozenset[str] = frozenset()
+        self.theirs: frozenset[str] = frozenset()
+        self.problems: tuple[str, ...] = ()
+
+    def read(self) -> tuple[Theme, ...]:
+        """All of them; `problems` says which could not be used."""
+        self._seen = self._look()
+        shipped, _ = read_themes(shipped_themes_folder())
+        own, self.problems = read_themes(self._folder) if self._folder is not None else ((), ())
+        self.theirs = frozenset(theme.name for theme in own)
+        self.ours = frozenset(theme.name for theme in shipped) - self.theirs
+        return (*(theme for theme in shipped if theme.name in self.ours), *own)
+
+    def has_changed(self) -> bool:
+        """Whether the user's folder is not as it was read."""
+        return self._look() != self._seen
+
+    def _look(self) -> tuple[tuple[str, int, int], ...]:
+        if self._folder is None:
+            return ()
+        try:
+            found = [(path.name, path.stat()) for path in sorted(self._folder.glob("*.toml"))]
+        except OSError:
+            return self._seen  # a file on its way in or out
+        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+
 def usable_theme(
     wanted: str | None, available: Collection[str], *, few_colours: bool
 ) -> tuple[str | None, str | None]:
