@@ -1,0 +1,60 @@
+"""Which keys do something on the line under the cursor. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from trunkline.config.shape import Kind
+from trunkline.tui.keymap import KeyTable
+from trunkline.tui.screens.preferences.draft import Draft
+from trunkline.tui.screens.preferences.items import Item, ItemKind
+
+Hint = tuple[str, str]
+_ALWAYS = (("preferences.search", "search"), ("preferences.save", "save"), ("detail.close", "back"))
+
+
+def hint_ids(draft: Draft, item: Item | None) -> tuple[Hint, ...]:
+    """(key id, word) in the order of use here. Two ids joined by `+` share a word."""
+    return (*_of_item(draft, item), *_ALWAYS)
+
+
+def _of_item(draft: Draft, item: Item | None) -> tuple[Hint, ...]:
+    undo: tuple[Hint, ...] = (("preferences.undo", "undo"),) if draft.steps else ()
+    if item is None:
+        return undo
+    if item.kind in (ItemKind.SECTION, ItemKind.GROUP):
+        return (("preferences.edit", "fold"), *undo)
+    if item.kind is ItemKind.ENTRY:
+        return (
+            ("preferences.down+preferences.up", "move"),
+            ("preferences.edit", "replace"),
+            ("preferences.default", "remove"),
+            *undo,
+        )
+    if item.kind is ItemKind.ADD:
+        return (("preferences.edit", "add"), *undo)
+    kind = draft.settings[item.name].kind
+    steps: tuple[Hint, ...] = (
+        (("preferences.less+preferences.more", _STEP_WORDS[kind]),) if kind in _STEP_WORDS else ()
+    )
+    back: tuple[Hint, ...] = () if draft.is_default(item.name) else (("preferences.default", "default"),)
+    return (("preferences.edit", _EDIT_WORDS.get(kind, "change")), *steps, *back, *undo)
+
+
+_STEP_WORDS = {Kind.WHOLE: "less, more", Kind.NUMBER: "less, more", Kind.CHOICE: "other"}
+_EDIT_WORDS = {Kind.SWITCH: "switch", Kind.LIST: "entries", Kind.CHOICE: "choose"}
+
+
+def hint_line(hints: Sequence[Hint], keys: KeyTable, width: int) -> Content:
+    """The hints that fit, as a line."""
+    pieces: list[tuple[str, str] | str] = []
+    room = width - 1
+    for ids, word in hints:
+        label = "/".join(keys.named(one).first_label for one in ids.split("+"))
+        room -= len(label) + len(word) + 3
+        if room < 0:
+            break
+        pieces += [" ", (label, "bold $text-accent"), " ", (word, "$text-muted"), " "]
+    return Content.assemble(*pieces)

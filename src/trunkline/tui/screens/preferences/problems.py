@@ -1,0 +1,43 @@
+"""Which setting a refusal of the configuration is about, and what is wrong with a value that is being typed. Pure."""
+
+from __future__ import annotations
+
+from trunkline.config.check import check_value
+from trunkline.config.load import Loaded
+from trunkline.config.settings import Setting
+from trunkline.config.shape import Kind
+from trunkline.domain.errors import ConfigError
+from trunkline.tui.screens.preferences.draft import Draft
+from trunkline.tui.screens.preferences.values import UnusableText, read_typed
+
+
+def key_of_problem(draft: Draft, error: ConfigError) -> str | None:
+    """The setting that an error names: itself, the list of an entry, or the nearest table's changed one."""
+    if not error.key:
+        return None
+    found = [
+        key for key in draft.settings if error.key == key or error.key.startswith((f"{key}.", f"{key}["))
+    ]
+    if found:
+        return max(found, key=len)
+    inside = [key for key in draft.changes if key.startswith(f"{error.key}.")]
+    return inside[0] if inside else None
+
+
+def sentence_of(error: ConfigError) -> str:
+    """What was expected and what to do, without where."""
+    return f"expected {error.expected}" + (f". {error.remedy}" if error.remedy else "")
+
+
+def refusal_of_text(loaded: Loaded, setting: Setting, text: str) -> str | None:
+    """Why what was typed cannot be the value of a setting; None where it can."""
+    try:
+        value = read_typed(setting, text)
+    except UnusableText as reason:
+        return f"expected {reason}"
+    return None if value is None else refusal_of_value(loaded, setting, value)
+
+
+def refusal_of_value(loaded: Loaded, setting: Setting, value: object) -> str | None:
+    """Why a setting cannot have a value; None where it can. Checks of the whole configuration come later."""
+    return check_value(loaded, setting.key, [value] if setting.kind is Kind.LIST else value)
