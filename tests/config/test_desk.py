@@ -91,7 +91,7 @@ def test_a_new_order_keeps_the_lines_and_their_comments(home, desk):
     saved(desk, Edit("tasks.coding.prefer", ["zai", "kimi", "anthropic"]))
     assert home.places.preferences_file.read_text() == PREFERENCES.replace(
         '  "anthropic",  # the best\n  # cheap\n  "zai",\n',
-        '  # cheap\n  "zai",\n  "kimi",\n  "anthropic", # the best\n',
+        '  # cheap\n  "zai",\n  "kimi",\n  "anthropic",  # the best\n',
     )
 
 
@@ -100,7 +100,7 @@ def test_a_comment_sign_within_an_entry_is_no_comment(home, desk):
     home.write(providers=text)
     saved(desk, Edit('providers.openai.models."gpt-5.6".tags', ["c", "a # b"]))
     assert home.places.providers_file.read_text() == text.replace(
-        '  "a # b",  # said "so"\n  "c",\n', '  "c",\n  "a # b", # said "so"\n'
+        '  "a # b",  # said "so"\n  "c",\n', '  "c",\n  "a # b",  # said "so"\n'
     )
 
 

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from trunkline.config.fields import PlainKeyError
 from trunkline.config.files import KeyPath, leaves
@@ -48,13 +48,24 @@ def check_value(loaded: Loaded, key: str, value: object) -> str | None:
     half = half_of(loaded, path)
     if isinstance(value, str):
         value = read_value(value, model_at(half.root, path))
+    return _of_schema(half.root, path, value) or _of_names(loaded, path, value, half.merged())
+
+
+def check_field(root: type[BaseModel], path: KeyPath, value: object) -> str | None:
+    """What the schema expects at `path` of `root`, where `value` (as TOML has it, or as text) is something else."""
+    if isinstance(value, str):
+        value = read_value(value, model_at(root, path))
+    return _of_schema(root, path, value)
+
+
+def _of_schema(root: type[BaseModel], path: KeyPath, value: object) -> str | None:
     if any(isinstance(leaf, str) and looks_like_key(leaf) for _, leaf in leaves(value)):
         return _sentence(PLAIN_KEY_EXPECTED, 'An environment variable holds it; here stands "env:NAME".')
     try:
-        checker(half.root, path).validate_python(value)
+        checker(root, path).validate_python(value)
     except ValidationError as error:
         return _of_findings(error)
-    return _of_names(loaded, path, value, half.merged())
+    return None
 
 
 def _of_findings(error: ValidationError) -> str:

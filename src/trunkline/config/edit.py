@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trunkline.config.arrays import new_array, rearranged
-from trunkline.config.files import KeyPath, dotted
+from trunkline.config.files import KeyPath, dotted, value_at
 from trunkline.domain.errors import ConfigError
 
 _BY_HAND = "Change it in an editor, then look at it again."
@@ -28,6 +28,31 @@ def edited(text: str, path: KeyPath, value: Any) -> str:
     else:
         _put(_opened(document, path), path[-1], value)
     return _checked(text, _dumped(document), expected, path)
+
+
+def added(text: str, path: KeyPath, table: dict[str, Any]) -> str:
+    """`text` with `table` (its values of None left out) at the end of the list of tables at `path`."""
+    table = {name: value for name, value in table.items() if value is not None}
+    data = tomllib.loads(text)
+    there = value_at(data, path)[1]
+    expected = _filled(_with(data, path, [*(there if isinstance(there, list) else []), table]))
+    document = _parsed(text)
+    _append(_opened(document, path, headed=False), path[-1], table)
+    return _checked(text, _dumped(document), expected, path)
+
+
+def _append(owner: Any, name: str | int, table: dict[str, Any]) -> None:
+    import tomlkit
+    from tomlkit.items import AoT, Array
+
+    there = owner.get(name)
+    if isinstance(there, Array):
+        owner[name] = rearranged(there, [*there.unwrap(), table])
+    elif isinstance(there, AoT):
+        there.append(_new_table(table, inline=False))
+    else:
+        owner[name] = tomlkit.aot()
+        owner[name].append(_new_table(table, inline=False))
 
 
 def _parsed(text: str) -> Any:
@@ -67,6 +92,10 @@ def _with(data: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
     """`data` with the value at `path` set or taken out, as the edited text has to read."""
     name, rest = path[0], path[1:]
     inner = data.get(str(name))
+    if rest and isinstance(rest[0], int) and isinstance(inner, list):
+        if entries := _with_entry(inner, rest[0], rest[1:], value):
+            return {**data, str(name): entries}
+        return {key: other for key, other in data.items() if key != name}
     if rest:
         if inner is not None and not isinstance(inner, dict):
             raise _unfit(path, f"{dotted(path[:1])} to be a table")
@@ -78,22 +107,27 @@ def _with(data: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
     return {key: other for key, other in data.items() if key != name}
 
 
+def _with_entry(entries: list[Any], at: int, rest: KeyPath, value: Any) -> list[Any]:
+    changed = [_with(entries[at], rest, value)] if rest else [value] if value is not None else []
+    return [*entries[:at], *changed, *entries[at + 1 :]]
+
+
 def _filled(data: dict[str, Any]) -> dict[str, Any]:
     """`data` without tables in which nothing is."""
     found = {key: _filled(value) if isinstance(value, dict) else value for key, value in data.items()}
     return {key: value for key, value in found.items() if value != {}}
 
 
-def _opened(document: Any, path: KeyPath) -> Any:
-    """The table that holds the last part of `path`, made where it is not there."""
+def _opened(document: Any, path: KeyPath, *, headed: bool = True) -> Any:
+    """The table that holds the last part of `path`, made where it is not there; with a [header] of its own unless its
+    first part will be a table that has one."""
     import tomlkit
     from tomlkit.items import InlineTable
 
     here = document
     for index, part in enumerate(path[:-1]):
-        if part not in here:
-            # Only the innermost table gets a [header] of its own.
-            outer = index + 2 < len(path)
+        if isinstance(part, str) and part not in here:
+            outer = index + 2 < len(path) or not headed
             inline = isinstance(here, InlineTable)
             here[part] = tomlkit.inline_table() if inline else tomlkit.table(is_super_table=outer)
         here = here[part]
@@ -102,9 +136,9 @@ def _opened(document: Any, path: KeyPath) -> Any:
 
 def _put(table: Any, name: str | int, value: Any) -> None:
     """Set one value; of a table that is there only what differs, of a list that is there with its layout."""
-    from tomlkit.items import Array, InlineTable
+    from tomlkit.items import AoT, Array, InlineTable
 
-    there = table.get(name)
+    there = table[name] if isinstance(name, int) else table.get(name)
     if isinstance(value, dict):
         if isinstance(there, dict):
             for gone in [key for key in there if key not in value]:
@@ -114,10 +148,23 @@ def _put(table: Any, name: str | int, value: Any) -> None:
                     _put(there, key, inner)
             return
         table[name] = _new_table(value, inline=isinstance(table, InlineTable))
+    elif isinstance(there, AoT) and all(isinstance(one, dict) for one in value):
+        _refill(there, value)
     elif isinstance(value, (list, tuple)):
         table[name] = rearranged(there, value) if isinstance(there, Array) else new_array(value)
     else:
         table[name] = value
+
+
+def _refill(tables: Any, values: list[dict[str, Any]]) -> None:
+    """Make `[[tables]]` read as `values`, with those at the same place changed as little as may be."""
+    while len(tables) > len(values):
+        del tables[len(tables) - 1]
+    for at, value in enumerate(values):
+        if at < len(tables):
+            _put(tables, at, value)
+        else:
+            tables.append(_new_table(value, inline=False))
 
 
 def _new_table(values: dict[str, Any], *, inline: bool) -> Any:
