@@ -245,7 +245,7 @@ KEYS: tuple[KeySpec, ...] = (
         "search",
     ),
     KeySpec("preferences.search", ("slash",), "search", "Search the settings", Scope.PREFERENCES, "search"),
-    KeySpec("preferences.edit", ("enter",), "edit", "Change it", Scope.PREFERENCES, "change"),
+    KeySpec("preferences.edit", ("enter", "space"), "edit", "Change it", Scope.PREFERENCES, "change"),
     KeySpec("preferences.more", ("l", "right"), "step(1)", "More, or the next choice", Scope.PREFERENCES),
     KeySpec("preferences.less", ("h", "left"), "step(-1)", "Less, or the choice before", Scope.PREFERENCES),
     KeySpec("preferences.down", ("J",), "move(1)", "Move the entry of a list down", Scope.PREFERENCES),
