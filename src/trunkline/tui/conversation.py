@@ -11,7 +11,7 @@ from trunkline.domain.messages import Message, Role
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.text import strip_controls
 from trunkline.tui import format as fmt
-from trunkline.tui.attachments import Attachment, with_attachments, without_attachments
+from trunkline.tui.attachments import Attachment, bytes_text, with_attachments, without_attachments
 
 CUT_MARK = "\n\n[This answer was cut off here.]"
 _TITLE_CHARACTERS = 60
@@ -41,22 +41,18 @@ class Turn:
     @classmethod
     def written(cls, turn_id: str, text: str, attachments: Sequence[Attachment], at_ms: int) -> Turn:
         """A message as it leaves the editor."""
-        files = tuple(
-            f"▤ {fmt.one_line(one.path.name)} · {bytes_text(one.size_bytes)} · ≈{fmt.compact(one.tokens)} tok"
-            for one in attachments
-        )
-        attached = with_attachments(text, attachments).removeprefix(text) if attachments else ""
+        files = tuple(_file_line(one) for one in attachments)
+        attached = with_attachments(text, attachments).removeprefix(text)
         return cls(turn_id, text, attached, files, at_ms=at_ms)
 
     @classmethod
     def kept(cls, kept: KeptTurn) -> Turn:
         """A turn as the store has it."""
         asked, files = without_attachments(kept.asked)
-        follows = kept.asked.startswith(asked)
         return cls(
             kept.turn_id,
             asked,
-            kept.asked.removeprefix(asked) if follows else "",
+            kept.asked.removeprefix(asked),
             tuple(f"▤ {fmt.one_line(name)} · {length:,} characters" for name, length in files),
             strip_controls(kept.answer),
             kept.complete,
@@ -116,9 +112,6 @@ class Conversation:
         return tuple(messages)
 
 
-def bytes_text(size: int) -> str:
-    """`812 B`, `3.1 kB`, `1.5 MB`."""
-    for unit, name in ((1_000_000, "MB"), (1_000, "kB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size} B"
+def _file_line(file: Attachment) -> str:
+    name = fmt.one_line(file.name or file.path.name)
+    return f"▤ {name} · {bytes_text(file.size_bytes)} · ≈{fmt.compact(file.tokens)} tok"

@@ -11,7 +11,8 @@ from pathlib import Path
 from textual.widget import Widget
 
 from trunkline.tui import format as fmt
-from trunkline.tui.conversation import Conversation, Turn, bytes_text
+from trunkline.tui.attachments import bytes_text
+from trunkline.tui.conversation import Conversation, Turn
 from trunkline.tui.export import export_path, file_stem, to_json, to_markdown, write_free
 
 # What the more careful terminals take at most in one OSC 52 sequence, before base64.
