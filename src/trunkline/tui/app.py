@@ -6,10 +6,11 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
+from textual.filter import LineFilter
 from textual.reactive import var
 from textual.screen import Screen
 from textual.theme import Theme
@@ -23,10 +24,12 @@ from trunkline.engine.api import HostNews
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, key_table
 from trunkline.tui.keys import app_bindings
+from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import NewsArrived, PaceChanged, PreferencesSeen
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.pace import Pace, pace_for
 from trunkline.tui.palette import deck_commands, screen_commands
+from trunkline.tui.plain_signs import PlainSigns
 from trunkline.tui.screens.deck import DeckScreen
 from trunkline.tui.themes import ThemeShelf, usable_theme
 
@@ -38,6 +41,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signa
 def _import_markdown() -> None:
     """So that the first answer does not wait for it."""
     import textual.widgets._markdown  # noqa: F401
+
+
+def _terminal_encoding() -> str:
+    """Of the stream on which Textual draws."""
+    return (sys.__stderr__.encoding if sys.__stderr__ else None) or "utf-8"
 
 
 class DeckApp(App[None], inherit_bindings=False):
@@ -65,15 +73,15 @@ class DeckApp(App[None], inherit_bindings=False):
         self._on_first_paint = on_first_paint
         self._loop_for_signals: asyncio.AbstractEventLoop | None = None
         self._seen: PreferencesSeen | None = None
+        self._plain = PlainSigns(_terminal_encoding()) if options.ascii else None
         self.pace: Pace = pace_for(sparing=low_bandwidth)
         self.deck = DeckScreen(
             link,
             clock,
             ids,
-            options.zone,
-            tick_s=self.pace.tick_s,
-            flush_s=self.pace.flush_s,
-            start_panel=options.start_panel,
+            options,
+            DeckMemory(options.memory_file),
+            self.pace,
         )
         self._shelf = ThemeShelf(options.themes_folder)
         self._theme_errors = self._register_themes()
@@ -90,6 +98,10 @@ class DeckApp(App[None], inherit_bindings=False):
         if name is not None and name != self.theme:
             self.theme = name
         return (problem,) if problem else ()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return filters if self._plain is None else (*filters, self._plain)
 
     def get_default_screen(self) -> Screen[None]:
         return self.deck

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trunkline.tui.options import DeckOptions
@@ -42,10 +43,14 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
     from trunkline.domain.ids import IdSource
     from trunkline.tui.app import DeckApp
     from trunkline.tui.engine_link import EngineLink
+    from trunkline.tui.plain_signs import has_only_ascii
     from trunkline.tui.terminal_keys import teach_alt_keys
     from trunkline.tui.terminal_watch import TerminalWatch
 
     teach_alt_keys()
+    if options.ascii is None:
+        encoding = (sys.__stderr__.encoding if sys.__stderr__ else None) or "utf-8"
+        options = replace(options, ascii=has_only_ascii(os.environ, encoding))
     clock = SystemClock()
     link = EngineLink(make_engine)
     try:

@@ -127,7 +127,11 @@ def scopes_here(screen: Screen[object]) -> tuple[Scope, ...]:
         spec = table.find(active.binding.id)
         if spec is not None:
             scopes.append(spec.scope)
-    return tuple(dict.fromkeys(scopes))
+    found = list(dict.fromkeys(scopes))
+    if Scope.LISTS in found:  # what is special about a list comes before what every list has
+        found.remove(Scope.LISTS)
+        found.insert(1, Scope.LISTS)
+    return tuple(found)
 
 
 class _Search(Input):

@@ -17,7 +17,7 @@ from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.messages import RowHighlighted, RowOpened
 from trunkline.tui.widgets.row_list import RowList
 
-_COLUMNS = (Column("colours", 24, flex=1), Column("ground", 8, drop=1), Column("from", 12, drop=2))
+_COLUMNS = (Column("colours", 24, flex=1), Column("ground", 10, drop=1), Column("from", 9, drop=2))
 
 
 def theme_rows(
