@@ -15,7 +15,8 @@ from trunkline.domain.limits import FigureSource, Metric
 from trunkline.domain.money import MoneySum
 from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
-from trunkline.tui.account_rows import account_rows, tightest
+from trunkline.tui.account_rows import account_rows
+from trunkline.tui.account_standing import tightest
 from trunkline.tui.cells import Column, share_width
 from trunkline.tui.entry import prepare_environment
 from trunkline.tui.keys import KEYS

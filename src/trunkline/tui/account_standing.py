@@ -11,7 +11,7 @@ from datetime import tzinfo
 
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.limits import LimitUse
-from trunkline.domain.snapshot import AccountView, ProviderView, Status
+from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot, Status
 from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
@@ -125,3 +125,23 @@ def until_cell(standing: Standing, now_ms: int, zone: tzinfo | None) -> str:
 def until_words(until_ms: int | None, now_ms: int, zone: tzinfo | None) -> str:
     """When a refusal ends, within a sentence: `again in 5 s`, `again at 14:31, in 28 m`, `until you act`."""
     return "until you act" if until_ms is None else fmt.again(until_ms, now_ms, zone)
+
+
+def find_account(snapshot: Snapshot, key: str) -> tuple[ProviderView, AccountView] | None:
+    """The account called `provider/account`, with its provider."""
+    provider_id, _, account_id = key.partition("/")
+    for provider in snapshot.providers:
+        if provider.id == provider_id:
+            for account in provider.accounts:
+                if account.id == account_id:
+                    return provider, account
+    return None
+
+
+def toggle_refusal(account: AccountView | None) -> str | None:
+    """Why the key that takes an account out cannot act on a row; None where it can. None is a provider's row."""
+    if account is None:
+        return "go to one of its accounts: only a single account is taken out or put back"
+    if not account.enabled and not account.set_aside:
+        return "disabled in the configuration: enable it in providers.toml"
+    return None

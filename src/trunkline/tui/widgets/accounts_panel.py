@@ -8,13 +8,19 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from trunkline.domain.snapshot import Snapshot
+from trunkline.domain.snapshot import AccountView, Snapshot
 from trunkline.tui.account_rows import COLUMNS, account_detail, account_rows
+from trunkline.tui.account_standing import find_account, toggle_refusal
 from trunkline.tui.keys import Scope, bindings
-from trunkline.tui.messages import AccountWanted, RowHighlighted, RowOpened
+from trunkline.tui.messages import AccountToggled, AccountWanted, CheckWanted, RowHighlighted, RowOpened
 from trunkline.tui.widgets.row_list import RowList
 
-EMPTY = "No accounts yet.\nSet a key such as OPENAI_API_KEY and start again,\nor try `trunkline demo`."
+EMPTY = (
+    "No accounts yet.\n"
+    "Set a key such as OPENAI_API_KEY and start again,\n"
+    "add one in the preferences (key ,), or try `trunkline demo`."
+)
+DETAIL_LINES = 3
 
 
 class AccountsPanel(Vertical):
@@ -32,7 +38,7 @@ class AccountsPanel(Vertical):
         self._detail_text = ""
 
     def compose(self) -> ComposeResult:
-        yield RowList(COLUMNS, empty="Engine starting …", id="accounts")
+        yield RowList(COLUMNS, empty="Engine starting …", id="accounts", follow_first=False)
         yield Static("", markup=False, id="account-detail")
 
     @property
@@ -51,10 +57,21 @@ class AccountsPanel(Vertical):
         if self._snapshot is None:
             return
         lines = account_detail(self._snapshot, self.listing.cursor_key, self._now_ms, zone=self._zone)
-        text = "\n".join(lines[:3])
+        text = "\n".join(lines[:DETAIL_LINES])
         if text != self._detail_text:
             self._detail_text = text
             self.query_one("#account-detail", Static).update(text, layout=False)
+
+    def _account(self) -> AccountView | None:
+        """The account under the cursor; None on a provider's row."""
+        key = self.listing.cursor_key
+        if self._snapshot is None or key is None:
+            return None
+        found = find_account(self._snapshot, key)
+        return None if found is None else found[1]
+
+    def _say(self, text: str) -> None:
+        self.app.notify(text, severity="warning", timeout=5, markup=False)
 
     def on_row_highlighted(self, message: RowHighlighted) -> None:
         message.stop()
@@ -65,8 +82,32 @@ class AccountsPanel(Vertical):
         self.post_message(AccountWanted(message.key))
 
     def action_fold(self) -> None:
-        """Fold or unfold the pool under the cursor."""
+        """Fold or unfold the pool under the cursor; the cursor goes to the pool."""
         key = self.listing.cursor_key
-        if self._snapshot is not None and key is not None:
-            self._folded ^= {key.partition("/")[0]}
-            self.show(self._snapshot, self._now_ms)
+        if self._snapshot is None or key is None:
+            return
+        pool = key.partition("/")[0]
+        at = next((i for i, row in enumerate(self.listing.rows) if row.key == pool), None)
+        if at is None:
+            self._say(f"{key} is its provider's only account: there is nothing to fold")
+            return
+        self.listing.move_cursor(at)
+        self._folded ^= {pool}
+        self.show(self._snapshot, self._now_ms)
+
+    def action_check(self) -> None:
+        """Ask what is under the cursor whether it answers."""
+        key = self.listing.cursor_key
+        if key is not None:
+            self.post_message(CheckWanted(key))
+
+    def action_toggle_account(self) -> None:
+        """Take the account under the cursor out, or put it back."""
+        key, account = self.listing.cursor_key, self._account()
+        if key is None:
+            return
+        refusal = toggle_refusal(account)
+        if refusal is not None or account is None:
+            self._say(refusal or "")
+            return
+        self.post_message(AccountToggled(key, enabled=account.set_aside))

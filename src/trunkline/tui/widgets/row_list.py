@@ -19,8 +19,8 @@ from trunkline.tui.messages import RowHighlighted, RowOpened
 
 
 class RowList(ScrollView, can_focus=True):
-    """Rows under a header. The cursor stays on its row, found by key, when rows come and go above it; on the
-    first row it stays on the first row, whatever that is, so that a log follows."""
+    """Rows under a header. The cursor stays on its row, found by key, when rows come and go above it; with
+    `follow_first`, on the first row it stays on the first row, whatever that is, so that a log follows."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "row-list--header",
@@ -31,8 +31,16 @@ class RowList(ScrollView, can_focus=True):
     BINDINGS = bindings(Scope.LISTS)
     ALLOW_SELECT = False
 
-    def __init__(self, columns: Sequence[Column], *, empty: str, id: str) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        empty: str,
+        id: str,  # noqa: A002 - Textual's name
+        follow_first: bool = True,
+    ) -> None:
         super().__init__(id=id)
+        self._first_kept = 1 if follow_first else 0
         self._columns = tuple(columns)
         self._widths = share_width(self._columns, 0)
         self._rows: tuple[Row, ...] = ()
@@ -64,7 +72,7 @@ class RowList(ScrollView, can_focus=True):
         if rows == self._rows:
             return
         before, self._rows = self._rows, rows
-        key = before[self._cursor].key if 0 < self._cursor < len(before) else None
+        key = before[self._cursor].key if self._first_kept <= self._cursor < len(before) else None
         moved = self._follow(key)
         if len(before) != len(rows):
             self.virtual_size = Size(self.size.width, len(rows) + 1)

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from trunkline.domain.snapshot import Snapshot, Status
 from trunkline.tui import format as fmt
-from trunkline.tui.account_rows import shape
+from trunkline.tui.account_standing import shape
 from trunkline.tui.cells import Tone
 
 

@@ -1,0 +1,45 @@
+"""Limits, refusals and ages in words. Pure."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from trunkline.domain.limits import FigureSource, LimitUse, Metric, WindowKind
+from trunkline.domain.state import Block
+from trunkline.tui import format as fmt
+from trunkline.tui.account_standing import BLOCK_WORDS, until_words
+
+SOURCE_WORDS = {
+    FigureSource.REPORTED: "reported by the provider",
+    FigureSource.CONFIGURED: "counted here against the configured limit",
+    FigureSource.LEARNED: "counted here against a learned limit",
+    FigureSource.ESTIMATED: "estimated",
+}
+
+
+def age(as_of_ms: int, now_ms: int) -> str:
+    """How old a figure is. Under a minute it is new: a count of seconds would be drawn again every second."""
+    old_ms = now_ms - as_of_ms
+    return "new" if old_ms < 60_000 else f"{fmt.countdown(old_ms)} old"
+
+
+def amount(use: LimitUse, value: int) -> str:
+    """A figure of a limit with its unit where that is money: `$1.84`, `12,345`."""
+    return fmt.money(value) if use.metric is Metric.COST else f"{value:,}"
+
+
+def limit_sentence(use: LimitUse, now_ms: int) -> str:
+    """`18 of 20 requests per day used, reported by the provider, 4 m old`."""
+    unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"
+    per = "" if use.window.kind is WindowKind.BALANCE else f" per {use.window}"
+    of_model = f" of {use.model}" if use.model else ""
+    figures = f"{amount(use, use.used)} of {amount(use, use.amount)}{unit}{per}{of_model}"
+    return f"{figures} used, {SOURCE_WORDS[use.source]}, {age(use.as_of_ms, now_ms)}"
+
+
+def block_sentence(block: Block, now_ms: int, zone: tzinfo | None) -> str:
+    """What refuses calls, when that ends, and the provider's words: `quota hit, again at 12:28, in 28 m: …`."""
+    if not block.holds_at(now_ms):
+        return f"was refused ({block.code}); the next request tries it again"
+    why = block.message or block.code.replace("_", " ")
+    return f"{BLOCK_WORDS[block.kind]}, {until_words(block.until_ms, now_ms, zone)}: {why}"
