@@ -37,19 +37,19 @@ class SlashCommand:
 
 COMMANDS: tuple[SlashCommand, ...] = (
     SlashCommand(
-        "task", Argument.TASK, "take this conversation for a task type; without one, as it is found"
+        "task", Argument.TASK, "take this conversation for a task type; alone: as it is found"
     ),
-    SlashCommand("mode", Argument.MODE, "use another mode for everything; without one, the next"),
+    SlashCommand("mode", Argument.MODE, "use another mode for everything; alone: the next"),
     SlashCommand(
-        "route", Argument.ROUTE, "keep this conversation on a route; without one, choose; `auto`: let go"
-    ),
-    SlashCommand(
-        "model", Argument.MODEL, "keep this conversation on a model, whoever serves it; `auto`: let go"
+        "route", Argument.ROUTE, "keep this conversation on a route; alone: choose; `auto`: let go"
     ),
     SlashCommand(
-        "system", Argument.TEXT, "instructions for this conversation; without text, show them; `none`: drop"
+        "model", Argument.MODEL, "keep this conversation on a model of anybody's; `auto`: let go"
     ),
-    SlashCommand("retry", Argument.ROUTE, "ask again: on the runner-up, or down the route given"),
+    SlashCommand(
+        "system", Argument.TEXT, "instructions for this conversation; alone: show; `none`: drop"
+    ),
+    SlashCommand("retry", Argument.ROUTE, "ask again down a route; alone: on the runner-up"),
     SlashCommand("export", Argument.FORMAT, "write the conversation to a file: md or json, or a file's name"),
     SlashCommand("new", Argument.NONE, "begin a conversation"),
     SlashCommand("help", Argument.NONE, "what every key and command does"),
@@ -187,3 +187,11 @@ def suggest_command(line: str, column: int, choices: Choices) -> Suggestions | N
     names = _known(command, choices)
     items = rank(line[start:column], [(one, fmt.one_line(one), "") for one in names])
     return Suggestions(start, len(line), typed, items, eager=bool(typed)) if items else None
+
+
+def command_help(text: str) -> str | None:
+    """What the command that is being typed does; None where a message is being typed."""
+    if not isinstance(parse(text.strip("\n"), {}), Given | Problem):
+        return None
+    command = command_named("".join(text[1:].split(None, 1)[:1]))
+    return "" if command is None else f"/{command.name}: {command.help}"
