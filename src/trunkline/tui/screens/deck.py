@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
-from typing import TYPE_CHECKING
+import threading
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -16,16 +15,7 @@ from textual.widgets import Input
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.decisions import PinScope
-from trunkline.domain.events import (
-    Alert,
-    AlertLevel,
-    Answered,
-    BreakerChanged,
-    Cancelled,
-    ConfigChanged,
-    Event,
-    Failed,
-)
+from trunkline.domain.events import AlertLevel, Event
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import EngineDied, EngineReady
@@ -33,8 +23,29 @@ from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.layout import ACCOUNTS, CHAT, LATENCY, LOG, PANELS, Layout
 from trunkline.tui.log_book import LogBook
-from trunkline.tui.messages import LogTouched, NewsArrived, StreamEnded
+from trunkline.tui.memory import DeckMemory
+from trunkline.tui.messages import (
+    AccountToggled,
+    AccountWanted,
+    ChecksArrived,
+    CheckWanted,
+    CommandGiven,
+    ConversationWanted,
+    LogTouched,
+    NewsArrived,
+    PaceChanged,
+    PinWanted,
+    ReceiptFound,
+    ReceiptWanted,
+    StreamEnded,
+)
+from trunkline.tui.news import News
+from trunkline.tui.options import DeckOptions
+from trunkline.tui.orders import Orders
+from trunkline.tui.pace import Pace
+from trunkline.tui.screens.visits import EVERY_SCOPE, Visits
 from trunkline.tui.widgets.accounts_panel import AccountsPanel
 from trunkline.tui.widgets.chat_panel import ChatPanel
 from trunkline.tui.widgets.key_hints import KeyHints
@@ -43,31 +54,34 @@ from trunkline.tui.widgets.log_panel import LogPanel
 from trunkline.tui.widgets.prompt import Prompt
 from trunkline.tui.widgets.summary import Part, Summary, summary_parts
 
-if TYPE_CHECKING:
-    from trunkline.tui.screens.route_picker import RouteChoice
-
-ACCOUNTS, LATENCY, LOG, CHAT = 1, 2, 3, 4
-PANELS = (ACCOUNTS, LATENCY, LOG, CHAT)
-ALERT_AGAIN_AFTER_MS = 60_000
-
 _SEVERITIES: dict[AlertLevel, SeverityLevel] = {
     AlertLevel.NOTICE: "information",
     AlertLevel.WARNING: "warning",
     AlertLevel.CRITICAL: "error",
 }
+_LAYOUT = "layout"
+_ORDERS = frozenset({"switch", "pin", "cycle_mode", "automatic", "pause"})
 
 
 def _orders_shown(snapshot: Snapshot) -> tuple[object, ...]:
     """What a person's order changes, which the first line must not keep waiting for the next tick."""
-    return (snapshot.mode, snapshot.pin, snapshot.paused, snapshot.crisis, snapshot.config_error)
+    return (
+        snapshot.mode,
+        snapshot.pin,
+        snapshot.pin_expires_at_ms,
+        snapshot.paused,
+        snapshot.crisis,
+        snapshot.config_error,
+        snapshot.store_error,
+    )
 
 
 class DeckScreen(Screen[None], inherit_bindings=False):
-    """Takes the engine's news, and gives the person's orders to the engine."""
+    """Takes the engine's news, shows it in its panels, and passes on what the person wants."""
 
     # Textual declares both as instance variables, so a ClassVar would be a type error.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-middling"), (40, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = ""
     BINDINGS = bindings(Scope.DECK, Scope.ANYWHERE)
 
@@ -76,27 +90,29 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         link: EngineLink,
         clock: Clock,
         ids: IdSource,
-        zone: tzinfo | None,
-        *,
-        tick_s: float,
-        flush_s: float,
-        start_panel: int,
+        options: DeckOptions,
+        memory: DeckMemory,
+        pace: Pace,
     ) -> None:
         super().__init__()
-        self._link = link
         self._clock = clock
-        self._zone = zone
+        self._memory = memory
         self._book = LogBook()
-        self._accounts = AccountsPanel(zone)
-        self._latency = LatencyPanel(link, clock, zone)
-        self._log = LogPanel(self._book, zone)
-        self._chat = ChatPanel(link, self._book, clock, ids, zone, flush_s)
-        self._tick_s = tick_s
-        self._current = start_panel
+        self._news = News(self._book, clock)
+        self._accounts = AccountsPanel(options.zone)
+        self._latency = LatencyPanel(link, clock, options.zone)
+        self._log = LogPanel(self._book, options.zone)
+        self._chat = ChatPanel(
+            link, self._book, clock, ids, options.zone, pace.flush_s, options.files_folder, memory
+        )
+        self._orders = Orders(link, clock, self._say)
+        self._visits = Visits(
+            self, link, clock, options, self._orders, self._chat, lambda: self._snapshot, self._say
+        )
+        self._pace = pace
+        self._layout = Layout.from_words(memory.strings(_LAYOUT), options.start_panel)
         self._snapshot: Snapshot | None = None
         self._dead: str | None = None
-        self._asked_mode: str | None = None
-        self._alerted: dict[str, int] = {}
         self._ticker: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -110,8 +126,21 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         yield KeyHints()
 
     def on_mount(self) -> None:
-        self.action_panel(self._current)
-        self._ticker = self.set_interval(self._tick_s, self.tick)
+        self._arrange(self._layout)
+        self._use_pace()
+
+    def _use_pace(self) -> None:
+        if self._ticker is not None:
+            self._ticker.stop()
+        self._ticker = self.set_interval(self._pace.tick_s, self.tick)
+        self._latency.set_pace(self._pace.plot_s)
+        self._chat.set_flush_s(self._pace.flush_s)
+        self._chat.composer.set_pace(self._pace.preview_s)
+
+    def on_pace_changed(self, message: PaceChanged) -> None:
+        message.stop()
+        self._pace = message.pace
+        self._use_pace()
 
     # -- news from the engine -------------------------------------------------------------------------------
 
@@ -124,52 +153,26 @@ class DeckScreen(Screen[None], inherit_bindings=False):
                 self._chat.engine_ready()
                 self._show_summary()
             case EngineDied(text):
-                self._dead = fmt.one_line(text)
+                self._dead = self._orders.dead = fmt.one_line(text)
                 self._book.drop_live()
                 self._log.refresh_rows()
                 self._show_summary()
                 await self._chat.engine_died(self._dead)
             case Event() as event:
-                self._take_event(event)
+                alert = self._news.take(event)
+                if alert is not None:
+                    self._notify(alert.text, _SEVERITIES[alert.level])
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         before, self._snapshot = self._snapshot, snapshot
+        self._orders.take_snapshot(snapshot)
         self._chat.composer.use(snapshot)
-        if self._asked_mode == snapshot.mode:
-            self._asked_mode = None
         self._book.take_snapshot(snapshot.log)
+        self.set_class(snapshot.read_only, "-watching")
         if before is None:
             self.tick()
         elif _orders_shown(before) != _orders_shown(snapshot):
             self._show_summary()
-
-    def _take_event(self, event: Event) -> None:
-        match event.body:
-            case Answered(receipt) | Failed(receipt) | Cancelled(receipt):
-                self._book.take_ending(receipt)
-            case BreakerChanged(target, block):
-                if block is None:
-                    self._book.take_news(event.at_ms, f"{target} is free again", bad=False)
-                else:
-                    what = block.message or block.code.replace("_", " ")
-                    self._book.take_news(event.at_ms, f"{target} set aside: {what}", bad=True)
-            case ConfigChanged(_, error):
-                text = f"configuration refused: {error}" if error else "configuration read again"
-                self._book.take_news(event.at_ms, text, bad=error is not None)
-            case Alert() as alert:
-                self._take_alert(alert)
-
-    def _take_alert(self, alert: Alert) -> None:
-        now_ms = self._clock.wall_ms()
-        last_ms = self._alerted.get(alert.cause)
-        if last_ms is not None and now_ms - last_ms < ALERT_AGAIN_AFTER_MS:
-            return
-        self._alerted[alert.cause] = now_ms
-        self._book.take_news(now_ms, alert.text, bad=alert.level is not AlertLevel.NOTICE)
-        if alert.level is not AlertLevel.NOTICE:
-            self.app.notify(
-                fmt.one_line(alert.text), severity=_SEVERITIES[alert.level], timeout=6, markup=False
-            )
 
     def tick(self) -> None:
         """Bring the panels up to the latest snapshot and to this moment; unchanged cells are not touched."""
@@ -178,7 +181,9 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         self._accounts.show(self._snapshot, self._clock.wall_ms())
         self._latency.tick()
         self._log.refresh_rows()
+        self._visits.tick()
         self._show_summary()
+        self.query_one(KeyHints).recheck()
 
     def _show_summary(self) -> None:
         parts: tuple[Part, ...] = ()
@@ -195,52 +200,87 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     def on_stream_ended(self, message: StreamEnded) -> None:
         message.stop()
 
+    def _notify(self, text: str, severity: SeverityLevel) -> None:
+        self.app.notify(fmt.one_line(text), severity=severity, timeout=6, markup=False)
+
+    def _say(self, text: str) -> None:
+        """A sentence that answers what the person did."""
+        self.app.notify(fmt.one_line(text), timeout=4, markup=False)
+
     # -- where the focus is ---------------------------------------------------------------------------------
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        scope = Scope.FIELD if isinstance(event.widget, Input) else Scope.DECK
-        self.query_one(KeyHints).show(Scope.EDITOR if isinstance(event.widget, Prompt) else scope)
         for number, panel in self._panels().items():
             inside = event.widget in panel.walk_children(with_self=True)
             panel.set_class(inside, "-focused")
-            if inside:
-                self._show_current(number)
+            if inside and number != self._layout.current:
+                self._show(self._layout.go_to(number))
+        scope = Scope.FIELD if isinstance(event.widget, Input) else _PANEL_SCOPES[self._layout.current]
+        self.query_one(KeyHints).show(Scope.EDITOR if isinstance(event.widget, Prompt) else scope)
 
     def _panels(self) -> dict[int, Widget]:
         return {ACCOUNTS: self._accounts, LATENCY: self._latency, LOG: self._log, CHAT: self._chat}
 
-    def _show_current(self, number: int) -> None:
-        self._current = number
-        for other in PANELS:
-            self.set_class(other == number, f"-panel-{other}")
+    def _show(self, layout: Layout) -> None:
+        """Show the panels of a layout, wherever the focus is."""
+        self._layout = layout
+        for panel in PANELS:
+            self.set_class(panel == layout.current, f"-panel-{panel}")
+            self.set_class(panel in layout.hidden, f"-without-{panel}")
+        self.set_class(layout.hidden >= {ACCOUNTS, LATENCY, LOG}, "-chat-only")
+        self.set_class(layout.zoomed, "-zoomed")
+        words = layout.words()
+        if words != self._memory.strings(_LAYOUT):
+            threading.Thread(target=self._memory.keep, args=(_LAYOUT, words), name="layout").start()
 
-    def action_panel(self, number: int) -> None:
-        """Go to a panel."""
-        self._show_current(number)
+    def _arrange(self, layout: Layout) -> None:
+        """Show a layout and go to its current panel."""
+        self._show(layout)
+        reading = self._snapshot is not None and self._snapshot.read_only
         targets = {
             ACCOUNTS: self._accounts.listing,
             LATENCY: self._latency,
             LOG: self._log.listing,
-            CHAT: self._chat.prompt,
+            CHAT: self._chat.transcript if reading else self._chat.prompt,
         }
-        targets[number].focus(scroll_visible=False)
+        targets[layout.current].focus(scroll_visible=False)
+
+    def action_panel(self, number: int) -> None:
+        """Go to a panel."""
+        self._arrange(self._layout.go_to(number))
 
     def action_next_panel(self, step: int = 1) -> None:
         """Go to the panel after this one, or before it."""
-        self.action_panel(PANELS[(PANELS.index(self._current) + step) % len(PANELS)])
+        self._arrange(self._layout.step(step))
 
     def action_zoom(self) -> None:
         """Show the current panel alone, or all again."""
-        self.toggle_class("-zoomed")
+        self._show(self._layout.toggle_zoom())
+
+    def action_hide_panel(self) -> None:
+        """Take the current panel away; its number brings it back."""
+        if self.has_class("-narrow") or self._layout.zoomed:
+            self._say("one panel is shown at a time here; there is nothing to hide")
+            return
+        without = self._layout.hide_current()
+        if without is None:
+            self._say("it is the last panel; 1 to 4 bring the others back")
+            return
+        self._say(f"hidden; {self._layout.current} brings it back")
+        self._arrange(without)
+
+    def action_write(self) -> None:
+        """Go to the editor."""
+        self.action_panel(CHAT)
 
     def action_back(self) -> None:
         """Leave what is open, one level at a time."""
-        if self._log.is_filtering and self._current == LOG:
+        if self._log.is_filtering and self._layout.current == LOG:
             self._log.close_filter()
         elif self._chat.arm_or_stop():
             return
-        elif self.has_class("-zoomed"):
-            self.remove_class("-zoomed")
+        elif self._layout.zoomed:
+            self.action_zoom()
         elif isinstance(self.focused, Prompt):
             self._chat.transcript.focus(scroll_visible=False)
 
@@ -249,67 +289,40 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         transcript = self._chat.transcript
         transcript.scroll_relative(y=pages * max(1, transcript.size.height - 2), animate=False)
 
-    # -- orders to the engine -------------------------------------------------------------------------------
+    # -- what the person wants ------------------------------------------------------------------------------
 
-    def _refuse(self) -> None:
-        text = self._dead or "the engine is still starting"
-        self.app.notify(text, severity="warning", timeout=4, markup=False)
+    def action_state(self, action: str) -> str | None:
+        """Why an action can do nothing now; None when it can."""
+        name = action.partition("(")[0].removeprefix("screen.")
+        if name == "undo":
+            return None if self._layout.current == CHAT else self._orders.undo_refusal
+        return self._orders.refusal() if name in _ORDERS else None
 
     def action_cycle_mode(self) -> None:
         """The next mode."""
-        engine, snapshot = self._link.engine, self._snapshot
-        if engine is None or snapshot is None or self._dead or not snapshot.modes:
-            self._refuse()
-            return
-        now = self._asked_mode or snapshot.mode
-        at = snapshot.modes.index(now) if now in snapshot.modes else -1
-        self._asked_mode = snapshot.modes[(at + 1) % len(snapshot.modes)]
-        engine.set_mode(self._asked_mode)
+        self._orders.next_mode()
 
     def action_automatic(self) -> None:
         """No pin, the configured mode, not paused."""
-        engine = self._link.engine
-        if engine is None or self._dead:
-            self._refuse()
-            return
-        self._asked_mode = None
-        engine.reset()
+        self._orders.automatic()
 
     def action_pause(self) -> None:
         """Hold new requests, or let them go."""
-        engine, snapshot = self._link.engine, self._snapshot
-        if engine is None or snapshot is None or self._dead:
-            self._refuse()
-        elif snapshot.paused:
-            engine.resume()
-        else:
-            engine.pause()
+        self._orders.pause_or_resume()
+
+    async def action_undo(self) -> None:
+        """Take the last change back: in the chat that of the conversation, if there is one, else the last order."""
+        if self._layout.current != CHAT or not await self._chat.undo():
+            self._orders.undo()
 
     def action_switch(self) -> None:
         """Choose a route for everything."""
-        from trunkline.tui.screens.route_picker import RoutePicker
+        self._visits.choose_route((PinScope.EVERYTHING,), "Send everything down one route")
 
-        if self._link.engine is None or self._snapshot is None or self._dead:
-            self._refuse()
-            return
-        self.app.push_screen(
-            RoutePicker(
-                self._snapshot,
-                title="Send everything down one route",
-                initial=self._snapshot.pin,
-                scopes=(PinScope.EVERYTHING,),
-                now_ms=self._clock.wall_ms(),
-                zone=self._zone,
-            ),
-            self._switch,
-        )
-
-    def _switch(self, choice: RouteChoice | None) -> None:
-        engine = self._link.engine
-        if choice is not None and engine is not None:
-            length_ms = choice.expires_in_ms
-            until_ms = None if length_ms is None else self._clock.wall_ms() + length_ms
-            engine.switch(choice.selector, expires_at_ms=until_ms)
+    def action_pin(self) -> None:
+        """Choose a route, and how far that reaches; panel 1 offers the line under its cursor."""
+        key = self._accounts.listing.cursor_key if self._layout.current == ACCOUNTS else None
+        self._visits.choose_route(EVERY_SCOPE, "Pin", key)
 
     def action_filter_log(self) -> None:
         """Show only the log lines that hold certain words."""
@@ -318,11 +331,62 @@ class DeckScreen(Screen[None], inherit_bindings=False):
 
     async def action_new_conversation(self) -> None:
         """Begin a conversation with nothing said."""
-        self._show_current(CHAT)
+        self._arrange(self._layout.go_to(CHAT))
         await self._chat.new_conversation()
 
-    def action_help(self) -> None:
-        """What every key does."""
-        from trunkline.tui.screens.help import HelpScreen
+    def action_conversations(self) -> None:
+        """The conversations that are kept."""
+        self._visits.show_conversations()
 
-        self.app.push_screen(HelpScreen())
+    def action_preferences(self) -> None:
+        """Every setting."""
+        self._visits.show_preferences()
+
+    def on_pin_wanted(self, message: PinWanted) -> None:
+        message.stop()
+        self._visits.pin(message)
+
+    def on_receipt_wanted(self, message: ReceiptWanted) -> None:
+        message.stop()
+        self._visits.find_receipt(message)
+
+    def on_receipt_found(self, message: ReceiptFound) -> None:
+        message.stop()
+        self._visits.show_receipt(message)
+
+    def on_account_wanted(self, message: AccountWanted) -> None:
+        message.stop()
+        self._visits.show_account(message.key)
+
+    def on_account_toggled(self, message: AccountToggled) -> None:
+        message.stop()
+        self._visits.toggle_account(message)
+
+    def on_check_wanted(self, message: CheckWanted) -> None:
+        message.stop()
+        self._visits.check(message)
+
+    def on_checks_arrived(self, message: ChecksArrived) -> None:
+        message.stop()
+        self._visits.show_checks(message)
+
+    async def on_conversation_wanted(self, message: ConversationWanted) -> None:
+        message.stop()
+        self._arrange(self._layout.go_to(CHAT))
+        await self._chat.open_conversation(message.conversation_id)
+
+    async def on_command_given(self, message: CommandGiven) -> None:
+        """The commands that concern more than the chat."""
+        message.stop()
+        match message.name:
+            case "mode" if message.argument:
+                self._orders.set_mode(message.argument)
+            case "mode":
+                self._orders.next_mode()
+            case "route" | "model":
+                self._visits.choose_route(EVERY_SCOPE, "Pin")
+            case _:
+                await self.run_action("app.help")
+
+
+_PANEL_SCOPES = {ACCOUNTS: Scope.ACCOUNTS, LATENCY: Scope.LATENCY, LOG: Scope.LOG, CHAT: Scope.CHAT}

@@ -10,13 +10,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from trunkline.domain.chats import KeptConversation
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
-from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostedEngine
+from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.chat_commands import set_by_command
 from trunkline.tui.chat_session import ChatSession
@@ -30,7 +29,6 @@ from trunkline.tui.messages import (
     LogTouched,
     PromptSubmitted,
     ReceiptFound,
-    ReceiptWanted,
     RetryWanted,
     StreamEnded,
     TurnEvents,
@@ -38,16 +36,16 @@ from trunkline.tui.messages import (
 from trunkline.tui.widgets.answer import AnswerBlock
 from trunkline.tui.widgets.chat_files import ChatFiles
 from trunkline.tui.widgets.composer import Composer
+from trunkline.tui.widgets.conversation_opener import ConversationOpener
 from trunkline.tui.widgets.prompt import Prompt
-from trunkline.tui.widgets.receipt_search import ReceiptSearch
-from trunkline.tui.widgets.transcript import MOST_TURNS_SHOWN, Order, Transcript, TurnOrder
+from trunkline.tui.widgets.transcript import Transcript, TurnOrder
 from trunkline.tui.widgets.turn_feed import TurnFeed, changes_log
-
-BUSY = Cell("an answer is on its way; esc esc stops it", Tone.WARN)
+from trunkline.tui.widgets.turn_orders import TurnOrders
 
 
 class ChatPanel(Vertical):
-    """One conversation; one answer at a time."""
+    """One conversation; one answer at a time. `files_folder` is where answers and conversations are written, None the
+    current folder."""
 
     def __init__(
         self,
@@ -63,23 +61,23 @@ class ChatPanel(Vertical):
         self._link = link
         self._clock = clock
         self._zone = zone
-        self._flush_s = flush_s
-        self._session = ChatSession(ids, clock)
-        self._feed = TurnFeed(self._session, book, clock, zone)
-        self._files = ChatFiles(self, files_folder, zone)
-        self._receipts = ReceiptSearch(self._ask_receipt)
-        self._wanted: str | None = None
+        self.flush_s = flush_s
+        self.session = ChatSession(ids, clock)
+        self.files = ChatFiles(self, files_folder, zone)
+        self.orders = TurnOrders(self)
+        self._opener = ConversationOpener(self)
+        self._feed = TurnFeed(self.session, book, clock, zone)
         self._armed = False
         self._ready = False
-        self._dead: str | None = None
+        self.dead: str | None = None
 
     def compose(self) -> ComposeResult:
         yield Transcript()
         yield Static("", markup=False, id="chat-terms")
-        yield Composer(self._link, self._clock, self._zone, self._session.draft)
+        yield Composer(self._link, self._clock, self._zone, self.session.draft)
 
     def on_mount(self) -> None:
-        self._retitle()
+        self.retitle()
 
     # -- what others ask about it ---------------------------------------------------------------------------
 
@@ -101,70 +99,74 @@ class ChatPanel(Vertical):
     @property
     def conversation(self) -> Conversation:
         """What was said."""
-        return self._session.conversation
+        return self.session.conversation
 
     @property
     def is_streaming(self) -> bool:
         """An answer is on its way."""
-        return self._session.asking is not None
+        return self.session.asking is not None
+
+    @property
+    def engine(self) -> HostedEngine | None:
+        """The engine, while it takes orders."""
+        return self._link.engine if self._ready and self.dead is None else None
+
+    def refusal(self) -> Cell | None:
+        """Why nothing can be asked now."""
+        if self.dead is not None:
+            return Cell(f"not sent, no engine: {self.dead}", Tone.BAD)
+        return Cell("an answer is on its way; esc esc stops it", Tone.WARN) if self.is_streaming else None
+
+    # -- what it says ---------------------------------------------------------------------------------------
 
     def set_flush_s(self, flush_s: float) -> None:
         """How long text is gathered before it is drawn."""
-        self._flush_s = flush_s
+        self.flush_s = flush_s
         for block in self.transcript.blocks:
             block.flush_s = flush_s
 
-    def _status(self, cell: Cell | None) -> None:
+    def status(self, cell: Cell | None) -> None:
+        """The line under the editor."""
         self.composer.say(cell)
 
-    def _retitle(self) -> None:
+    def warn(self, text: str) -> None:
+        """Why a key does nothing."""
+        self.app.notify(fmt.one_line(text), severity="warning", timeout=5, markup=False)
+
+    def retitle(self) -> None:
+        """The conversation or what holds for it is another one."""
         turns = len(self.conversation.turns)
-        parts = [
-            "4 Chat",
-            self.conversation.title,
-            f"{turns:,} turn{'s' if turns > 1 else ''}" if turns else "",
-        ]
-        self.border_title = Content(" · ".join(part for part in parts if part))
-        terms = self.query_one("#chat-terms", Static)
-        text = self._session.terms()
-        if terms.content != text:
-            terms.update(text)
-        terms.display = bool(text)
-
-    @property
-    def _engine(self) -> HostedEngine | None:
-        """The engine, while it takes orders."""
-        return self._link.engine if self._ready and self._dead is None else None
-
-    def _refusal(self) -> Cell | None:
-        """Why nothing can be asked now."""
-        if self._dead is not None:
-            return Cell(f"not sent, no engine: {self._dead}", Tone.BAD)
-        return BUSY if self._session.asking is not None else None
+        counted = f"{turns:,} turn{'s' if turns > 1 else ''}" if turns else ""
+        self.border_title = Content(" · ".join(filter(None, ("4 Chat", self.conversation.title, counted))))
+        line, terms = self.query_one("#chat-terms", Static), self.session.terms()
+        if line.content != terms:
+            line.update(terms)
+            line.display = bool(terms)
 
     # -- sending --------------------------------------------------------------------------------------------
 
     async def on_prompt_submitted(self, message: PromptSubmitted) -> None:
         message.stop()
-        refusal = self._refusal()
+        refusal = self.refusal()
         if refusal is not None:
-            self._status(refusal)
+            self.status(refusal)
             return
         self.composer.taken(message.text)
-        gone = tuple(turn.id for turn in self._session.say(message.text, message.attachments))
-        if not self.transcript.is_attached or self._session.asking is None:
+        gone = tuple(turn.id for turn in self.session.say(message.text, message.attachments))
+        if not self.transcript.is_attached:
             return  # the deck was left in the same moment
+        if gone and self.engine is not None:
+            self.engine.drop_turns(self.conversation.id, gone)
+        await self.transcript.drop(gone)
         turns = self.conversation.turns
-        if gone and self._engine is not None:
-            self._engine.drop_turns(self.conversation.id, gone)
-            await self.transcript.drop(gone)
-        block = await self.transcript.add(turns[-1], self._flush_s, len(turns))
-        if len(turns) == 1:
+        block = await self.transcript.add(turns[-1], self.flush_s, len(turns))
+        if len(turns) == 1 and self.session.is_set:
             self._keep_settings()
-        self._retitle()
-        self._begin(block)
+        self.retitle()
+        self.begin(block)
 
-    def _begin(self, block: AnswerBlock) -> None:
+    def begin(self, block: AnswerBlock) -> None:
+        """Send what the session asks now; its answer goes into `block`."""
         self._armed = False
         if self._ready:
             self._submit()
@@ -172,7 +174,7 @@ class ChatPanel(Vertical):
             block.say("waiting for the engine to start")
 
     def _submit(self) -> None:
-        engine, asking = self._link.engine, self._session.asking
+        engine, asking = self._link.engine, self.session.asking
         if engine is None or asking is None:
             return
         turn_id = asking.turn.id
@@ -186,113 +188,92 @@ class ChatPanel(Vertical):
             block = self.transcript.block(turn_id)
             if block is not None:
                 block.say(f"not sent: {error}")
-            self._session.end(None)
             self._over()
-            self._status(Cell(f"not sent: {error}", Tone.BAD))
-            return
-        self._status(Cell("esc esc stops the answer", Tone.DIM))
+            self.status(Cell(f"not sent: {error}", Tone.BAD))
+        else:
+            self.status(Cell("esc esc stops the answer", Tone.DIM))
 
     def engine_ready(self) -> None:
         """Requests are taken from now on; what waited for it is done."""
         self._ready = True
         self.composer.engine_ready()
-        if self._session.asking is not None and self._session.asking.request_id is None:
+        if self.session.asking is not None and self.session.asking.request_id is None:
             self._submit()
-        if self._wanted is not None:
-            self.call_later(self.open_conversation, self._wanted)
+        self._opener.engine_ready()
 
     async def engine_died(self, text: str) -> None:
         """No answer will come any more."""
         self._ready = False
-        self._dead = text
-        asking = self._session.asking
+        self.dead = text
+        asking = self.session.asking
         if asking is not None:
             block = self.transcript.block(asking.turn.id)
             if block is not None:
                 await block.fail(text)
-            self._session.end(None)
             self._over()
-        self._status(Cell(f"no engine: {text}", Tone.BAD))
+        self.status(Cell(f"no engine: {text}", Tone.BAD))
 
     # -- what comes back ------------------------------------------------------------------------------------
 
     async def on_turn_events(self, message: TurnEvents) -> None:
         message.stop()
-        touched = False
         for event in message.events:
-            asking = self._session.asking
-            if asking is None or asking.request_id != event.request_id:
-                break
-            block = self.transcript.block(asking.turn.id)
-            if block is None:
+            asking = self.session.asking
+            block = self.transcript.block(message.turn_id)
+            if asking is None or asking.request_id != event.request_id or block is None:
                 break
             if await self._feed.take(event, block) is not None:
                 self._over()
-            touched = touched or changes_log(event)
-        if touched:
+        if any(changes_log(event) for event in message.events):
             self.post_message(LogTouched())
 
     def _over(self) -> None:
+        """No more comes of the answer that was on its way."""
+        self.session.end(None)
         self._armed = False
-        self._status(None)
+        self.status(None)
         self.post_message(StreamEnded())
         self.composer.idle()
-
-    # -- stopping -------------------------------------------------------------------------------------------
 
     def arm_or_stop(self) -> bool:
         """Leave what is open here: the rewriting of a message, else an answer on its way, which the first call arms and
         the second stops; False when there is neither."""
-        asking = self._session.asking
-        if asking is None and self._session.rewriting is not None:
-            self._session.rewriting = None
-            self.prompt.text = ""
-            self._retitle()
-            return True
+        asking, engine = self.session.asking, self._link.engine
         if asking is None:
-            return False
+            return self.orders.leave_rewriting()
         if not self._armed:
             self._armed = True
-            self._status(Cell("esc again stops the answer", Tone.WARN))
-        elif asking.request_id is not None and self._link.engine is not None:
-            self._link.engine.cancel(asking.request_id)
-            self._status(Cell("stopping …", Tone.WARN))
-        return True
-
-    def _leave(self) -> None:
-        """Stop what is on its way, because something else is to be shown."""
-        asking, engine = self._session.asking, self._link.engine
-        if asking is not None and asking.request_id is not None and engine is not None:
+            self.status(Cell("esc again stops the answer", Tone.WARN))
+        elif asking.request_id is not None and engine is not None:
             engine.cancel(asking.request_id)
-        self._wanted = None
-        self._receipts.forget()
+            self.status(Cell("stopping …", Tone.WARN))
+        return True
 
     # -- conversations --------------------------------------------------------------------------------------
 
+    async def show_conversation(self, conversation: Conversation | None) -> None:
+        """Show another conversation, or a new one; an answer on its way is stopped, what came of it is kept."""
+        asking, engine = self.session.asking, self._link.engine
+        if asking is not None and asking.request_id is not None and engine is not None:
+            engine.cancel(asking.request_id)
+        self._opener.forget()
+        self.session.open(conversation)
+        await self.transcript.show_turns(self.conversation.turns, self.flush_s)
+        self.retitle()
+        self._armed = False
+        self.composer.idle()
+
     async def new_conversation(self) -> None:
-        """Begin anew with nothing said; a running answer is stopped."""
-        self._leave()
-        await self._show(None)
+        """Begin anew with nothing said."""
+        await self.show_conversation(None)
         self.prompt.focus()
 
     async def open_conversation(self, conversation_id: str | None) -> None:
-        """Show a kept conversation, or begin one; a running answer is stopped, what came of it is kept. The one that is
-        open only takes its title anew."""
+        """Show a kept conversation, or begin one (None). The one that is open only takes its title anew."""
         if conversation_id is None:
             await self.new_conversation()
-            return
-        if self._dead is not None:
-            self._status(Cell(f"cannot be opened, no engine: {self._dead}", Tone.BAD))
-            return
-        self._wanted = conversation_id
-        if self._engine is None:
-            self._status(Cell("opened as soon as the engine has started", Tone.DIM))
-            return
-
-        def deliver(found: KeptConversation | None) -> None:
-            self.post_message(ConversationFound(found))
-
-        self._engine.conversation(conversation_id, deliver)
+        else:
+            self._opener.open(conversation_id)
 
     async def on_conversation_wanted(self, message: ConversationWanted) -> None:
         message.stop()
@@ -300,191 +281,63 @@ class ChatPanel(Vertical):
 
     async def on_conversation_found(self, message: ConversationFound) -> None:
         message.stop()
-        found, wanted = message.conversation, self._wanted
-        if found is None:
-            if wanted is not None:
-                self._status(Cell("that conversation is not kept any more", Tone.WARN))
-            return
-        if found.summary.conversation_id != wanted:
-            return
-        self._wanted = None
-        if wanted == self.conversation.id:
-            self.conversation.own_title = found.summary.title or None
-            self._retitle()
-            return
-        self._leave()
-        await self._show(Conversation.kept(found))
-        self._receipts.want(reversed(self.conversation.turns[-MOST_TURNS_SHOWN:]))
-
-    async def _show(self, conversation: Conversation | None) -> None:
-        self._session.open(conversation)
-        await self.transcript.show_turns(self.conversation.turns, self._flush_s)
-        self._retitle()
-        self._armed = False
-        self.composer.idle()
-
-    # -- receipts -------------------------------------------------------------------------------------------
-
-    def _ask_receipt(self, request_id: str, turn_id: str) -> bool:
-        engine = self._engine
-        if engine is None:
-            return False
-
-        def deliver(receipt: Receipt | None) -> None:
-            self.post_message(ReceiptFound(ReceiptWanted(request_id, turn_id), receipt))
-
-        engine.find_receipt(request_id, deliver)
-        return True
+        await self._opener.found(message.conversation)
 
     async def on_receipt_found(self, message: ReceiptFound) -> None:
         message.stop()
-        turn = self.conversation.turn(message.wanted.turn_id or "")
-        if turn is not None and message.receipt is not None and turn.request_id == message.wanted.request_id:
-            turn.receipt = message.receipt
-            block = self.transcript.block(turn.id)
-            if block is not None:
-                await block.show_receipt(message.receipt)
-        self._receipts.found()
+        await self._opener.receipt_found(message.wanted, message.receipt)
 
     # -- orders ---------------------------------------------------------------------------------------------
 
-    async def on_turn_order(self, message: TurnOrder) -> None:
+    def on_turn_order(self, message: TurnOrder) -> None:
         message.stop()
-        turn = self.conversation.turn(message.turn_id or "")
-        if turn is None:
-            self.app.notify("nothing is said in this conversation yet", severity="warning", markup=False)
-            return
-        match message.order:
-            case Order.WHY if turn.request_id is not None:
-                self.post_message(ReceiptWanted(turn.request_id, turn.id))
-            case Order.WHY:
-                self.app.notify("there is no receipt of it yet", severity="warning", markup=False)
-            case Order.AGAIN:
-                self.ask_again(turn.id)
-            case Order.ELSEWHERE:
-                self.ask_elsewhere(turn.id)
-            case Order.EDIT:
-                self._edit(turn.id)
-            case Order.COPY:
-                self._files.copy_answer(turn)
-            case Order.SAVE:
-                self._files.save_answer(turn)
-            case Order.EXPORT:
-                self.export("")
-
-    def ask_again(self, turn_id: str, route: str | None = None, avoid: tuple[str, ...] = ()) -> None:
-        """Ask a turn again: as before, down `route`, or not down `avoid`. The answer stays until another begins."""
-        turn, block = self.conversation.turn(turn_id), self.transcript.block(turn_id)
-        refusal = self._refusal()
-        if turn is None or block is None:
-            refusal = Cell("that message is not in the open conversation", Tone.WARN)
-        if refusal is not None or turn is None or block is None:
-            self._status(refusal)
-            return
-        self._session.again(turn, route, avoid)
-        block.ask_again()
-        self._begin(block)
-
-    def ask_elsewhere(self, turn_id: str) -> None:
-        """Ask a turn again, not whoever answered it."""
-        turn = self.conversation.turn(turn_id)
-        receipt = turn.receipt if turn is not None else None
-        route = (
-            receipt.route or (receipt.attempts[-1].route if receipt.attempts else None) if receipt else None
-        )
-        if route is None:
-            self.app.notify(
-                "nobody is known to have answered it; r asks again", severity="warning", markup=False
-            )
-        else:
-            self.ask_again(turn_id, avoid=(route.id,))
+        self.orders.carry_out(message.order, message.turn_id)
 
     def on_retry_wanted(self, message: RetryWanted) -> None:
         message.stop()
-        self.ask_again(message.turn_id, message.route, message.avoid)
-
-    def _edit(self, turn_id: str) -> None:
-        if self._session.asking is not None:
-            self._status(BUSY)
-            return
-        if self.prompt.text.strip() and self._session.rewriting is None:
-            self.app.notify(
-                "the editor holds another message: send it or clear it first",
-                severity="warning",
-                markup=False,
-            )
-            return
-        self._session.rewriting = self.conversation.turn(turn_id)
-        if self._session.rewriting is not None:
-            self.prompt.text = self._session.rewriting.asked
-            self.prompt.move_cursor(self.prompt.document.end)
-            self.prompt.focus()
-            self._retitle()
+        self.orders.ask_again(message.turn_id, message.route, message.avoid)
 
     async def undo(self) -> bool:
         """Take back that a message was sent in place of another; False where there is nothing to take back."""
-        if not self._session.can_undo:
-            return False
-        if self._session.asking is not None or self._engine is None:
-            self._status(self._refusal() or BUSY)
-            return True
-        changed = self._session.undo()
-        if changed is not None:
-            self._engine.drop_turns(self.conversation.id, changed[0], dropped=False)
-            self._engine.drop_turns(self.conversation.id, changed[1])
-            await self.transcript.show_turns(self.conversation.turns, self._flush_s)
-            self._retitle()
-        return True
+        return await self.orders.undo()
 
     def export(self, wanted: str) -> None:
         """Write the conversation to a file: `md`, `json`, or a file's name. Receipts not read yet are read first."""
-        self._receipts.want(self.conversation.turns)
-        self._receipts.then(lambda: self._files.export(self.conversation, wanted))
-
-    # -- what holds for the conversation --------------------------------------------------------------------
+        self._opener.receipts.want(self.conversation.turns)
+        self._opener.receipts.then(lambda: self.files.export(self.conversation, wanted))
 
     async def on_command_given(self, message: CommandGiven) -> None:
         """Commands that are not about the conversation go on to the deck."""
-        name, argument = message.name, message.argument.strip()
-        said = set_by_command(self._session, name, argument)
+        argument = message.argument.strip()
+        said = set_by_command(self.session, message.name, argument)
         if said is not None:
             if said.changed:
                 self._keep_settings()
-            self.app.notify(said.text, timeout=6, markup=False)
-        elif name == "retry":
-            last = self.conversation.turns[-1].id if self.conversation.turns else ""
-            if not last:
-                self.app.notify("nothing is said in this conversation yet", severity="warning", markup=False)
-            elif argument:
-                self.ask_again(last, argument)
-            else:
-                self.ask_elsewhere(last)
-        elif name == "export":
+            self.app.notify(fmt.one_line(said.text), timeout=6, markup=False)
+        elif message.name == "retry":
+            self.orders.ask_last_again(argument)
+        elif message.name == "export":
             self.export(argument)
-        elif name == "new":
+        elif message.name == "new":
             await self.new_conversation()
         else:
             return
         message.stop()
 
+    # -- what holds for the conversation --------------------------------------------------------------------
+
     def pin_conversation(self, selector: str | None) -> None:
         """Keep this conversation on a route; None lets go."""
-        self._session.set(route=selector)
+        self.session.set(route=selector)
         self._keep_settings()
 
     def pin_next(self, selector: str | None) -> None:
         """Send the next message down a route, and only that."""
-        self._session.next_route = selector
-        self._retitle()
+        self.session.next_route = selector
+        self.retitle()
 
     def _keep_settings(self) -> None:
-        """A conversation in which nothing was said is not kept yet."""
-        settings = self.conversation.settings
-        unset = settings == type(settings)()
-        if (
-            self.conversation.turns
-            and self._engine is not None
-            and not (unset and len(self.conversation.turns) == 1)
-        ):
-            self._engine.set_conversation(self.conversation.id, settings)
-        self._retitle()
+        """A conversation in which nothing was said is not kept yet; its settings are when its first message is."""
+        if self.conversation.turns and self.engine is not None:
+            self.engine.set_conversation(self.conversation.id, self.conversation.settings)
+        self.retitle()

@@ -32,3 +32,6 @@ class LatencyPanel(Vertical, can_focus=True):
 
     def tick(self) -> None:
         """A moment has passed, or a snapshot came: ask for newer figures when they are due and the panel is seen."""
+
+    def set_pace(self, seconds: float) -> None:
+        """How long a plot stands at least."""

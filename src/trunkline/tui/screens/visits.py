@@ -1,0 +1,212 @@
+"""The screens that open over the deck, and what becomes of what was chosen there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from trunkline.domain.checks import CheckResult
+from trunkline.domain.clock import Clock
+from trunkline.domain.decisions import PinScope
+from trunkline.domain.receipts import Receipt
+from trunkline.domain.snapshot import Snapshot
+from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.messages import (
+    AccountToggled,
+    ChecksArrived,
+    CheckWanted,
+    ConversationWanted,
+    PinWanted,
+    ReceiptFound,
+    ReceiptWanted,
+    RetryWanted,
+    SettingsSaved,
+)
+from trunkline.tui.options import DeckOptions
+from trunkline.tui.orders import Orders
+from trunkline.tui.widgets.chat_panel import ChatPanel
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from trunkline.tui.screens.account_detail import AccountDetail
+    from trunkline.tui.screens.route_picker import RouteChoice
+
+EVERY_SCOPE = (PinScope.CONVERSATION, PinScope.MESSAGE, PinScope.EVERYTHING)
+
+
+class Visits:
+    """Opens a screen and carries out what its visit gave. Screens are imported when they are first opened."""
+
+    def __init__(
+        self,
+        host: Screen[None],
+        link: EngineLink,
+        clock: Clock,
+        options: DeckOptions,
+        orders: Orders,
+        chat: ChatPanel,
+        snapshot: Callable[[], Snapshot | None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._host = host
+        self._link = link
+        self._clock = clock
+        self._options = options
+        self._orders = orders
+        self._chat = chat
+        self._snapshot = snapshot
+        self._say = say
+        self._detail: AccountDetail | None = None
+
+    @property
+    def _zone(self) -> tzinfo | None:
+        return self._options.zone
+
+    def tick(self) -> None:
+        """Bring what is open up to this moment."""
+        if self._detail is not None and self._detail.is_attached:
+            self._detail.tick()
+
+    # -- routes ---------------------------------------------------------------------------------------------
+
+    def choose_route(self, scopes: tuple[PinScope, ...], title: str, initial: str | None = None) -> None:
+        """Have a route chosen, and pin it as far as was chosen."""
+        from trunkline.tui.screens.route_picker import RoutePicker
+
+        snapshot, refusal = self._snapshot(), self._orders.refusal()
+        if snapshot is None or refusal is not None:
+            self._say(refusal or "no routes are known yet")
+            return
+        picker = RoutePicker(
+            snapshot,
+            title=title,
+            initial=initial or snapshot.pin,
+            scopes=scopes,
+            now_ms=self._clock.wall_ms(),
+            zone=self._zone,
+        )
+        self._host.app.push_screen(picker, self._pin)
+
+    def _pin(self, choice: RouteChoice | None) -> None:
+        if choice is None:
+            return
+        match choice.scope:
+            case PinScope.EVERYTHING:
+                self._orders.switch(choice.selector, choice.expires_in_ms)
+            case PinScope.CONVERSATION:
+                self._chat.pin_conversation(choice.selector)
+            case PinScope.MESSAGE:
+                self._chat.pin_next(choice.selector)
+
+    # -- receipts -------------------------------------------------------------------------------------------
+
+    def find_receipt(self, wanted: ReceiptWanted) -> None:
+        """Ask the store for a receipt; it comes back as `ReceiptFound`."""
+        engine = self._link.engine
+        if engine is None:
+            self._say(self._orders.refusal() or "there is no engine to ask")
+            return
+
+        def deliver(receipt: Receipt | None) -> None:
+            self._host.post_message(ReceiptFound(wanted, receipt))
+
+        engine.find_receipt(wanted.request_id, deliver)
+
+    def show_receipt(self, found: ReceiptFound) -> None:
+        """The whole receipt of a request."""
+        from trunkline.tui.screens.receipt import ReceiptScreen
+
+        if found.receipt is None:
+            self._say("no receipt of that request is kept; it may still be under way")
+            return
+        screen = ReceiptScreen(found.receipt, self._clock, self._zone, turn_id=found.wanted.turn_id)
+        self._host.app.push_screen(screen, self._follow_receipt)
+
+    def _follow_receipt(self, result: PinWanted | RetryWanted | None) -> None:
+        match result:
+            case PinWanted():
+                self.pin(result)
+            case RetryWanted():
+                self._chat.post_message(result)
+
+    def pin(self, wanted: PinWanted) -> None:
+        """Choose how far a pin reaches."""
+        self.choose_route(EVERY_SCOPE, "Pin", wanted.selector)
+
+    # -- accounts -------------------------------------------------------------------------------------------
+
+    def show_account(self, key: str) -> None:
+        """Everything about a provider or an account."""
+        from trunkline.tui.screens.account_detail import AccountDetail
+
+        if self._snapshot() is None:
+            self._say("nothing is known of accounts yet")
+            return
+        self._detail = AccountDetail(self._snapshot, key, self._clock, self._zone)
+        self._host.app.push_screen(self._detail, self._follow_account)
+
+    def _follow_account(self, result: PinWanted | None) -> None:
+        self._detail = None
+        if result is not None:
+            self.pin(result)
+
+    def toggle_account(self, wanted: AccountToggled) -> None:
+        """Take an account out, or put it back."""
+        self._orders.set_account(wanted.account, enabled=wanted.enabled)
+
+    def check(self, wanted: CheckWanted) -> None:
+        """Ask whether it answers; the results come back as `ChecksArrived`."""
+        engine, refusal = self._link.engine, self._orders.refusal()
+        if engine is None or refusal is not None:
+            self._say(refusal or "there is no engine to ask")
+            return
+        self._say(f"asking {wanted.selector or 'every account'} whether it answers …")
+
+        def deliver(results: tuple[CheckResult, ...]) -> None:
+            self._host.post_message(ChecksArrived(results))
+
+        engine.check(wanted.selector, deliver)
+
+    def show_checks(self, arrived: ChecksArrived) -> None:
+        """Say what a check gave: in the open detail, else in a line each."""
+        if self._detail is not None and self._detail.is_attached:
+            self._detail.show_check(arrived.results)
+            return
+        from trunkline.tui.account_rows import check_sentence
+
+        for result in arrived.results:
+            self._say(check_sentence(result))
+
+    # -- conversations, preferences -------------------------------------------------------------------------
+
+    def show_conversations(self) -> None:
+        """The conversations that are kept."""
+        from trunkline.tui.screens.conversations import ConversationsScreen
+
+        if self._link.engine is None:
+            self._say(self._orders.refusal() or "there is no engine to ask")
+            return
+        current = self._chat.conversation.id
+        screen = ConversationsScreen(self._link, self._clock, self._zone, current)
+        self._host.app.push_screen(screen, self._follow_conversation)
+
+    def _follow_conversation(self, result: ConversationWanted | None) -> None:
+        if result is not None:
+            self._host.post_message(result)
+
+    def show_preferences(self) -> None:
+        """Every setting."""
+        desk = self._options.desk
+        if desk is None:
+            self._say("the demo has no files of yours to change")
+            return
+        from trunkline.tui.screens.preferences import PreferencesScreen
+
+        screen = PreferencesScreen(desk, self._link, self._clock, self._zone)
+        self._host.app.push_screen(screen, self._follow_preferences)
+
+    def _follow_preferences(self, result: SettingsSaved | None) -> None:
+        if result is not None and result.diff:
+            self._say("saved; the engine reads it within a second")
