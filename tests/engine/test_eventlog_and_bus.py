@@ -15,9 +15,9 @@ from trunkline.domain.events import (
     ThinkingDelta,
 )
 from trunkline.domain.routes import Route
+from trunkline.engine.batches import join_deltas
 from trunkline.engine.bus import Bus
 from trunkline.engine.eventlog import EventLog
-from trunkline.engine.host import join_deltas
 
 
 async def test_readers_that_come_late_see_everything_from_the_start() -> None:

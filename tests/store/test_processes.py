@@ -98,7 +98,7 @@ async def test_opening_settles_what_a_dead_process_left(tmp_path: Path) -> None:
         clock.advance(9_000)
         async with opened(path, clock) as store:
             running = (await store.running_requests())[0]
-            assert (running.route, running.process, running.since_ms) == (OTHER, "suspended", START_MS)
+            assert (running.route, running.process, running.since_ms) == (OTHER.id, "suspended", START_MS)
         clock.advance(2_000)
         async with opened(path, clock) as store:
             assert await store.running_requests() == ()

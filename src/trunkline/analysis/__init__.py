@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trunkline.analysis.analyser import analyse
+from trunkline.analysis.analyser import analyse, tier_of
 from trunkline.analysis.classify import Guess, classify
 from trunkline.analysis.tokens import TokenCounter, estimate_tokens
 
-__all__ = ["Guess", "TokenCounter", "analyse", "classify", "estimate_tokens"]
+__all__ = ["Guess", "TokenCounter", "analyse", "classify", "estimate_tokens", "tier_of"]

@@ -37,7 +37,7 @@ def analyse(
         guess = Guess(previous_type, max(guess.confidence, 0.7), max(guess.complexity, 0.3))
     task_type = hints.task_type or guess.type
     complexity = _complexity(request, guess, thresholds)
-    tier = hints.tier or _tier(complexity, thresholds)
+    tier = hints.tier or tier_of(complexity, thresholds)
     input_tokens = _input_tokens(request, counter or TokenCounter(), thresholds.estimate_margin)
     priority = request.priority or task_priorities.get(task_type, Priority.MEDIUM)
     return Task(
@@ -76,7 +76,8 @@ def _complexity(request: ChatRequest, guess: Guess, thresholds: Thresholds) -> f
     return guess.complexity
 
 
-def _tier(complexity: float, thresholds: Thresholds) -> Tier:
+def tier_of(complexity: float, thresholds: Thresholds) -> Tier:
+    """The tier of a task, where nobody named one."""
     if complexity < thresholds.tier_simple_below:
         return Tier.T1
     return Tier.T3 if complexity > thresholds.tier_complex_above else Tier.T2

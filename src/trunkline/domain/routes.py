@@ -185,7 +185,8 @@ class ModelSpec:
 @dataclass(frozen=True, slots=True)
 class AccountSpec:
     """One set of credentials at a provider. `has_key` is False when its key reference leads nowhere. `base_url` is
-    set where it is not the provider's, `endpoint` where that is one of the provider's named ones."""
+    set where it is not the provider's, `endpoint` where that is one of the provider's named ones. `set_aside`: a
+    person took it out for now, though the configuration has it enabled."""
 
     provider: str
     id: str
@@ -197,6 +198,7 @@ class AccountSpec:
     base_url: str | None = None
     endpoint: str | None = None
     limits: tuple[LimitSpec, ...] = ()
+    set_aside: bool = False
 
     @property
     def costs_cash(self) -> bool:

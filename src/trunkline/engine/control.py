@@ -1,7 +1,9 @@
-"""What a person has told the engine for now: mode, pin, pause. Kept in the store, so that every process obeys."""
+"""What a person has told the engine for now: mode, pin, pause, accounts taken out. Kept in the store, so that every
+process obeys."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from trunkline.domain.decisions import Pin, PinScope
@@ -67,6 +69,49 @@ class Control:
             raise ConfigError(file="mode", key="mode", value=mode, expected=f"one of {', '.join(known)}")
         return replace(self._state, mode=mode)
 
+    def with_account(self, account: str, catalogue: Catalogue, *, enabled: bool) -> ControlState:
+        """The orders with `provider/account` taken out, or put back. `catalogue` is the configured one; raises
+        ConfigError when it has no such account, or has it disabled."""
+        found = catalogue.account(*account.split("/", 1)) if "/" in account else None
+        if found is None or not found.enabled:
+            raise ConfigError(
+                file="account",
+                key="account",
+                value=account,
+                expected="an account of the configuration, as provider/account"
+                if found is None
+                else "an account that the configuration has enabled",
+                remedy="`trunkline list` shows them"
+                if found is None
+                else "Take its `enabled = false` out of providers.toml.",
+            )
+        others = {one for one in self._state.set_aside if one != account}
+        return replace(self._state, set_aside=tuple(sorted(others if enabled else others | {account})))
+
+    def automatic(self) -> ControlState:
+        """Nothing ordered, but that accounts a person took out stay out."""
+        return ControlState(set_aside=self._state.set_aside)
+
     def with_pause(self, paused: bool) -> ControlState:
         """The orders with work that is not critical held back, or let go."""
         return replace(self._state, paused=paused)
+
+
+def without_set_aside(catalogue: Catalogue, accounts: Collection[str]) -> Catalogue:
+    """`catalogue` with those accounts (`provider/account`) left out by a person's word."""
+    if not accounts:
+        return catalogue
+    return Catalogue(
+        tuple(
+            replace(
+                provider,
+                accounts=tuple(
+                    replace(account, enabled=False, set_aside=True)
+                    if account.enabled and f"{provider.id}/{account.id}" in accounts
+                    else account
+                    for account in provider.accounts
+                ),
+            )
+            for provider in catalogue.providers
+        )
+    )

@@ -25,7 +25,7 @@ from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.money import Price
 from trunkline.domain.receipts import Attempt
 from trunkline.domain.routes import LocalServer, Route
-from trunkline.domain.state import Block, RoutingState
+from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.domain.tasks import Task
 from trunkline.engine.blame import mark_of_blame, still_means
 from trunkline.engine.bus import Bus
@@ -45,6 +45,7 @@ from trunkline.store.store import Store
 _log = logging.getLogger(__name__)
 
 _WARM_AGAIN_AFTER_MS = 20_000.0
+_EVEN_DRAW = 0.5
 
 
 class EngineCore:
@@ -135,14 +136,25 @@ class EngineCore:
 
     def routing_state(self, request: ChatRequest, generation: Generation) -> RoutingState:
         """The state as it is now; good until the next await."""
+        conversation = self.conversations.state(request.conversation_id)
+        return self._state_now(generation, conversation, self.draw())
+
+    def state_without_request(self, generation: Generation) -> RoutingState:
+        """The state as it is now for a request of no conversation, always with the same luck; good until the next
+        await."""
+        return self._state_now(generation, None, _EVEN_DRAW)
+
+    def _state_now(
+        self, generation: Generation, conversation: ConversationState | None, draw: float
+    ) -> RoutingState:
         standing = self.standing(generation)
         return self.tracker.routing_state(
             self.clock.wall_ms(),
             mode=standing.mode,
             pin=standing.pin,
-            conversation=self.conversations.state(request.conversation_id),
+            conversation=conversation,
             spent_day_pico=self.spent_day_pico,
-            draw=self.draw(),
+            draw=draw,
         )
 
     @staticmethod

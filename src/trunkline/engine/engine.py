@@ -5,30 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from trunkline.config.load import Loaded, load
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
-from trunkline.domain.errors import EngineClosedError
+from trunkline.domain.decisions import Decision
+from trunkline.domain.errors import ConfigError, EngineClosedError
 from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
+from trunkline.domain.latency_history import LatencyHistory
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import LogEntry, Snapshot
+from trunkline.domain.trials import PreferencesTrial
 from trunkline.engine.api import CHECK_TIMEOUT_MS, Answer, Preview
+from trunkline.engine.chats import Chats
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
 from trunkline.engine.run import RequestRun
 from trunkline.engine.settings import EngineSettings
-from trunkline.engine.snapshots import build_snapshot
+from trunkline.engine.snapshots import SnapshotParts, build_snapshot
 from trunkline.engine.upkeep import Upkeep
 from trunkline.providers.call import Transport
 from trunkline.routing import RoutingAsk, decide
 from trunkline.store import keep, queries
 from trunkline.store.keep import ControlState
+from trunkline.store.latency import latency
 from trunkline.store.queries import Query
 from trunkline.store.store import Store, StoreReader
 
@@ -66,7 +72,7 @@ class Handle:
 
 
 class Engine:
-    """Open it with `Engine.open`, use it as `api.EngineFace`, and `aclose` it."""
+    """Open it with `Engine.open`, use it as `api.EngineFace`, and `aclose` it. `chats` are the conversations kept."""
 
     def __init__(self, settings: EngineSettings, core: EngineCore, loaded: Loaded) -> None:
         self._settings = settings
@@ -75,6 +81,7 @@ class Engine:
         self._closers: list[Callable[[], object]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.chats = Chats(core.store, core.clock)
 
     @classmethod
     def open(
@@ -171,7 +178,9 @@ class Engine:
             asked_output_tokens=request.max_output_tokens,
             exhaustive=True,
         )
-        return Preview(task, decide(ask, generation.policy, core.routing_state(request, generation)))
+        decision = decide(ask, generation.policy, core.routing_state(request, generation))
+        chosen = generation.model(decision.route) if isinstance(decision, Decision) else None
+        return Preview(task, decision, chosen.context_tokens if chosen is not None else None)
 
     async def check(
         self,
@@ -203,13 +212,21 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """See `EngineFace.snapshot`."""
+        core, upkeep = self._core, self._upkeep
         return build_snapshot(
-            self._core,
-            stored=self._upkeep.stored,
-            log=self._upkeep.recent,
-            in_flight=len(self._running),
-            since_ms=self._upkeep.since_ms,
-            config_error=self._upkeep.config_error,
+            SnapshotParts(
+                now_ms=core.clock.wall_ms(),
+                config=core.generation.config,
+                standing=core.standing(core.generation),
+                tracker=core.tracker,
+                stored=upkeep.stored,
+                log=upkeep.recent,
+                running=upkeep.running,
+                in_flight=len(self._running),
+                waiting=core.waiting,
+                config_error=upkeep.config_error,
+                store_error=core.store.trouble,
+            )
         )
 
     async def fresh_snapshot(self) -> Snapshot:
@@ -243,12 +260,40 @@ class Engine:
         """The last requests in the store, newest first, without a loop."""
         return self._ask_now(queries.recent(limit, origin=origin, provider=provider, account=account))
 
+    async def latency(self, since_ms: int, bucket_ms: int) -> LatencyHistory:
+        """See `HostedEngine.latency`. Raises StoreError."""
+        now_ms = self._core.clock.wall_ms()
+        return await self._core.store.ask(latency(since_ms, now_ms + 1, max(1, bucket_ms)))
+
+    async def try_preferences(self, texts: Mapping[Path, str]) -> PreferencesTrial:
+        """See `HostedEngine.try_preferences`. Raises StoreError."""
+        from trunkline.engine.trials import MOST_REQUESTS, try_generation
+
+        core, upkeep = self._core, self._upkeep
+
+        def compiled() -> Generation:
+            loaded = upkeep.load_with(texts)
+            return Generation.of(upkeep.in_force(loaded), loaded.keys)
+
+        try:
+            tried = await asyncio.to_thread(compiled)
+        except ConfigError as error:
+            return PreferencesTrial(0, (), str(error))
+        asked = await core.store.ask(queries.asked(MOST_REQUESTS))
+        return await try_generation(asked, core.generation, tried, core.state_without_request)
+
     # -- orders -------------------------------------------------------------------------------------------------
 
     def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """See `EngineFace.switch`."""
         catalogue = self._core.generation.config.catalogue
         self._order(self._core.control.switched(route, catalogue, expires_at_ms=expires_at_ms), "switch")
+
+    def set_account(self, account: str, *, enabled: bool) -> None:
+        """See `EngineFace.set_account`."""
+        configured = self.loaded.config.catalogue
+        action = f"{'put back' if enabled else 'take out'} {account}"
+        self._order(self._core.control.with_account(account, configured, enabled=enabled), action)
 
     def set_mode(self, mode: str) -> None:
         """See `EngineFace.set_mode`."""
@@ -259,7 +304,7 @@ class Engine:
         """See `EngineFace.reset`."""
         for target in self._core.tracker.clear():
             self._core.unblocked(target)
-        self._order(ControlState(), "reset")
+        self._order(self._core.control.automatic(), "reset")
 
     def pause(self) -> None:
         """See `EngineFace.pause`."""
@@ -270,12 +315,11 @@ class Engine:
         self._order(self._core.control.with_pause(False), "resume")
 
     def _order(self, state: ControlState, action: str) -> None:
-        self._core.control.apply(state)
+        self._upkeep.obey(state)
         who, at_ms = self._settings.process_name, self._core.clock.wall_ms()
         self._core.store.post(
             lambda connection: keep.set_control(connection, state, who=who, why=action, at_ms=at_ms)
         )
-        self._core.rouse()
         self._upkeep.announce_change()
 
     def _ask_now(self, query: Query[_Found]) -> _Found:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
@@ -22,13 +22,10 @@ from trunkline.domain.events import (
     Alert,
     AlertLevel,
     Answered,
-    Body,
     Cancelled,
     Event,
     Failed,
     SnapshotChanged,
-    TextDelta,
-    ThinkingDelta,
 )
 from trunkline.domain.ids import IdSource
 from trunkline.domain.latency_history import LatencyHistory
@@ -36,9 +33,11 @@ from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.trials import PreferencesTrial
 from trunkline.engine.api import EngineDied, EngineReady, HostNews, Preview
+from trunkline.engine.batches import join_deltas
 from trunkline.engine.engine import Engine, Handle
 
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 _SNAPSHOT_INTERVAL_MS = 1_000.0
 _BATCH_INTERVAL_MS = 100.0
@@ -96,34 +95,12 @@ class EngineHost:
     def find_receipt(self, request_id: str, deliver: Callable[[Receipt | None], None]) -> None:
         """See `HostedEngine.find_receipt`."""
 
-        async def find(engine: Engine) -> None:
-            try:
-                receipt = await engine.receipt(request_id)
-            except TrunklineError as error:
-                self._alert(f"refused:{error}", str(error))
-            else:
-                deliver(receipt)
-
-        def begin(engine: Engine) -> None:
-            self._relay(find(engine))
-
-        self._on_engine(begin)
+        self._answer(lambda engine: engine.receipt(request_id), deliver)
 
     def check(self, selector: str | None, deliver: Callable[[tuple[CheckResult, ...]], None]) -> None:
         """See `HostedEngine.check`."""
 
-        async def check(engine: Engine) -> None:
-            try:
-                results = await engine.check(selector)
-            except TrunklineError as error:
-                self._alert(f"refused:{error}", str(error))
-            else:
-                deliver(results)
-
-        def begin(engine: Engine) -> None:
-            self._relay(check(engine))
-
-        self._on_engine(begin)
+        self._answer(lambda engine: engine.check(selector), deliver)
 
     def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """See `HostedEngine.switch`."""
@@ -131,45 +108,45 @@ class EngineHost:
 
     def set_account(self, account: str, *, enabled: bool) -> None:
         """See `HostedEngine.set_account`."""
-        raise NotImplementedError
+        self._on_engine(lambda engine: engine.set_account(account, enabled=enabled))
 
     def latency(self, since_ms: int, bucket_ms: int, deliver: Callable[[LatencyHistory], None]) -> None:
         """See `HostedEngine.latency`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.latency(since_ms, bucket_ms), deliver)
 
     def conversations(
         self, search: str, limit: int, deliver: Callable[[tuple[ConversationSummary, ...]], None]
     ) -> None:
         """See `HostedEngine.conversations`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.chats.find(search, limit), deliver)
 
     def conversation(self, conversation_id: str, deliver: Callable[[KeptConversation | None], None]) -> None:
         """See `HostedEngine.conversation`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.chats.open(conversation_id), deliver)
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         """See `HostedEngine.rename_conversation`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.chats.rename(conversation_id, title))
 
     def set_conversation(self, conversation_id: str, settings: ConversationSettings) -> None:
         """See `HostedEngine.set_conversation`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.chats.set(conversation_id, settings))
 
     def delete_conversation(self, conversation_id: str) -> None:
         """See `HostedEngine.delete_conversation`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.chats.delete(conversation_id))
 
     def restore_conversation(self, conversation_id: str) -> None:
         """See `HostedEngine.restore_conversation`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.chats.restore(conversation_id))
 
     def drop_turns(self, conversation_id: str, turn_ids: tuple[str, ...], *, dropped: bool = True) -> None:
         """See `HostedEngine.drop_turns`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.chats.drop_turns(conversation_id, turn_ids, dropped=dropped))
 
     def try_preferences(self, texts: Mapping[Path, str], deliver: Callable[[PreferencesTrial], None]) -> None:
         """See `HostedEngine.try_preferences`."""
-        raise NotImplementedError
+        self._answer(lambda engine: engine.try_preferences(texts), deliver)
 
     def set_mode(self, mode: str) -> None:
         """See `HostedEngine.set_mode`."""
@@ -219,6 +196,26 @@ class EngineHost:
             loop.call_soon_threadsafe(self._guarded, work)
         except RuntimeError:
             _log.debug("the engine's loop was closed already")
+
+    def _answer(
+        self, ask: Callable[[Engine], Awaitable[_Result]], deliver: Callable[[_Result], None] | None = None
+    ) -> None:
+        """Ask something of the engine that takes a while, and deliver what it gives; a refusal comes as an alert."""
+
+        async def answered(engine: Engine) -> None:
+            try:
+                result = await ask(engine)
+                if deliver is not None:
+                    deliver(result)
+            except TrunklineError as error:
+                self._alert(f"refused:{error}", str(error))
+            except Exception as error:
+                self._alert_failure(error)
+
+        def begin(engine: Engine) -> None:
+            self._relay(answered(engine))
+
+        self._on_engine(begin)
 
     # -- on the engine's thread ---------------------------------------------------------------------------------
 
@@ -283,9 +280,12 @@ class EngineHost:
         except TrunklineError as error:
             self._alert(f"refused:{error}", str(error))
         except Exception as error:
-            _log.exception("what a face asked for failed")
-            name = type(error).__name__
-            self._alert(f"failed:{name}", f"that failed: {name}; the log file says where")
+            self._alert_failure(error)
+
+    def _alert_failure(self, error: Exception) -> None:
+        _log.error("what a face asked for failed", exc_info=error)
+        name = type(error).__name__
+        self._alert(f"failed:{name}", f"that failed: {name}; the log file says where")
 
     def _alert(self, cause: str, text: str) -> None:
         alert = Alert(AlertLevel.WARNING, cause, text)
@@ -335,45 +335,6 @@ class EngineHost:
             changed.clear()
             self._tell(engine.snapshot())
             await self._clock.sleep(_SNAPSHOT_INTERVAL_MS)
-
-
-def join_deltas(batch: tuple[Event, ...]) -> tuple[Event, ...]:
-    """`batch` with neighbouring text deltas, and neighbouring thinking deltas, made one; each keeps the stamp of its
-    last part. A signature closes the piece of thinking that it came with, so nothing is joined across one."""
-    joined: list[Event] = []
-    pieces: list[str] = []
-    for event in batch:
-        body = event.body
-        kind = type(body)
-        if isinstance(body, TextDelta | ThinkingDelta):
-            if joined and type(joined[-1].body) is kind and pieces and _goes_on(joined[-1].body, body):
-                pieces.append(body.text)
-                joined[-1] = event
-                continue
-            _close_run(joined, pieces)
-            pieces.append(body.text)
-            joined.append(event)
-            continue
-        _close_run(joined, pieces)
-        joined.append(event)
-    _close_run(joined, pieces)
-    return tuple(joined)
-
-
-def _goes_on(earlier: Body, later: Body) -> bool:
-    """Whether `later`, of the same kind, continues the piece that `earlier` is part of."""
-    if isinstance(earlier, ThinkingDelta) and isinstance(later, ThinkingDelta):
-        return earlier.signature is None and not later.redacted
-    return True
-
-
-def _close_run(joined: list[Event], pieces: list[str]) -> None:
-    """Give the last event of `joined` the whole text of its run."""
-    if len(pieces) > 1:
-        last = joined[-1]
-        if isinstance(last.body, TextDelta | ThinkingDelta):
-            joined[-1] = replace(last, body=replace(last.body, text="".join(pieces)))
-    pieces.clear()
 
 
 def _ignore(_: HostNews) -> None:

@@ -9,6 +9,7 @@ from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.quota.breaker import OF_THE_KEY
 
 INTERNAL_ERROR = "internal_error"
+STORE_ERROR = "store_error"
 NO_ROUTE = "no_route"
 ANCHOR_MISSED = "anchor_missed"
 DEADLINE = "deadline"
@@ -51,6 +52,17 @@ def deadline_fault(last: Fault | None) -> Fault:
         FaultScope.REQUEST,
         DEADLINE,
         "the time for this request ran out" + (f"; before that: {last.message}" if last is not None else ""),
+        request_sent=False,
+    )
+
+
+def books_fault(why: str) -> Fault:
+    """Nothing may be called whose use cannot be booked: no limit would hold."""
+    return Fault(
+        FaultKind.BAD_REQUEST,
+        FaultScope.REQUEST,
+        STORE_ERROR,
+        f"what this would use cannot be booked: {why}",
         request_sent=False,
     )
 

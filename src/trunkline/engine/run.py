@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 
 from trunkline.domain.decisions import Decision, NoRoute
+from trunkline.domain.errors import StoreError
 from trunkline.domain.events import (
     Answered,
     AttemptStarted,
@@ -41,6 +42,7 @@ from trunkline.engine.failover import Situation, Step, next_step, quick_retry_de
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
+    books_fault,
     deadline_fault,
     internal_fault,
     nobody_fault,
@@ -106,6 +108,10 @@ class RequestRun:
             self._books.close_call(cancelled=True)
             self._finish = FinishReason.CANCELLED
             ending = Cancelled(self._receipt(Outcome.CANCELLED))
+        except StoreError as error:
+            self._books.close_call()
+            self._fault = books_fault(str(error))
+            ending = Failed(self._receipt(Outcome.FAILED))
         except Exception:
             # A bug of our own must neither lose the request without a word nor leave a reservation.
             _log.exception("a request failed inside the engine", extra={"request_id": self._log.request_id})
@@ -195,13 +201,15 @@ class RequestRun:
     def _decide(self) -> Decision | NoRoute:
         generation = self._generation
         self._state = self._core.routing_state(self._request, generation)
+        # An account may have been taken out since this request began.
+        avoid = (*self._request.avoid, *self._core.control.state.set_aside)
         selected = generation.selectors((self._request.route,) if self._request.route else ())
         return decide(
             RoutingAsk(
                 self._task,
                 selector=selected[0] if selected else None,
                 prefer=generation.selectors(self._request.prefer),
-                avoid=generation.selectors(self._request.avoid),
+                avoid=generation.selectors(avoid),
                 failed=frozenset(self._failed | self._silent),
                 after=self._left_route,
                 budget_pico=self._request.budget_pico,
@@ -238,6 +246,7 @@ class RequestRun:
         record = self._books.open_call(route, booked, self._task)
         self._answer.emit(AttemptStarted(record.number, route))
         core.tracker.began(route, self._clock.wall_ms())
+        core.changed = True
         try:
             follower = CallFollower(
                 record, self._clock, self._answer.emit, lambda: core.replied(route), continuation

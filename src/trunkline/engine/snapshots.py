@@ -2,55 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from trunkline.domain.routes import Route
-from trunkline.domain.snapshot import Counts, LogEntry, ProviderView, Snapshot, Totals
-from trunkline.engine.core import EngineCore
+from trunkline.domain.preferences import Config
+from trunkline.domain.routes import Catalogue, Route
+from trunkline.domain.snapshot import Counts, LogEntry, ProviderView, RunningCall, Snapshot, Totals
+from trunkline.engine.control import Standing
+from trunkline.quota.tracker import QuotaTracker
 from trunkline.store.queries import StoredTotals
 
+Account = tuple[str, str]
 
-def build_snapshot(
-    core: EngineCore,
-    *,
-    stored: StoredTotals,
-    log: tuple[LogEntry, ...],
-    in_flight: int,
-    since_ms: int,
-    config_error: str | None,
-) -> Snapshot:
-    """Put together what the tracker knows now and what the store said last."""
-    generation = core.generation
-    preferences = generation.config.preferences
-    standing = core.standing(generation)
-    now_ms = core.clock.wall_ms()
-    providers = tuple(
-        _provider_view(core, provider.id, stored, now_ms)
-        for provider in generation.config.catalogue.providers
-        if provider.accounts
-    )
+
+@dataclass(frozen=True, slots=True)
+class SnapshotParts:
+    """What a snapshot is put together from: what is configured and ordered, what the tracker knows now, what the store
+    said last. `in_flight` and `waiting` count requests of this process."""
+
+    now_ms: int
+    config: Config
+    standing: Standing
+    tracker: QuotaTracker
+    stored: StoredTotals
+    log: tuple[LogEntry, ...]
+    running: tuple[RunningCall, ...]
+    in_flight: int
+    waiting: int
+    config_error: str | None
+    store_error: str | None
+    read_only: bool = False
+
+
+def build_snapshot(parts: SnapshotParts) -> Snapshot:
+    """Everything panels show."""
+    preferences, standing = parts.config.preferences, parts.standing
     return Snapshot(
-        at_ms=now_ms,
-        since_ms=since_ms,
-        generation=generation.config.generation,
+        at_ms=parts.now_ms,
+        since_ms=parts.stored.since_ms,
+        generation=parts.config.generation,
         mode=standing.mode,
         modes=tuple(mode.name for mode in preferences.modes),
         pin=standing.pin_text,
         paused=standing.paused,
         crisis=False,
-        current_route=_last_answering_route(log),
-        providers=providers,
-        routes=_routes(core),
-        totals=_totals(stored, in_flight, core.waiting, preferences.budget_day_pico),
-        log=log,
-        config_error=config_error,
+        current_route=_last_answering_route(parts.log),
+        providers=_provider_views(parts),
+        routes=_routes(parts.config.catalogue),
+        totals=_totals(parts, preferences.budget_day_pico),
+        log=parts.log,
+        config_error=parts.config_error,
+        pin_expires_at_ms=standing.pin.expires_at_ms if standing.pin is not None else None,
+        running=parts.running,
+        task_types=tuple(policy.type for policy in preferences.tasks),
+        store_error=parts.store_error,
+        theme=preferences.theme,
+        keymap=preferences.keymap,
+        read_only=parts.read_only,
     )
 
 
-def _provider_view(core: EngineCore, provider: str, stored: StoredTotals, now_ms: int) -> ProviderView:
+def _provider_views(parts: SnapshotParts) -> tuple[ProviderView, ...]:
+    under_way = Counter(_account_of(call.route) for call in parts.running)
+    return tuple(
+        _with_calls_of_all(_provider_view(parts, provider.id), under_way)
+        for provider in parts.config.catalogue.providers
+        if provider.accounts
+    )
+
+
+def _account_of(route: str) -> Account:
+    provider, account, _ = route.split("/", 2)
+    return provider, account
+
+
+def _with_calls_of_all(view: ProviderView, under_way: Mapping[Account, int]) -> ProviderView:
+    """Calls that other processes have under way count too; ours are known before the store tells of them."""
+    if not any((view.id, account.id) in under_way for account in view.accounts):
+        return view
+    accounts = tuple(
+        replace(account, in_flight=max(account.in_flight, under_way.get((view.id, account.id), 0)))
+        for account in view.accounts
+    )
+    return replace(view, accounts=accounts)
+
+
+def _provider_view(parts: SnapshotParts, provider: str) -> ProviderView:
+    stored = parts.stored
     by_account = {one.account: one.counts for one in stored.accounts if one.provider == provider}
     whole = next((one.counts for one in stored.providers if one.provider == provider), Counts())
-    view = core.tracker.provider_view(provider, now_ms, by_account, whole)
+    view = parts.tracker.provider_view(provider, parts.now_ms, by_account, whole)
     return _with_stored_latency(view, stored)
 
 
@@ -67,10 +109,10 @@ def _with_stored_latency(view: ProviderView, stored: StoredTotals) -> ProviderVi
     return replace(view, accounts=accounts, latency=whole if view.latency.p50_ms is None else view.latency)
 
 
-def _routes(core: EngineCore) -> tuple[str, ...]:
+def _routes(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(
         Route(provider.id, account.id, model.id).id
-        for provider in core.generation.config.catalogue.providers
+        for provider in catalogue.providers
         for account in provider.accounts
         if account.enabled and account.has_key
         for model in provider.models
@@ -82,5 +124,10 @@ def _last_answering_route(log: tuple[LogEntry, ...]) -> str | None:
     return next((entry.routes[-1] for entry in log if entry.complete and entry.routes), None)
 
 
-def _totals(stored: StoredTotals, in_flight: int, waiting: int, budget_day_pico: int | None) -> Totals:
-    return replace(stored.totals, in_flight=in_flight, waiting=waiting, budget_day_pico=budget_day_pico)
+def _totals(parts: SnapshotParts, budget_day_pico: int | None) -> Totals:
+    return replace(
+        parts.stored.totals,
+        in_flight=parts.in_flight,
+        waiting=parts.waiting,
+        budget_day_pico=budget_day_pico,
+    )

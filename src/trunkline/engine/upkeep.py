@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from trunkline.config.found import with_windows
 from trunkline.config.load import Loaded, hashed, load
 from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.errors import ConfigError, StoreError
-from trunkline.domain.events import ConfigChanged, SnapshotChanged
-from trunkline.domain.snapshot import LogEntry, Totals
+from trunkline.domain.events import Alert, AlertLevel, ConfigChanged, SnapshotChanged
+from trunkline.domain.preferences import Config
+from trunkline.domain.snapshot import LogEntry, RunningCall, Totals
+from trunkline.engine.chats import Chats
+from trunkline.engine.control import without_set_aside
 from trunkline.engine.core import EngineCore
 from trunkline.engine.discovery import Discovery
 from trunkline.engine.generation import Generation
 from trunkline.engine.settings import EngineSettings
 from trunkline.store import queries
+from trunkline.store.keep import ControlState
 from trunkline.store.queries import StoredTotals
 from trunkline.store.store import StoreReader
 
@@ -25,11 +32,15 @@ _log = logging.getLogger(__name__)
 _HOUSEKEEPING_MS = 1_000.0
 _LOOK_MS = 200.0
 _LOG_LINES = 200
+# A command that is over in a moment erases nothing.
+_FIRST_ERASING_MS = 30_000.0
+_ERASING_MS = 3_600_000.0
 
 
 class Upkeep:
-    """Keeps an engine's core in step with what is outside it. `stored` and `recent` are today's sums and the log as
-    the store said last; `config_error` is why the files as they are now were refused, if they were."""
+    """Keeps an engine's core in step with what is outside it. `stored`, `recent` and `running` are today's sums, the
+    log and the calls under way as the store said last; `config_error` is why the files as they are now were refused,
+    if they were."""
 
     def __init__(self, settings: EngineSettings, core: EngineCore, loaded: Loaded) -> None:
         self._settings = settings
@@ -45,6 +56,10 @@ class Upkeep:
         self.since_ms = _start_of_day_ms(core.clock.wall_ms())
         self.stored = StoredTotals(self.since_ms, Totals())
         self.recent: tuple[LogEntry, ...] = ()
+        self.running: tuple[RunningCall, ...] = ()
+        self._told_trouble: str | None = None
+        self._erased_mono_ms = core.clock.mono_ms() - _ERASING_MS + _FIRST_ERASING_MS
+        self._chats = Chats(core.store, core.clock)
         self._take_in_store()
 
     def start(self) -> None:
@@ -73,14 +88,25 @@ class Upkeep:
         core, now_ms = self._core, self._core.clock.wall_ms()
         reader = StoreReader.open(core.store.path, core.clock)
         try:
-            core.control.apply(reader.ask(queries.control()))
+            self.obey(reader.ask(queries.control()))
             blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
             core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
             self.stored = reader.ask(queries.totals_since(self.since_ms))
             self.recent = reader.ask(queries.recent(_LOG_LINES))
+            self.running = reader.ask(queries.running_requests())
         finally:
             reader.close()
         core.spent_day_pico = self.stored.totals.cost.pico
+
+    def obey(self, orders: ControlState) -> None:
+        """Put these orders in force; the configuration is compiled anew where they take an account out or put one
+        back."""
+        core = self._core
+        before = core.control.state.set_aside
+        core.control.apply(orders)
+        if orders.set_aside != before:
+            self._use(self.in_force(self.loaded))
+        core.rouse()
 
     def _store_changed(self) -> None:
         self._foreign_change.set()
@@ -110,8 +136,7 @@ class Upkeep:
         await core.store.flush()
         orders = await core.store.control()
         if core.control.state is before and orders != before:
-            core.control.apply(orders)
-            core.rouse()
+            self.obey(orders)
 
     async def _keep_house(self) -> None:
         """Every second the files and the date; after a change the store, at once but at most every second."""
@@ -123,22 +148,47 @@ class Upkeep:
             try:
                 if now_ms - looked_ms >= _HOUSEKEEPING_MS:
                     looked_ms = now_ms
+                    self._watch_the_store()
                     await self._reload_if_changed()
                     self._begin_new_day()
+                    await self._erase_if_due(now_ms)
                 if self._core.changed and now_ms - refreshed_ms >= _HOUSEKEEPING_MS:
                     refreshed_ms = now_ms
                     await self.refresh()
                     self._core.bus.publish(SnapshotChanged())
+            except StoreError as error:
+                _log.warning("the store could not be asked: %s", error)
             except Exception:
                 _log.exception("housekeeping failed; it goes on")
 
     async def refresh(self) -> None:
         """Take today's sums and the log from the store."""
-        self._core.changed = False
-        await self._core.store.flush()
-        self.stored = await self._core.store.totals_since(self.since_ms)
-        self.recent = await self._core.store.recent(_LOG_LINES)
-        self._core.spent_day_pico = self.stored.totals.cost.pico
+        core = self._core
+        core.changed = False
+        with suppress(StoreError):  # what cannot be written is said by `store.trouble`; the rest can be read
+            await core.store.flush()
+        self.stored = await core.store.totals_since(self.since_ms)
+        self.recent = await core.store.recent(_LOG_LINES)
+        self.running = await core.store.running_requests()
+        core.spent_day_pico = self.stored.totals.cost.pico
+
+    def _watch_the_store(self) -> None:
+        """Say at once that what happens cannot be kept, and that it can again."""
+        trouble = self._core.store.trouble
+        if trouble == self._told_trouble:
+            return
+        self._told_trouble = trouble
+        if trouble is not None:
+            self._core.bus.publish(Alert(AlertLevel.CRITICAL, "store", f"nothing can be kept: {trouble}"))
+        else:
+            self._core.bus.publish(Alert(AlertLevel.NOTICE, "store:again", "the store takes writes again"))
+        self.announce_change()
+
+    async def _erase_if_due(self, now_mono_ms: float) -> None:
+        """Erase what a person has deleted, and what is older than it is to be kept, once an hour."""
+        if now_mono_ms - self._erased_mono_ms >= _ERASING_MS:
+            self._erased_mono_ms = now_mono_ms
+            await self._chats.erase(self._core.generation.config.preferences.history.keep_days)
 
     def _begin_new_day(self) -> None:
         since_ms = _start_of_day_ms(self._core.clock.wall_ms())
@@ -181,30 +231,44 @@ class Upkeep:
             self.announce_change()
 
     def _load(self) -> Loaded:
+        return self.load_with({})
+
+    def load_with(self, texts: Mapping[Path, str]) -> Loaded:
+        """The configuration as if the user's files of those paths had these texts; blocks on files. Raises
+        ConfigError."""
         settings = self._settings
         return load(
             settings.places,
             settings.environ,
             base_providers_text=settings.base_providers_text,
+            user_text=texts,
             found=self.discovery.servers,
         )
 
+    def in_force(self, loaded: Loaded) -> Config:
+        """`loaded` with what was learned of local windows, and without the accounts that a person took out."""
+        lowered, set_aside = self._core.window_watch.lowered, self._core.control.state.set_aside
+        if not lowered and not set_aside:
+            return loaded.config
+        catalogue = without_set_aside(with_windows(loaded.config.catalogue, lowered), set_aside)
+        return hashed(catalogue, loaded.config.preferences)
+
     def _adopt(self, loaded: Loaded) -> None:
         self.loaded = loaded
-        watch = self._core.window_watch
-        watch.changed = False
-        config = loaded.config
-        if watch.lowered:
-            config = hashed(with_windows(config.catalogue, watch.lowered), config.preferences)
-        self._core.generation = Generation.of(config, loaded.keys)
-        preferences = config.preferences
-        tracker = self._core.tracker
-        before = {block.target for block in tracker.blocks()}
-        tracker.use_config(config.catalogue, preferences.thresholds)
-        for target in before - {block.target for block in tracker.blocks()}:
-            self._core.unblocked(target)
+        self._core.window_watch.changed = False
+        config = self.in_force(loaded)
+        self._use(config)
         self._core.rouse()
         self._core.bus.publish(ConfigChanged(config.generation))
+
+    def _use(self, config: Config) -> None:
+        """Have requests that begin from now on run under `config`."""
+        core = self._core
+        core.generation = Generation.of(config, self.loaded.keys)
+        before = {block.target for block in core.tracker.blocks()}
+        core.tracker.use_config(config.catalogue, config.preferences.thresholds)
+        for target in before - {block.target for block in core.tracker.blocks()}:
+            core.unblocked(target)
 
 
 def _start_of_day_ms(now_ms: int) -> int:

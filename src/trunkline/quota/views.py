@@ -51,6 +51,7 @@ class AccountFacts:
             latency=latency_of([self.stats]) if self.stats else Latency(),
             in_flight=self.state.in_flight,
             gone=tuple(m for m in self.models if self._is_gone(m)),
+            set_aside=self.spec.set_aside,
         )
 
     def block(self) -> Block | None:

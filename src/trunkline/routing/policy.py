@@ -30,6 +30,8 @@ _UNLIMITED = 1 << 60
 _MOST_PROFILES = 512
 # Blended as policy.md's ceilings are: three input tokens for each output token.
 _INPUT_PER_OUTPUT = 3
+# Who left an account out that the configuration has, as a fact of its rejection.
+BY_A_PERSON = "person"
 
 
 class PoolAccount(NamedTuple):
@@ -192,14 +194,14 @@ def _static_rejections(provider: ProviderSpec) -> list[Rejection]:
     if not provider.accounts:
         return [Rejection(f"{provider.id}/*", RejectionCode.NO_KEY, count=len(provider.models))]
     codes = {account.id: _static_code(account) for account in provider.accounts}
-    shared = set(codes.values())
-    if len(shared) == 1 and None not in shared:
-        (code,) = shared
+    shared = {(codes[account.id], account.set_aside) for account in provider.accounts}
+    if len(shared) == 1:
+        ((code, _),) = shared
         count = len(codes) * len(provider.models)
-        facts = _key_facts(provider.accounts)
+        facts = _static_facts(provider.accounts)
         return [Rejection(f"{provider.id}/*", code, facts, count=count)] if code else []
     return [
-        Rejection(f"{provider.id}/{account.id}/*", code, _key_facts([account]), count=len(provider.models))
+        Rejection(f"{provider.id}/{account.id}/*", code, _static_facts([account]), count=len(provider.models))
         for account in provider.accounts
         if (code := codes[account.id]) is not None
     ]
@@ -211,7 +213,10 @@ def _static_code(account: AccountSpec) -> RejectionCode | None:
     return None if account.has_key else RejectionCode.NO_KEY
 
 
-def _key_facts(accounts: Sequence[AccountSpec]) -> tuple[tuple[str, str], ...]:
+def _static_facts(accounts: Sequence[AccountSpec]) -> tuple[tuple[str, str], ...]:
+    """Of accounts that are left out for the same reason."""
+    if accounts[0].set_aside:
+        return (("by", BY_A_PERSON),)
     return tuple(("key", str(account.key)) for account in accounts if not account.has_key)[:1]
 
 

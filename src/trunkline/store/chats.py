@@ -116,7 +116,9 @@ def prune(connection: sqlite3.Connection, before_ms: int) -> int:
     """Delete messages older than `before_ms`, overwriting their text in the file, and conversations that have
     none left. Returns how many messages went."""
     with _erasing(connection):
-        gone = connection.execute("DELETE FROM message WHERE at_ms < ?", (before_ms,)).rowcount
+        gone = connection.execute(
+            "DELETE FROM message WHERE rowid IN (SELECT rowid FROM message WHERE at_ms < ?)", (before_ms,)
+        ).rowcount
         connection.execute(
             """DELETE FROM conversation
             WHERE updated_at_ms < ? AND id NOT IN (SELECT conversation_id FROM message)""",

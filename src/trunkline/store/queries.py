@@ -9,9 +9,11 @@ from typing import Any, Generic, TypeVar
 
 from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
 from trunkline.domain.routes import Route
-from trunkline.domain.snapshot import LogEntry
+from trunkline.domain.snapshot import LogEntry, RunningCall
 from trunkline.domain.state import Block
+from trunkline.domain.tasks import Task
 from trunkline.store.keep import CONTROL, AuditEntry, ControlState, StoredReading
+from trunkline.store.records import StoredRequest
 from trunkline.store.totals import StoredTotals as StoredTotals  # what `totals_since` gives, for its callers
 from trunkline.store.totals import add_up
 
@@ -29,14 +31,14 @@ class Query(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class RunningRequest:
-    """An upstream call under way in any process of this machine."""
+class AskedRequest:
+    """What a request asked for, as far as it is kept: enough to decide it again."""
 
     request_id: str
-    attempt: int
-    route: Route
-    process: str
-    since_ms: int
+    at_ms: int
+    origin: str
+    task: Task
+    asked: StoredRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +177,13 @@ def totals_since(at_ms: int) -> Query[StoredTotals]:
     )
 
 
-def running_requests() -> Query[tuple[RunningRequest, ...]]:
-    """Upstream calls under way, oldest first; those of dead processes are none."""
-    sql = """SELECT request_id, attempt, provider, account, model, process.name, reserved_at_ms
+def running_requests(beaten_after_ms: int = 0) -> Query[tuple[RunningCall, ...]]:
+    """Upstream calls under way, oldest first; those of dead processes are none. Where nobody may be there to settle
+    what the dead leave, `beaten_after_ms` leaves out processes whose last heartbeat is no later."""
+    sql = """SELECT request_id, attempt, provider || '/' || account || '/' || model, process.name, reserved_at_ms
         FROM reservation JOIN process ON process.id = process_id
-        WHERE orphaned = 0 AND ended_at_ms IS NULL ORDER BY reserved_at_ms, reservation.id"""
-    return Query(
-        ((sql, ()),),
-        lambda results: tuple(
-            RunningRequest(row[0], row[1], Route(row[2], row[3], row[4]), row[5], row[6])
-            for row in results[0]
-        ),
-    )
+        WHERE orphaned = 0 AND ended_at_ms IS NULL AND beat_at_ms > ? ORDER BY reserved_at_ms, reservation.id"""
+    return Query(((sql, (beaten_after_ms,)),), lambda results: tuple(RunningCall(*row) for row in results[0]))
 
 
 def recent_attempts(limit: int) -> Query[tuple[AttemptSample, ...]]:
@@ -199,6 +196,29 @@ def recent_attempts(limit: int) -> Query[tuple[AttemptSample, ...]]:
             AttemptSample(Route(*row[:3]), AttemptOutcome(row[3]), *row[4:]) for row in reversed(results[0])
         ),
     )
+
+
+def asked(limit: int) -> Query[tuple[AskedRequest, ...]]:
+    """What the last `limit` requests that are over asked for, newest first."""
+
+    def build(results: list[list[Row]]) -> tuple[AskedRequest, ...]:
+        import orjson
+
+        from trunkline.store import codec
+
+        return tuple(
+            AskedRequest(
+                request_id,
+                at_ms,
+                origin,
+                codec.decode(orjson.dumps(orjson.loads(receipt_body)["task"]), Task),
+                codec.decode(body, StoredRequest) if body else StoredRequest(""),
+            )
+            for request_id, at_ms, origin, receipt_body, body in results[0]
+        )
+
+    sql = "SELECT id, at_ms, origin, receipt, asked FROM request ORDER BY row DESC LIMIT ?"
+    return Query(((sql, (limit,)),), build)
 
 
 def decision_inputs(request_id: str) -> Query[bytes | None]:

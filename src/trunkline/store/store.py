@@ -15,7 +15,7 @@ from trunkline.domain.ids import IdSource
 from trunkline.domain.limits import LimitReading, Window
 from trunkline.domain.messages import Role
 from trunkline.domain.receipts import Outcome, Receipt
-from trunkline.domain.snapshot import LogEntry
+from trunkline.domain.snapshot import LogEntry, RunningCall
 from trunkline.domain.state import Block
 from trunkline.quota.ledger import KeyUse
 from trunkline.store import chat_queries, chats, keep, queries, records, schema
@@ -23,7 +23,7 @@ from trunkline.store.books import BookClock, Books
 from trunkline.store.chats import StoredMessage
 from trunkline.store.keep import AuditEntry, ControlState, StoredReading
 from trunkline.store.ledger import SqliteLedger
-from trunkline.store.queries import AttemptSample, Query, RunningRequest
+from trunkline.store.queries import AttemptSample, Query
 from trunkline.store.records import StoredRequest
 from trunkline.store.totals import StoredTotals
 from trunkline.store.upkeep import Upkeep
@@ -69,6 +69,11 @@ class Store:
     def lost_writes(self) -> int:
         """Posted writes that could not be kept."""
         return self._writer.lost_writes
+
+    @property
+    def trouble(self) -> str | None:
+        """Why what happens cannot be kept, while it cannot: what a user can do about it."""
+        return self._writer.trouble
 
     async def write(self, unit: Unit[T]) -> T:
         """Run `unit` on the writer thread and wait until it is committed. Raises StoreError."""
@@ -222,7 +227,7 @@ class Store:
         """What went through since `at_ms`, of every process."""
         return await self.ask(queries.totals_since(at_ms))
 
-    async def running_requests(self) -> tuple[RunningRequest, ...]:
+    async def running_requests(self) -> tuple[RunningCall, ...]:
         """Upstream calls under way in any process."""
         return await self.ask(queries.running_requests())
 

@@ -73,7 +73,8 @@ class _Job:
 
 
 class Writer:
-    """Owns `connection` from `start` on. `lost_writes` counts posted units that could not be kept."""
+    """Owns `connection` from `start` on. `lost_writes` counts posted units that could not be kept. `trouble` says why
+    the last write could not, until one is kept again."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, observer: Observer) -> None:
         self._path = path
@@ -84,6 +85,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="trunkline-store", daemon=True)
         self._closed = False
         self.lost_writes = 0
+        self.trouble: str | None = None
 
     @property
     def closed(self) -> bool:
@@ -171,13 +173,23 @@ class Writer:
             _log.warning("the store's upkeep failed: %s", cause)
 
     def _work(self, batch: list[_Job]) -> None:
+        changes_before = self._connection.total_changes
         try:
             self._transact(batch)
         except Exception as cause:
             self._roll_back()
             for job in batch:
                 job.result, job.error = None, cause
+        self._take_stock(batch, wrote=self._connection.total_changes > changes_before)
         self._deliver(batch)
+
+    def _take_stock(self, batch: list[_Job], *, wrote: bool) -> None:
+        """Notice that the file takes nothing any more, or takes it again."""
+        failed = next((job.error for job in batch if _is_of_the_file(job.error)), None)
+        if isinstance(failed, sqlite3.Error):
+            self.trouble = str(schema.store_error(self._path, failed))
+        elif wrote:
+            self.trouble = None
 
     def _transact(self, batch: list[_Job]) -> None:
         connection = self._connection
@@ -235,6 +247,13 @@ class Writer:
     def _lost(self, job: _Job) -> None:
         self.lost_writes += 1
         _log.error("a write was lost: %s", job.error)
+
+
+def _is_of_the_file(error: BaseException | None) -> bool:
+    """Whether a unit failed for want of a file that can be written, and not by a fault of its own."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.IntegrityError | sqlite3.ProgrammingError
+    )
 
 
 def _resolve(jobs: list[_Job]) -> None:
