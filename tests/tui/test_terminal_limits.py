@@ -17,7 +17,7 @@ from textual.color import Color
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Status
 from trunkline.engine.api import HostedEngine
-from trunkline.tui.account_rows import shape
+from trunkline.tui.account_standing import shape
 from trunkline.tui.app import DeckApp
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.entry import prepare_environment

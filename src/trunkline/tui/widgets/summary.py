@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -13,6 +14,8 @@ from trunkline.domain.snapshot import Snapshot, Status
 from trunkline.tui import format as fmt
 from trunkline.tui.account_standing import shape
 from trunkline.tui.cells import Tone
+
+_MOST_PIN, _MOST_ERROR = 48, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +27,21 @@ class Part:
     tone: Tone = Tone.PLAIN
 
 
-def summary_parts(snapshot: Snapshot) -> tuple[Part, ...]:
-    """The line's pieces for a snapshot, in order."""
+def summary_parts(
+    snapshot: Snapshot, *, sparing: bool = False, zone: tzinfo | None = None
+) -> tuple[Part, ...]:
+    """The line's pieces for a snapshot, in order. `sparing`: the deck draws seldom, to spare the line."""
     totals = snapshot.totals
-    pin = f"pinned {fmt.one_line(snapshot.pin)}" if snapshot.pin else "auto"
-    parts = [Part("Trunkline", 7, Tone.DIM), Part(f"{snapshot.mode} · {pin}", 0, Tone.ACCENT)]
+    parts = [Part("Trunkline", 8, Tone.DIM)]
+    if snapshot.read_only:
+        parts.append(Part("watching only", 0, Tone.WARN))
+    parts.append(Part(f"{fmt.one_line(snapshot.mode)} · {_pin(snapshot, zone)}", 0, Tone.ACCENT))
     if snapshot.paused:
         parts.append(Part("paused", 0, Tone.WARN))
     if snapshot.crisis:
         parts.append(Part("CRISIS", 0, Tone.BAD))
+    if snapshot.store_error:
+        parts.append(Part(_not_kept(snapshot.store_error), 0, Tone.BAD))
     budget = "" if totals.budget_day_pico is None else f" of {fmt.money(totals.budget_day_pico)}"
     parts.append(Part(f"{fmt.money_sum(totals.cost)}{budget} today", 3))
     parts.append(Part(f"{totals.answered:,} answered", 4))
@@ -43,7 +52,23 @@ def summary_parts(snapshot: Snapshot) -> tuple[Part, ...]:
     parts += _health_parts(snapshot)
     if snapshot.config_error:
         parts.append(Part("⚠ configuration", 1, Tone.BAD))
+    if sparing:
+        parts.append(Part("sparing", 7, Tone.DIM))
     return tuple(parts)
+
+
+def _pin(snapshot: Snapshot, zone: tzinfo | None) -> str:
+    if not snapshot.pin:
+        return "auto"
+    pinned = f"pinned {fmt.fit(fmt.one_line(snapshot.pin), _MOST_PIN).rstrip()}"
+    expires_at_ms = snapshot.pin_expires_at_ms
+    if expires_at_ms is None:
+        return pinned
+    return f"{pinned} until {fmt.reset_moment(expires_at_ms, snapshot.at_ms, zone)}"
+
+
+def _not_kept(error: str) -> str:
+    return f"⚠ nothing is being kept: {fmt.fit(fmt.one_line(error), _MOST_ERROR).rstrip()}"
 
 
 def _health_parts(snapshot: Snapshot) -> list[Part]:
