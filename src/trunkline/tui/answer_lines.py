@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trunkline.tui.markup import Line, Look, Paragraph, Part, Table, code_parts, read_markdown, wrap
+from trunkline.tui.markup import code_parts, read_markdown
+from trunkline.tui.text_lines import Line, Look, Paragraph, Part, Table, wrap
 
 MOST_SHOWN = 120_000
 LONGEST_OPEN_BLOCK = 4_000

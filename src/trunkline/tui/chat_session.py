@@ -163,6 +163,11 @@ class ChatSession:
         self.conversation.settings = replace(self.conversation.settings, **changes)
         return self.conversation.settings
 
+    @property
+    def is_set(self) -> bool:
+        """Something holds for the conversation."""
+        return self.conversation.settings != ConversationSettings()
+
     def terms(self) -> str:
         """What will hold for the next message, on one line; empty where nothing was set."""
         settings = self.conversation.settings

@@ -179,7 +179,7 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if event.input is self._words:
-            self.set_timer(SEARCH_AFTER_S, lambda words=event.value: self._search_for(words))  # type: ignore[misc]
+            self.set_timer(SEARCH_AFTER_S, lambda words=event.value: self._search_for(words))
 
     def _search_for(self, words: str) -> None:
         if words == self._words.value:

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from trunkline.tui.answer_lines import AnswerLines
-from trunkline.tui.markup import Line, Look
+from trunkline.tui.text_lines import Line, Look
 
 _NAMES = {look: f"answer--{(look.name or '').lower()}" for look in Look if look}
 

@@ -22,6 +22,7 @@ from trunkline.tui.chat_session import ChatSession
 from trunkline.tui.conversation import Conversation
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.log_book import LogBook
+from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import (
     CommandGiven,
     ConversationFound,
@@ -56,8 +57,11 @@ class ChatPanel(Vertical):
         zone: tzinfo | None,
         flush_s: float,
         files_folder: Path | None = None,
+        memory: DeckMemory | None = None,
     ) -> None:
         super().__init__(id="chat-panel", classes="panel")
+        self._files_folder = files_folder
+        self._memory = memory
         self._link = link
         self._clock = clock
         self._zone = zone
@@ -74,7 +78,9 @@ class ChatPanel(Vertical):
     def compose(self) -> ComposeResult:
         yield Transcript()
         yield Static("", markup=False, id="chat-terms")
-        yield Composer(self._link, self._clock, self._zone, self.session.draft)
+        yield Composer(
+            self._link, self._clock, self._zone, self.session.draft, self._memory, self._files_folder
+        )
 
     def on_mount(self) -> None:
         self.retitle()
