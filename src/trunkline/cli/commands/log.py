@@ -5,15 +5,13 @@ from __future__ import annotations
 import click
 
 from trunkline.cli.opening import idle_engine
-from trunkline.cli.output import dollars, local_time, print_json, print_table, say, span
+from trunkline.cli.output import print_json, say
 from trunkline.cli.receipts import print_receipt
 from trunkline.cli.shapes import log_entry_json, receipt_json
-from trunkline.domain.snapshot import LogEntry
+from trunkline.cli.state_text import print_log
 from trunkline.engine.engine import Engine
 
 _MOST_LINES = 1_000
-# The time in milliseconds and two random characters of a ULID.
-_SHORT_ID = 12
 
 
 @click.command("log")
@@ -57,25 +55,7 @@ def log_command(
     elif not entries:
         say('nothing was asked yet; `trunkline ask "…"` asks something')
     else:
-        print_table(
-            ("request", "time", "origin", "task", "route", "outcome", "took", "cost", "why"),
-            [_row(entry) for entry in entries],
-        )
-
-
-def _row(entry: LogEntry) -> list[str]:
-    outcome = entry.outcome.value if entry.complete or entry.outcome.value != "answered" else "cut"
-    return [
-        entry.request_id[:_SHORT_ID],
-        local_time(entry.at_ms),
-        entry.origin,
-        entry.task_type,
-        " → ".join(entry.routes) or "–",
-        outcome,
-        span(entry.total_ms),
-        dollars(entry.cost_pico),
-        ", ".join((entry.reason, *entry.faults)),
-    ]
+        print_log(entries)
 
 
 def _not_found(engine: Engine, beginning: str) -> str:
