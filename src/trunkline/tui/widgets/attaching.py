@@ -11,7 +11,7 @@ from pathlib import Path
 from textual.message import Message
 
 from trunkline.tui.attachments import Attachment, Entry, PathTyped, mentions
-from trunkline.tui.files import FileProblem, FileReader, Reading
+from trunkline.tui.files import FileReader, Reading
 
 MOST_FOLDERS = 20
 
@@ -51,9 +51,9 @@ class Attaching:
         return () if self._reading is None else self._reading.attachments
 
     @property
-    def problems(self) -> tuple[FileProblem, ...]:
-        """What keeps the message from being sent."""
-        return () if self._reading is None else self._reading.problems
+    def is_listing(self) -> bool:
+        """A folder is wanted and not known yet."""
+        return None in self._folders.values()
 
     def look(self, text: str) -> bool:
         """The text is this now. Reads what it names if that has changed; says whether something is no longer named."""

@@ -35,6 +35,7 @@ from trunkline.tui.commands import (
     suggest_command,
 )
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.files import Reading
 from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import CommandGiven, PreviewArrived, PromptChanged, PromptSubmitted
 from trunkline.tui.suggestions import Suggestions
@@ -85,7 +86,7 @@ class Composer(Vertical):
     def compose(self) -> ComposeResult:
         completions = CompletionList()
         yield completions
-        yield Prompt(completions, self._suggest)
+        yield Prompt(completions, self._suggest, lambda: self._files.is_listing)
         yield Static("", markup=False, id="attached")
         yield Static("", markup=False, id="estimate")
 
@@ -170,12 +171,12 @@ class Composer(Vertical):
 
     def on_files_read(self, message: FilesRead) -> None:
         message.stop()
-        if not self._files.take(message):
-            return
-        self._show_attached()
+        is_latest = self._files.take(message)
+        if is_latest:
+            self._show_attached()
         if self._entered is not None and message.serial == self._entered_reading:
-            self._send(message.reading.sent)
-        elif not self._busy:
+            self._send(message.reading)  # whatever was typed behind it since
+        elif is_latest and not self._busy:
             self._plan_preview()
 
     # -- sending --------------------------------------------------------------------------------------------
@@ -193,16 +194,17 @@ class Composer(Vertical):
                 if mentions(text):
                     self._entered_reading = self._files.read(text)
                 else:
-                    self._send(text)
+                    self._send(Reading(text, text))
 
-    def _send(self, text: str) -> None:
-        problems = self._files.problems
+    def _send(self, reading: Reading) -> None:
+        self._entered_reading = -1
+        problems = reading.problems
         if problems:
             self._entered = None
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             self._complain(Cell(f"not sent: {problems[0].text}{more}; @@ is a mere @", Tone.BAD))
         else:
-            self.post_message(PromptSubmitted(text, self._files.attachments))
+            self.post_message(PromptSubmitted(reading.sent, reading.attachments))
 
     def _keep(self, entered: str) -> None:
         """Out of the editor, into the history. Not on a daemon thread: what was sent last is to be kept."""

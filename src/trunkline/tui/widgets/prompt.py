@@ -29,14 +29,27 @@ class PromptEntered(Message):
     text: str
 
 
+def _edited_or_why_not(text: str, command: tuple[str, ...]) -> tuple[str | None, str]:
+    try:
+        return edited(text, command), ""
+    except EditorError as error:
+        return None, str(error)
+    except Exception as error:
+        return None, f"{command[0]}: {type(error).__name__}: {error}"
+
+
 class Prompt(TextArea):
     """Enter sends, ctrl-j breaks the line, up and down at the edges walk through what was sent before. While the list
     above is open, tab and enter take from it, up and down move in it, escape closes it."""
 
     def __init__(
-        self, completions: CompletionList, suggest: Callable[[int, str, int], Suggestions | None]
+        self,
+        completions: CompletionList,
+        suggest: Callable[[int, str, int], Suggestions | None],
+        is_looking: Callable[[], bool],
     ) -> None:
-        """`suggest` says what could stand at a row, in its line, at a column."""
+        """`suggest` says what could stand at a row, in its line, at a column; `is_looking`, that it may know more soon
+        and then calls `complete`."""
         super().__init__(
             "",
             id="prompt",
@@ -49,6 +62,8 @@ class Prompt(TextArea):
         self.cursor_blink = False
         self._completions = completions
         self._suggest = suggest
+        self._is_looking = is_looking
+        self._tab_waits = False
         self._closed_at: tuple[int, int] | None = None
         self._sent: list[str] = []
         self._position: int | None = None
@@ -63,10 +78,13 @@ class Prompt(TextArea):
         action = keys.actions_by_key(Scope.EDITOR).get(event.key)
         if event.key in keys.named("back").keys and self._completions.suggestions is not None:
             action = "close_list"
+        self._tab_waits = False
         if action is None:
             return
         if action == "complete" and self._offered() is None:
-            return  # the key goes on to the next panel
+            self._tab_waits = self._is_looking()
+            if not self._tab_waits:
+                return  # the key goes on to the next panel
         event.stop()
         event.prevent_default()
         await self.run_action(action)
@@ -126,11 +144,14 @@ class Prompt(TextArea):
         try:
             command = editor_command(os.environ)
             with self.app.suspend():
-                text = edited(self.text, command)
-        except (EditorError, SuspendNotSupported) as error:
-            self.app.notify(str(error), severity="warning", markup=False)
-        else:
+                # Nothing may be raised in here: the terminal would not be taken back.
+                text, error = _edited_or_why_not(self.text, command)
+        except (EditorError, SuspendNotSupported) as refused:
+            text, error = None, str(refused)
+        if text is not None:
             self.fill(strip_controls(text))
+        else:
+            self.app.notify(error, severity="warning", markup=False)
         self.app.refresh(layout=True)
 
     # -- what was sent --------------------------------------------------------------------------------------
@@ -157,8 +178,10 @@ class Prompt(TextArea):
     # -- the list above -------------------------------------------------------------------------------------
 
     def complete(self) -> None:
-        """Bring the list up to what is typed now."""
-        self._offered()
+        """Bring the list up to what is typed now, and take from it if that was asked before there was one."""
+        offered, self._tab_waits, waited = self._offered(), False, self._tab_waits
+        if offered is not None and waited:
+            self.action_complete()
 
     def take(self, suggestion: Suggestion) -> None:
         """Put one of the list in place of what is typed."""
