@@ -44,16 +44,16 @@ def take_out(draft: Draft, item: Item) -> Outcome:
     return draft.with_default(item.name)
 
 
-def put_entry(draft: Draft, item: Item, entry: str) -> Outcome:
+def put_entry(draft: Draft, item: Item, entry: object) -> Outcome:
     """Another entry in place of the one under the cursor, or at the end of the list."""
     entries = draft.entries(item.name)
     if item.kind is ItemKind.ENTRY:
-        if entry == item.entry:
+        if entry == entries[item.index]:
             return draft
         rest = without(entries, item.index)
         return draft.with_value(item.name, list(inserted(rest, item.index, entry)))
     if entry in entries:
-        return f"{entry} is in the list already."
+        return f"{shown(entry)} is in the list already."
     return draft.with_value(item.name, [*entries, entry])
 
 

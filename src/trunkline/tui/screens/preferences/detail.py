@@ -7,16 +7,18 @@ from trunkline.config.shape import Kind
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.lines import Line, labelled, paragraph
+from trunkline.tui.screens.preferences.account_settings import field_of_account
 from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.items import Item, ItemKind
 from trunkline.tui.screens.preferences.rows import origin, weight_shares, weight_text
-from trunkline.tui.screens.preferences.values import bounds_text, shown
+from trunkline.tui.screens.preferences.values import bounds_text, sentence, shown, shown_of
 
 _ABOUT_SECTION = {
     "modes": "A mode is a pair of the two axes and the weights of the score's terms.",
     "lists": "Ordered lists that hold while an axis stands where their name says.",
     "tasks": "Who is asked for each type of task, and how it is treated.",
     "keymap": "Every key of the deck. Enter takes a new one, keys that are taken are refused.",
+    "accounts": "Your accounts. One that a variable made is written into your file with its first change.",
     "providers": "How each provider is asked. What it may take of you stands with its accounts.",
 }
 
@@ -32,7 +34,7 @@ def detail_lines(draft: Draft, item: Item | None, width: int, *, compact: bool) 
     setting = draft.settings.get(item.name)
     if setting is None:
         return ()
-    lines = [_title(setting.key), *paragraph(_sentence(setting.help), width)]
+    lines = [_title(setting.key), *paragraph(sentence(setting.help), width)]
     if setting.key in draft.problems:
         lines += paragraph(f"✕ {draft.problems[setting.key]}", width, Tone.BAD)
     lines += _compact(draft, setting, width) if compact else _in_full(draft, setting, width)
@@ -43,24 +45,19 @@ def _title(text: str) -> Line:
     return Line((Cell(fmt.one_line(text), Tone.ACCENT),))
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
 def _of_section(draft: Draft, item: Item, width: int) -> tuple[Line, ...]:
-    inside = [key for key, one in draft.settings.items() if one.section == item.section]
-    own = sum(1 for key in inside if draft.settings[key].stated)
-    counts = f"{len(inside)} settings, {own} of them set in your file" if inside else ""
+    own = sum(1 for key in item.inside if draft.settings[key].stated)
+    counts = f"{len(item.inside)} settings, {own} of them set in your file"
     about = paragraph(_ABOUT_SECTION.get(item.section, ""), width)
     return (_title(item.label), *about, *paragraph(counts, width, Tone.DIM))
 
 
 def _compact(draft: Draft, setting: Setting, width: int) -> tuple[Line, ...]:
     changed = draft.is_changed(setting.key)
-    was = f", was {shown(setting.current)}" if changed else ""
+    was = f", was {shown_of(setting, setting.current)}" if changed else ""
     parts = (
-        f"{shown(draft.value(setting.key))}{was}",
-        f"default {shown(setting.default)}",
+        f"{shown_of(setting, draft.value(setting.key))}{was}",
+        "" if setting.required else f"default {_default(setting)}",
         origin(setting, changed=changed),
         _takes(setting),
     )
@@ -73,11 +70,12 @@ def _in_full(draft: Draft, setting: Setting, width: int) -> tuple[Line, ...]:
     lines += _forced(setting, width)
     if setting.kind is not Kind.LIST:
         lines += labelled(
-            "value", shown(draft.value(setting.key)), width, Tone.WARN if changed else Tone.PLAIN
+            "value", shown_of(setting, draft.value(setting.key)), width, Tone.WARN if changed else Tone.PLAIN
         )
     if changed:
-        lines += labelled("was", shown(setting.current), width)
-    lines += labelled("default", shown(setting.default), width, Tone.DIM)
+        lines += labelled("was", shown_of(setting, setting.current), width)
+    if not setting.required:
+        lines += labelled("default", _default(setting), width, Tone.DIM)
     lines += labelled("from", "unsaved" if changed else str(setting.source), width, Tone.DIM)
     lines += labelled("takes", _takes(setting), width, Tone.DIM)
     if setting.stated:
@@ -98,15 +96,21 @@ def _forced(setting: Setting, width: int) -> tuple[Line, ...]:
     return paragraph(text, width, Tone.WARN)
 
 
+def _default(setting: Setting) -> str:
+    if field_of_account(setting) is not None and setting.default is None:
+        return "the provider's"
+    return shown_of(setting, setting.default)
+
+
 def _takes(setting: Setting) -> str:
     return " · ".join(filter(None, (setting.type, bounds_text(setting))))
 
 
-def _entries(entries: tuple[str, ...]) -> tuple[Line, ...]:
+def _entries(entries: tuple[object, ...]) -> tuple[Line, ...]:
     if not entries:
         return (Line((Cell("The list is empty.", Tone.DIM),)),)
     return tuple(
-        Line((Cell(f"{number:>3}  ", Tone.DIM), Cell(fmt.one_line(entry))))
+        Line((Cell(f"{number:>3}  ", Tone.DIM), Cell(shown(entry))))
         for number, entry in enumerate(entries, 1)
     )
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from trunkline.config.desk import Edit
 from trunkline.config.settings import Setting
 
 
@@ -47,10 +46,10 @@ class Draft:
             return setting.current
         return setting.default if change is None else change
 
-    def entries(self, key: str) -> tuple[str, ...]:
-        """The entries of a list."""
+    def entries(self, key: str) -> tuple[object, ...]:
+        """The entries of a list: texts, or the limits of an account."""
         value = self.value(key)
-        return tuple(str(one) for one in value) if isinstance(value, list) else ()
+        return tuple(value) if isinstance(value, list) else ()
 
     def is_changed(self, key: str) -> bool:
         """Whether there is something unsaved."""
@@ -60,10 +59,6 @@ class Draft:
         """Whether the user's file would say nothing of it."""
         change = self.changes.get(key, UNTOUCHED)
         return change is None or (change is UNTOUCHED and not self.settings[key].stated)
-
-    def edits(self) -> tuple[Edit, ...]:
-        """What is to be saved, in the order of the settings."""
-        return tuple(Edit(key, self.changes[key]) for key in self.settings if key in self.changes)
 
     # -- what becomes of it ---------------------------------------------------------------------------------
 
@@ -134,10 +129,12 @@ def _without(problems: Mapping[str, str], key: str) -> dict[str, str]:
     return {name: text for name, text in problems.items() if name != key}
 
 
+Entries = tuple[object, ...]
+
 # -- lists ------------------------------------------------------------------------------------------------------
 
 
-def moved(entries: tuple[str, ...], index: int, step: int) -> tuple[str, ...] | None:
+def moved(entries: Entries, index: int, step: int) -> Entries | None:
     """The entries with one of them moved; None where it stands at the end already."""
     target = index + step
     if not (0 <= index < len(entries) and 0 <= target < len(entries)):
@@ -147,12 +144,12 @@ def moved(entries: tuple[str, ...], index: int, step: int) -> tuple[str, ...] | 
     return tuple(rest)
 
 
-def without(entries: tuple[str, ...], index: int) -> tuple[str, ...]:
+def without(entries: Entries, index: int) -> Entries:
     """The entries without one of them."""
     return (*entries[:index], *entries[index + 1 :])
 
 
-def inserted(entries: tuple[str, ...], index: int, entry: str) -> tuple[str, ...]:
+def inserted(entries: Entries, index: int, entry: object) -> Entries:
     """The entries with another one before `index`; one that is there already only moves."""
     rest = tuple(one for one in entries if one != entry)
     at = index - sum(1 for one in entries[:index] if one == entry)

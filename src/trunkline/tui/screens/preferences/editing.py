@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trunkline.config.account_facts import LimitText
 from trunkline.config.load import Loaded
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.screens.preferences import changes
+from trunkline.tui.screens.preferences.account_settings import holds_limits
 from trunkline.tui.screens.preferences.choice import ChoiceScreen
 from trunkline.tui.screens.preferences.field import FieldScreen
 from trunkline.tui.screens.preferences.items import Item, ItemKind
 from trunkline.tui.screens.preferences.key_capture import KeyCaptureScreen
 from trunkline.tui.screens.preferences.known_settings import key_id, refusal_of_keys
+from trunkline.tui.screens.preferences.limit import LimitScreen
 from trunkline.tui.screens.preferences.problems import refusal_of_text, refusal_of_value
 from trunkline.tui.screens.preferences.themes import THEME
-from trunkline.tui.screens.preferences.values import bounds_text, read_typed, shown, typed_text
+from trunkline.tui.screens.preferences.values import bounds_text, read_typed, sentence, shown, typed_text
 
 if TYPE_CHECKING:
     from trunkline.tui.screens.preferences.screen import PreferencesScreen
@@ -28,7 +31,9 @@ def edit_item(screen: PreferencesScreen, loaded: Loaded, item: Item) -> None:
         screen.toggle(item.name)
         return
     setting = screen.draft.settings[item.name]
-    if item.kind in (ItemKind.ENTRY, ItemKind.ADD):
+    if item.kind in (ItemKind.ENTRY, ItemKind.ADD) and holds_limits(setting):
+        _ask_limit(screen, setting, item)
+    elif item.kind in (ItemKind.ENTRY, ItemKind.ADD):
         _ask_entry(screen, loaded, setting, item)
     elif key_id(setting) is not None:
         _ask_keys(screen, setting)
@@ -80,7 +85,7 @@ def _ask_entry(screen: PreferencesScreen, loaded: Loaded, setting: Setting, item
     if not setting.suggestions:
         screen.app.push_screen(
             FieldScreen(
-                title, f"{setting.help}.", item.entry, lambda text: _refused_entry(loaded, setting, text)
+                title, sentence(setting.help), item.entry, lambda text: _refused_entry(loaded, setting, text)
             ),
             answered,
         )
@@ -96,6 +101,19 @@ def _ask_entry(screen: PreferencesScreen, loaded: Loaded, setting: Setting, item
     )
 
 
+def _ask_limit(screen: PreferencesScreen, setting: Setting, item: Item) -> None:
+    entries = screen.draft.entries(setting.key)
+    limit = entries[item.index] if item.kind is ItemKind.ENTRY else None
+
+    def answered(answer: LimitText | None) -> None:
+        if answer is not None:
+            screen.apply(changes.put_entry(screen.draft, item, answer))
+
+    screen.app.push_screen(
+        LimitScreen(setting.group, limit if isinstance(limit, LimitText) else None), answered
+    )
+
+
 def _refused_entry(loaded: Loaded, setting: Setting, text: str) -> str | None:
     return refusal_of_value(loaded, setting, text.strip()) if text.strip() else "expected a text"
 
@@ -105,14 +123,15 @@ def _ask_text(screen: PreferencesScreen, loaded: Loaded, setting: Setting) -> No
         if text is not None:
             screen.apply(screen.draft.with_value(setting.key, read_typed(setting, text)))
 
+    default = "" if setting.required else f" Default {shown(setting.default)}."
     takes = ", ".join(filter(None, (setting.type, bounds_text(setting))))
     screen.app.push_screen(
         FieldScreen(
             setting.key,
-            f"{setting.help}.\nTakes {takes}. Default {shown(setting.default)}.",
+            f"{sentence(setting.help)}\nTakes {takes}.{default}",
             typed_text(screen.draft.value(setting.key)),
             lambda text: refusal_of_text(loaded, setting, text),
-            placeholder="empty: the default",
+            placeholder="" if setting.required else "empty: the default",
         ),
         answered,
     )

@@ -35,12 +35,15 @@ def _of_item(draft: Draft, item: Item | None) -> tuple[Hint, ...]:
         )
     if item.kind is ItemKind.ADD:
         return (("preferences.edit", "add"), *undo)
-    kind = draft.settings[item.name].kind
-    steps: tuple[Hint, ...] = (
-        (("preferences.less+preferences.more", _STEP_WORDS[kind]),) if kind in _STEP_WORDS else ()
-    )
-    back: tuple[Hint, ...] = () if draft.is_default(item.name) else (("preferences.default", "default"),)
-    return (("preferences.edit", _EDIT_WORDS.get(kind, "change")), *steps, *back, *undo)
+    setting = draft.settings[item.name]
+    has_choices = bool(setting.choices) or (setting.kind is Kind.TEXT and bool(setting.suggestions))
+    kind = Kind.CHOICE if has_choices else setting.kind
+    hints: list[Hint] = [("preferences.edit", _EDIT_WORDS.get(kind, "change"))]
+    if kind in _STEP_WORDS:
+        hints.append(("preferences.less+preferences.more", _STEP_WORDS[kind]))
+    if not draft.is_default(item.name):
+        hints.append(("preferences.default", "default"))
+    return (*hints, *undo)
 
 
 _STEP_WORDS = {Kind.WHOLE: "less, more", Kind.NUMBER: "less, more", Kind.CHOICE: "other"}

@@ -10,10 +10,14 @@ from trunkline.config.sections import TITLES
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.tui.fuzzy import best
+from trunkline.tui.screens.preferences.account_settings import ACCOUNTS
 from trunkline.tui.screens.preferences.draft import Draft
+from trunkline.tui.screens.preferences.known_settings import key_id
+from trunkline.tui.screens.preferences.values import shown
 
 MOST_FOUND = 200
 FOLDED_SECTIONS = ("keymap", "providers")
+_SECTIONS = (*(name for name in TITLES if name != "providers"), ACCOUNTS, "providers")
 
 
 class ItemKind(StrEnum):
@@ -29,7 +33,8 @@ class ItemKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Item:
     """A line. `name` is the section's or group's id, else the setting's key; `entry` a text of its list and `index`
-    the place of it; `label` is what the line is called; `section` the section it stands in."""
+    the place of it; `label` is what the line is called; `section` the section it stands in; `inside` the keys of the
+    settings under a heading, folded or not."""
 
     kind: ItemKind
     name: str
@@ -38,6 +43,7 @@ class Item:
     section: str
     index: int = -1
     entry: str = ""
+    inside: tuple[str, ...] = ()
 
     @property
     def row_key(self) -> str:
@@ -48,7 +54,7 @@ class Item:
 def sections_of(draft: Draft) -> tuple[str, ...]:
     """The sections that have settings, in the order in which they are shown."""
     present = {setting.section for setting in draft.settings.values()}
-    return (*(name for name in TITLES if name in present), *sorted(present - TITLES.keys()))
+    return tuple(name for name in _SECTIONS if name in present)
 
 
 def open_at_first(draft: Draft) -> frozenset[str]:
@@ -67,21 +73,35 @@ def items(draft: Draft, opened: frozenset[str], query: str = "") -> tuple[Item, 
     lines: list[Item] = []
     for section in sections_of(draft):
         inside = by_section[section]
-        lines.append(Item(ItemKind.SECTION, section, inside[0].title, 0, section))
+        lines.append(_heading(ItemKind.SECTION, section, inside[0].title, 0, inside))
         if section in opened:
             lines += _grouped(draft, inside, opened)
     return tuple(lines)
 
 
 def _found(draft: Draft, opened: frozenset[str], query: str) -> Iterable[Item]:
-    """What people look for most goes before the inner settings of providers."""
+    """Keys by their letters, then helps by their words; the inner settings of providers after all others."""
     everything = draft.settings.values()
+    words = query.lower().split()
     for known in (
         [one for one in everything if one.section not in FOLDED_SECTIONS],
         [one for one in everything if one.section in FOLDED_SECTIONS],
     ):
-        for hit in best(query, [f"{one.key} {one.help}" for one in known], MOST_FOUND):
-            yield from _setting(draft, known[hit.index], known[hit.index].key, 0, opened)
+        by_key = [known[hit.index] for hit in best(query, [one.key for one in known], MOST_FOUND)]
+        keys = {one.key for one in by_key}
+        by_help = [one for one in known if one.key not in keys and _says(one, words)]
+        for setting in (*by_key, *by_help[:MOST_FOUND]):
+            yield from _setting(draft, setting, setting.key, 0, opened)
+
+
+def _says(setting: Setting, words: Sequence[str]) -> bool:
+    text = f"{setting.title} {setting.help}".lower()
+    return all(word in text for word in words)
+
+
+def _heading(kind: ItemKind, name: str, label: str, depth: int, inside: Sequence[Setting]) -> Item:
+    keys = tuple(setting.key for setting in inside)
+    return Item(kind, name, label, depth, inside[0].section, inside=keys)
 
 
 def _grouped(draft: Draft, settings: Sequence[Setting], opened: frozenset[str]) -> Iterable[Item]:
@@ -94,7 +114,7 @@ def _grouped(draft: Draft, settings: Sequence[Setting], opened: frozenset[str]) 
                 yield from _setting(draft, setting, short_name(setting), 1, opened)
             continue
         name = f"{inside[0].section}.{group}"
-        yield Item(ItemKind.GROUP, name, group, 1, inside[0].section)
+        yield _heading(ItemKind.GROUP, name, group, 1, inside)
         if name in opened:
             yield from _inside_group(draft, name, inside, opened)
 
@@ -112,7 +132,7 @@ def _inside_group(
             yield from _setting(draft, setting, short_name(setting), 2, opened)
     for table, inside in tables.items():
         name = f"{group}.{table}"
-        yield Item(ItemKind.GROUP, name, table, 2, inside[0].section)
+        yield _heading(ItemKind.GROUP, name, table, 2, inside)
         if name in opened:
             for setting in inside:
                 yield from _setting(draft, setting, short_name(setting).removeprefix(f"{table}."), 3, opened)
@@ -126,6 +146,9 @@ def _table_of(setting: Setting) -> str:
 
 def short_name(setting: Setting) -> str:
     """The key without what the headings above say already."""
+    action = key_id(setting)
+    if action is not None:
+        return action
     start = f"{setting.section}." + (f"{setting.group}." if setting.group else "")
     return setting.key.removeprefix(start).removeprefix("weights.")
 
@@ -137,7 +160,8 @@ def _setting(
     if setting.kind is not Kind.LIST or setting.key not in opened:
         return
     for index, entry in enumerate(draft.entries(setting.key)):
-        yield Item(ItemKind.ENTRY, setting.key, f"{index + 1}", depth + 1, setting.section, index, entry)
+        text = shown(entry)
+        yield Item(ItemKind.ENTRY, setting.key, f"{index + 1}", depth + 1, setting.section, index, text)
     yield Item(ItemKind.ADD, setting.key, "+", depth + 1, setting.section)
 
 

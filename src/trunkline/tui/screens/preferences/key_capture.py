@@ -33,7 +33,7 @@ class KeyCaptureScreen(ModalScreen["tuple[str, ...] | None"], inherit_bindings=F
         with Vertical(classes="preferences-box") as box:
             box.border_title = f"Keys of {self._spec.id}"
             box.border_subtitle = "enter takes them · backspace removes one · esc leaves it"
-            yield Static(f"{self._spec.description}.", classes="about", markup=False)
+            yield Static(f"{self._spec.description}. In: {self._spec.scope}.", classes="about", markup=False)
             yield Static("", id="preferences-keys", markup=False)
             yield Static("", id="preferences-reason", classes="reason", markup=False)
 

@@ -1,4 +1,4 @@
-"""Every setting that the screen shows: those of the schema, and one for each key of the deck."""
+"""Every setting that the screen shows: those of the schema, one for each key of the deck, and those of accounts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from trunkline.config.settings import KEYMAP, Setting, get_value, settings
 from trunkline.config.shape import Kind
 from trunkline.tui.keymap import key_table
 from trunkline.tui.keys import KEYS, KeySpec
+from trunkline.tui.screens.preferences.account_settings import account_settings
+from trunkline.tui.screens.preferences.values import KEYS_TYPE
 
 
 def known_settings(loaded: Loaded) -> tuple[Setting, ...]:
@@ -17,7 +19,7 @@ def known_settings(loaded: Loaded) -> tuple[Setting, ...]:
     known: list[Setting] = []
     for setting in settings(loaded):
         known += _key_settings(loaded) if setting.key == KEYMAP else [setting]
-    return tuple(known)
+    return (*known, *account_settings(loaded))
 
 
 def _key_settings(loaded: Loaded) -> list[Setting]:
@@ -30,7 +32,7 @@ def _key_setting(loaded: Loaded, spec: KeySpec) -> Setting:
     shipped = ",".join(spec.keys) or None
     return replace(
         known,
-        type="keys",
+        type=KEYS_TYPE,
         kind=Kind.TEXT,
         default=shipped,
         current=known.current if known.stated else shipped,

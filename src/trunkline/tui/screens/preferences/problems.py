@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from trunkline.config.account_edits import check_account
 from trunkline.config.check import check_value
 from trunkline.config.load import Loaded
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.domain.errors import ConfigError
+from trunkline.tui.screens.preferences.account_settings import field_of_account
 from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.values import UnusableText, read_typed
 
@@ -20,8 +22,20 @@ def key_of_problem(draft: Draft, error: ConfigError) -> str | None:
     ]
     if found:
         return max(found, key=len)
-    inside = [key for key in draft.changes if key.startswith(f"{error.key}.")]
+    inside = [
+        key
+        for key in draft.changes
+        if key.startswith(f"{error.key}.") or _is_of_account(draft.settings[key], error.key)
+    ]
     return inside[0] if inside else None
+
+
+def _is_of_account(setting: Setting, key: str) -> bool:
+    """Whether a key of providers.toml is within the accounts of the provider that the setting's account is of."""
+    provider, _, _ = setting.group.partition("/")
+    return field_of_account(setting) is not None and key.startswith(
+        (f"providers.{provider}.accounts", setting.group)
+    )
 
 
 def sentence_of(error: ConfigError) -> str:
@@ -40,4 +54,7 @@ def refusal_of_text(loaded: Loaded, setting: Setting, text: str) -> str | None:
 
 def refusal_of_value(loaded: Loaded, setting: Setting, value: object) -> str | None:
     """Why a setting cannot have a value; None where it can. Checks of the whole configuration come later."""
+    field = field_of_account(setting)
+    if field is not None:
+        return check_account(field, value)
     return check_value(loaded, setting.key, [value] if setting.kind is Kind.LIST else value)

@@ -10,11 +10,11 @@ from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Column, Row, Tone
 from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.items import Item, ItemKind, sections_of
-from trunkline.tui.screens.preferences.values import shown
+from trunkline.tui.screens.preferences.values import shown, shown_of
 
 COLUMNS = (
     Column("", 1),
-    Column("setting", 26, flex=3),
+    Column("setting", 26, flex=4),
     Column("value", 24, flex=3),
     Column("from", 14, drop=1),
 )
@@ -77,12 +77,12 @@ def _row(draft: Draft, item: Item, opened: frozenset[str], shares: Mapping[str, 
     match item.kind:
         case ItemKind.SECTION:
             title = Cell(f"{_fold(item.name in opened)} {item.label}", Tone.ACCENT)
-            return Row(item.row_key, (_inner_mark(draft, item), title))
+            return Row(item.row_key, (_mark(draft, item.inside), title))
         case ItemKind.GROUP:
             name = Cell(f"{indent}{_fold(item.name in opened)} {fmt.one_line(item.label)}")
             return Row(
                 item.row_key,
-                (_inner_mark(draft, item), name, Cell(group_summary(draft, item), Tone.DIM), Cell("")),
+                (_mark(draft, item.inside), name, Cell(group_summary(draft, item), Tone.DIM), Cell("")),
             )
         case ItemKind.SETTING:
             return _setting_row(draft, item, opened, shares)
@@ -105,7 +105,7 @@ def _setting_row(draft: Draft, item: Item, opened: frozenset[str], shares: Mappi
     elif is_list and isinstance(value, list) and len(value) > 1:
         text = f"{len(value)}: {shown(value)}"
     else:
-        text = shown(value)
+        text = shown_of(setting, value)
     tone = Tone.WARN if changed else Tone.PLAIN if setting.stated else Tone.DIM
     if item.name in draft.problems:
         tone = Tone.BAD
@@ -134,8 +134,7 @@ def origin(setting: Setting, *, changed: bool) -> str:
 
 def group_summary(draft: Draft, item: Item) -> str:
     """The first values of a folded group, in a line."""
-    inside = [key for key in draft.settings if key.startswith(f"{item.name}.")]
-    parts = [shown(draft.value(key)) for key in inside if _says_much(draft, key)]
+    parts = [shown(draft.value(key)) for key in item.inside if _says_much(draft, key)]
     return " · ".join(parts[:3])
 
 
@@ -146,12 +145,6 @@ def _says_much(draft: Draft, key: str) -> bool:
 
 def _fold(is_open: bool) -> str:
     return "▾" if is_open else "▸"
-
-
-def _inner_mark(draft: Draft, item: Item) -> Cell:
-    if item.kind is ItemKind.SECTION:
-        return _mark(draft, [key for key, one in draft.settings.items() if one.section == item.name])
-    return _mark(draft, [key for key in draft.settings if key.startswith(f"{item.name}.")])
 
 
 def _mark(draft: Draft, keys: Sequence[str]) -> Cell:

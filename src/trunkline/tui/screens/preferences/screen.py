@@ -19,6 +19,7 @@ from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.keys import Scope, bindings, specs
 from trunkline.tui.messages import RowHighlighted, RowOpened, SettingsSaved
 from trunkline.tui.screens.preferences import changes
+from trunkline.tui.screens.preferences.account_settings import edits_of
 from trunkline.tui.screens.preferences.ask import problem_screen, unsaved_screen
 from trunkline.tui.screens.preferences.desk_work import (
     Checked,
@@ -56,7 +57,7 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
 
     CSS_PATH = "preferences.tcss"
     AUTO_FOCUS = f"#{LIST}"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-middle"), (140, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-middle"), (140, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
     BINDINGS = [  # noqa: RUF012
         *bindings(Scope.PREFERENCES),
@@ -195,7 +196,7 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
             kind = ItemKind.SETTING if self._start in self._draft.settings else ItemKind.SECTION
             self._go_to(f"{kind}:{self._start}")
         if self._draft.changes:
-            self._work.check(message.loaded, self._draft.edits())
+            self._work.check(message.loaded, edits_of(self._draft))
 
     def on_desk_refused(self, message: DeskRefused) -> None:
         message.stop()
@@ -255,7 +256,7 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
         self.themes.show(self.app, outcome)
         self._show()
         if self._loaded is not None:
-            self._work.check(self._loaded, outcome.edits())
+            self._work.check(self._loaded, edits_of(outcome))
 
     def toggle(self, name: str) -> None:
         """Fold or unfold."""
@@ -337,7 +338,7 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
         elif not self._draft.changes:
             self._say("Nothing is unsaved.")
         else:
-            self._work.plan(self._loaded, self._draft.edits())
+            self._work.plan(self._loaded, edits_of(self._draft))
 
     # -- searching and leaving ------------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from decimal import Decimal
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.tui import format as fmt
+from trunkline.tui.keys import key_label
+
+KEYS_TYPE = "keys"
 
 
 class UnusableText(ValueError):  # noqa: N818 - a reason to be shown, not a failure
@@ -36,6 +39,13 @@ def shown(value: object) -> str:
             return f"{len(value)} entries" if value else "none"
         case _:
             return fmt.one_line(str(value))
+
+
+def shown_of(setting: Setting, value: object) -> str:
+    """A value as the setting means it: keys by what stands on them."""
+    if setting.type == KEYS_TYPE and isinstance(value, str):
+        return " / ".join(key_label(key) for key in value.split(","))
+    return shown(value)
 
 
 def typed_text(value: object) -> str:
@@ -115,32 +125,17 @@ def _next_choice(choices: Sequence[str], value: object, steps: int) -> str | Non
     return choices[(at + steps) % len(choices)] if len(choices) > 1 else None
 
 
-def _next_number(setting: Setting, value: object, steps: int) -> object | None:
+def _next_number(setting: Setting, value: object, steps: int) -> int | float | None:
     bounds = setting.bounds
     low = -math.inf if bounds.minimum is None else bounds.minimum
     high = math.inf if bounds.maximum is None else bounds.maximum
-    now = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-    if now is None:
-        start = setting.default if isinstance(setting.default, (int, float)) else max(0, low)
-        return _whole_if_it_is(min(max(start + _step(setting, start) * max(0, steps), low), high))
-    step = Decimal(repr(_step(setting, now)))
-    further = float(Decimal(repr(now)) + step * steps)
+    is_set = isinstance(value, (int, float)) and not isinstance(value, bool)
+    now = value if is_set and isinstance(value, (int, float)) else max(0, low)
+    further = float(Decimal(repr(now)) + Decimal(repr(_step(setting, now))) * steps)
     bounded = min(max(further, low), high)
-    if bounded == now:
+    if bounded == now and is_set:
         return None
-    return (
-        int(bounded)
-        if isinstance(now, int) and bounded == int(bounded)
-        else _whole_if_whole(setting, bounded)
-    )
-
-
-def _whole_if_whole(setting: Setting, value: float) -> int | float:
-    return int(value) if setting.kind is Kind.WHOLE else value
-
-
-def _whole_if_it_is(value: float) -> int | float:
-    return int(value) if value == int(value) else value
+    return int(bounded) if isinstance(now, int) and bounded == int(bounded) else float(bounded)
 
 
 def _step(setting: Setting, value: float) -> float:
@@ -160,3 +155,8 @@ def bounds_text(setting: Setting) -> str:
     if low is not None:
         return f"at least {shown(low)}"
     return "" if high is None else f"at most {shown(high)}"
+
+
+def sentence(text: str) -> str:
+    """A help text as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
