@@ -21,7 +21,7 @@ from trunkline.tui.cells import Column, share_width
 from trunkline.tui.entry import prepare_environment
 from trunkline.tui.keys import KEYS
 from trunkline.tui.log_book import MOST_LINES, LogBook
-from trunkline.tui.log_rows import matches, route_chain, short_route
+from trunkline.tui.log_rows import route_chain, short_route
 from trunkline.tui.themes import read_themes, shipped_themes_folder
 from trunkline.tui.widgets.summary import fit_parts, summary_parts
 
@@ -133,12 +133,6 @@ def test_routes_are_told_short() -> None:
     assert route_chain(("a/b/m", "google/google-1/x/y")) == "a/b → google-1 · x/y"
     assert route_chain(("a/b/m", "a/b/m", "c/d/n")) == "a/b ×2 → c/d · n"
     assert route_chain(()) == "no route"
-
-
-def test_filter_words() -> None:
-    assert matches("google ok cost", ("goo", "!cut"))
-    assert not matches("google cut", ("goo", "!cut"))
-    assert matches("anything", ())
 
 
 def test_the_book_keeps_its_bound() -> None:

@@ -156,6 +156,14 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec(
         "filter.keep", ("enter",), "", "Keep the filter and go to the lines", Scope.FIELD, "keep the filter"
     ),
+    KeySpec(
+        "filter.complete",
+        ("tab",),
+        "complete",
+        "Complete the word: a field, or what the log has of it",
+        Scope.FIELD,
+        "complete",
+    ),
     # Every list.
     KeySpec("list.down", ("j", "down"), "cursor(1)", "Next line", Scope.LISTS),
     KeySpec("list.up", ("k", "up"), "cursor(-1)", "Previous line", Scope.LISTS),

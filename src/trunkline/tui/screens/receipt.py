@@ -13,7 +13,8 @@ from textual.widgets import Static
 from trunkline.domain.clock import Clock
 from trunkline.domain.decisions import NoRoute
 from trunkline.domain.receipts import Receipt
-from trunkline.tui.keys import Scope, bindings, specs
+from trunkline.tui.keymap import keys_in_force
+from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.lines import Line
 from trunkline.tui.messages import PinWanted, RetryWanted, RowHighlighted
 from trunkline.tui.receipt_rows import ReceiptView, all_lines, decided_lines, happened_lines
@@ -33,7 +34,7 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
     CSS_PATH = "receipt.tcss"
     AUTO_FOCUS = "#receipt-main"
     HORIZONTAL_BREAKPOINTS = [(0, "-single"), (TWO_COLUMNS_FROM, "-apart")]  # noqa: RUF012
-    BINDINGS = bindings(Scope.DETAIL, Scope.RECEIPT)
+    BINDINGS = bindings(Scope.RECEIPT, Scope.DETAIL, instead={"detail.close": "dismiss"})
 
     def __init__(
         self,
@@ -60,14 +61,14 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
 
     def _hints(self) -> Content:
         pieces: list[Content | str | tuple[str, str]] = []
-        shown = [
-            ("" if self._turn_id is None and spec.id in _NEED_A_TURN else "bold $text-accent", spec)
-            for spec in specs(Scope.RECEIPT, Scope.DETAIL)
-            if spec.hint
-        ]
-        for style, spec in shown:
-            key = spec.label.split(" / ")[0]
-            pieces += [" ", (key, style or "$text-muted"), " ", (spec.hint, "$text-muted"), " "]
+        for spec in keys_in_force(self).of(Scope.RECEIPT, Scope.DETAIL):
+            if not spec.hint or not spec.keys:
+                continue
+            useless = self._turn_id is None and spec.id in _NEED_A_TURN
+            key_style, word_style = (
+                ("$text-disabled", "$text-disabled") if useless else ("bold $text-accent", "$text-muted")
+            )
+            pieces += [" ", (spec.first_label, key_style), " ", (spec.hint, word_style), " "]
         return Content.assemble(*pieces)
 
     # -- the columns ----------------------------------------------------------------------------------------

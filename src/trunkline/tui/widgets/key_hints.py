@@ -44,7 +44,7 @@ def hints_for(scope: Scope, table: KeyTable = DEFAULT_KEYS) -> tuple[Hint, ...]:
         own = [*_of(table, "send", "newline"), _back(table, "keys"), *panels]
         return (*own, *_of(table, "palette", "editor"))
     if scope is Scope.FIELD:
-        return (*_of(table, "filter.keep"), _back(table, "take it back"))
+        return (*_of(table, "filter.keep", "filter.complete"), _back(table, "take it back"))
     own = [] if scope is Scope.DECK else _of(table, *(spec.id for spec in table.of(scope)))
     if scope in _LISTED:
         own += _of(table, "list.open")

@@ -13,9 +13,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from trunkline.tui import format as fmt
-from trunkline.tui.cells import Column, Row, Tone, share_width
+from trunkline.tui.cells import Cell, Column, Row, Tone, share_width
 from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.messages import RowHighlighted, RowOpened
+
+MOST_STRIPS = 400
 
 
 class RowList(ScrollView, can_focus=True):
@@ -46,7 +48,13 @@ class RowList(ScrollView, can_focus=True):
         self._rows: tuple[Row, ...] = ()
         self._empty = empty
         self._cursor = 0
+        self._strips: dict[tuple[int, int, bool], tuple[Row, Strip]] = {}
         self.cells_changed = 0
+
+    @property
+    def _room(self) -> int:
+        """The cells of a line: the scroll bar's are not among them."""
+        return self.scrollable_content_region.width
 
     # -- what it shows --------------------------------------------------------------------------------------
 
@@ -72,10 +80,9 @@ class RowList(ScrollView, can_focus=True):
         if rows == self._rows:
             return
         before, self._rows = self._rows, rows
-        key = before[self._cursor].key if self._first_kept <= self._cursor < len(before) else None
-        moved = self._follow(key)
+        moved = self._follow(before)
         if len(before) != len(rows):
-            self.virtual_size = Size(self.size.width, len(rows) + 1)
+            self.virtual_size = Size(self._room, len(rows) + 1)
             if self.styles.is_auto_height:
                 self.refresh(layout=True)
         if moved or not before or not rows:
@@ -85,23 +92,33 @@ class RowList(ScrollView, can_focus=True):
             self._redraw_changed(before)
         self.post_message(RowHighlighted(self.id or "", self.cursor_key))
 
-    def _follow(self, key: str | None) -> bool:
-        """Put the cursor where its row went; says whether the view has scrolled."""
-        if key is None:
+    def _follow(self, before: tuple[Row, ...]) -> bool:
+        """Put the cursor where its row went, and the view with it; a view scrolled away from a cursor on the first row
+        stays with the lines it shows. Says whether the view has scrolled."""
+        was, top = self._cursor, self.scroll_offset.y
+        kept = self._first_kept <= was < len(before)
+        if kept:
+            found = self._index_of(before[was].key)
+            self._cursor = min(was, max(0, len(self._rows) - 1)) if found is None else found
+            moved_by = self._cursor - was
+        else:
             self._cursor = 0
+            found = self._index_of(before[top].key) if 0 < top < len(before) else None
+            moved_by = 0 if found is None else found - top
+        if not moved_by or not top:
             return False
-        was = self._cursor
-        found = next((i for i, row in enumerate(self._rows) if row.key == key), None)
-        self._cursor = min(was, max(0, len(self._rows) - 1)) if found is None else found
-        if self._cursor == was or not self.scroll_offset.y:
-            return False
-        self.scroll_to(y=self.scroll_offset.y + self._cursor - was, animate=False, immediate=True)
+        self.virtual_size = Size(self._room, len(self._rows) + 1)  # else it could not scroll so far yet
+        self.scroll_to(y=top + moved_by, animate=False, immediate=True)
         return True
+
+    def _index_of(self, key: str) -> int | None:
+        return next((index for index, row in enumerate(self._rows) if row.key == key), None)
 
     def _redraw_changed(self, before: tuple[Row, ...]) -> None:
         regions = []
         offset = self.scroll_offset.y
-        for index in range(max(len(before), len(self._rows))):
+        in_view = range(offset, min(max(len(before), len(self._rows)), offset + self.size.height))
+        for index in in_view:
             old = before[index].cells if index < len(before) else ()
             new = self._rows[index].cells if index < len(self._rows) else ()
             if old == new:
@@ -109,12 +126,12 @@ class RowList(ScrollView, can_focus=True):
             y = index + 1 - offset
             if not old or not new:
                 self.cells_changed += max(len(old), len(new))
-                regions.append(Region(0, y, self.size.width, 1))
+                regions.append(Region(0, y, self._room, 1))
                 continue
             x = 0
             if len(old) != len(new):
                 self.cells_changed += len(new)
-                regions.append(Region(0, y, self.size.width, 1))
+                regions.append(Region(0, y, self._room, 1))
                 continue
             for old_cell, new_cell, width in zip(old, new, self._spread(len(new)), strict=True):
                 if old_cell != new_cell and width:
@@ -128,40 +145,51 @@ class RowList(ScrollView, can_focus=True):
     # -- drawing --------------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        self._widths = share_width(self._columns, self.size.width)
-        self.virtual_size = Size(self.size.width, len(self._rows) + 1)
+        self._widths = share_width(self._columns, self._room)
+        self._strips.clear()
+        self.virtual_size = Size(self._room, len(self._rows) + 1)
         self.refresh()
+        self._bring_into_view()
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        base = self.rich_style
+        width = self._room
         if y == 0:
-            cells = [(column.title, column.right, Tone.PLAIN) for column in self._columns]
-            return self._strip(cells, base + self._style("header"), width, toned=False)
-        index = y - 1 + self.scroll_offset.y
+            cells = [Cell(column.title) for column in self._columns]
+            return self._strip(cells, self.rich_style + self._style("header"), width, toned=False)
         if not self._rows:
-            return self._empty_line(y, width, base)
+            return self._empty_line(y, width, self.rich_style)
+        index = y - 1 + self.scroll_offset.y
         if index >= len(self._rows):
-            return Strip.blank(width, base)
-        is_cursor = index == self._cursor and self.has_focus
-        style = base + self._style("cursor") if is_cursor else base
-        row_cells = [
-            (cell.text, column.right, cell.tone)
-            for cell, column in zip(self._rows[index].cells, self._columns, strict=False)
-        ]
-        return self._strip(row_cells, style, width, toned=not is_cursor)
+            return Strip.blank(width, self.rich_style)
+        return self._row_strip(self._rows[index], width, is_cursor=index == self._cursor and self.has_focus)
 
-    def _strip(
-        self, cells: Sequence[tuple[str, bool, Tone]], style: Style, width: int, *, toned: bool
-    ) -> Strip:
+    def _row_strip(self, row: Row, width: int, *, is_cursor: bool) -> Strip:
+        """A row drawn; once for as long as the very same row is shown at the same width in the same colours."""
+        place = (id(row), width, is_cursor)
+        known = self._strips.get(place)
+        if known is not None and known[0] is row:
+            return known[1]
+        style = self.rich_style + self._style("cursor") if is_cursor else self.rich_style
+        strip = self._strip(row.cells, style, width, toned=not is_cursor)
+        if len(self._strips) >= MOST_STRIPS:
+            self._strips.clear()
+        self._strips[place] = (row, strip)
+        return strip
+
+    def _strip(self, cells: Sequence[Cell], style: Style, width: int, *, toned: bool) -> Strip:
         segments: list[Segment] = []
-        for (text, right, tone), cell_width in zip(cells, self._spread(len(cells)), strict=True):
+        for cell, column, cell_width in zip(cells, self._columns, self._spread(len(cells)), strict=False):
             if not cell_width:
                 continue
             if segments:
                 segments.append(Segment(" ", style))
-            shown = fmt.fit(text if text.isprintable() else fmt.one_line(text), cell_width, right=right)
-            segments.append(Segment(shown, style + self._style(tone.value) if toned else style))
+            text = cell.text if cell.text.isprintable() else fmt.one_line(cell.text)
+            shown = fmt.fit(text, cell_width, right=column.right)
+            segments.append(Segment(shown, style + self._style(cell.tone.value) if toned else style))
         return Strip(segments).adjust_cell_length(width, style).simplify()
 
     def _spread(self, cell_count: int) -> tuple[int, ...]:
@@ -185,22 +213,25 @@ class RowList(ScrollView, can_focus=True):
     # -- the cursor -----------------------------------------------------------------------------------------
 
     def _line(self, index: int) -> Region:
-        return Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1)
+        return Region(0, index + 1 - self.scroll_offset.y, self._room, 1)
 
     def move_cursor(self, index: int) -> None:
         """Put the cursor on a row and bring it into view."""
         if not self._rows:
             return
         was, self._cursor = self._cursor, min(max(0, index), len(self._rows) - 1)
+        self._bring_into_view()
+        if was != self._cursor:
+            self.refresh(self._line(was), self._line(self._cursor))
+            self.post_message(RowHighlighted(self.id or "", self.cursor_key))
+
+    def _bring_into_view(self) -> None:
         shown_rows = max(1, self.size.height - 1)
         top = self.scroll_offset.y
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False, immediate=True)
         elif self._cursor >= top + shown_rows:
             self.scroll_to(y=self._cursor - shown_rows + 1, animate=False, immediate=True)
-        if was != self._cursor:
-            self.refresh(self._line(was), self._line(self._cursor))
-            self.post_message(RowHighlighted(self.id or "", self.cursor_key))
 
     def action_cursor(self, step: int) -> None:
         """A row up or down."""
@@ -226,5 +257,9 @@ class RowList(ScrollView, can_focus=True):
         self.refresh(self._line(self._cursor))
 
     def on_click(self, event: events.Click) -> None:
-        if event.y >= 1:
-            self.move_cursor(event.y - 1 + self.scroll_offset.y)
+        """A click takes the cursor there, a double click opens."""
+        if event.y < 1 or event.y - 1 + self.scroll_offset.y >= len(self._rows):
+            return
+        self.move_cursor(event.y - 1 + self.scroll_offset.y)
+        if event.chain == 2:
+            self.action_open_row()
