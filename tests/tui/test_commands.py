@@ -11,6 +11,7 @@ from trunkline.tui.commands import (
     Given,
     NotACommand,
     Problem,
+    as_typed,
     choices_of,
     parse,
     suggest_command,
@@ -72,6 +73,11 @@ def test_what_is_refused_and_why(text: str, said: str) -> None:
     assert said in found.text
     assert "\n" not in found.text
     assert "\x1b" not in found.text
+
+
+@pytest.mark.parametrize("text", ["hello", "/etc is full", "//x", "/new"])
+def test_a_message_can_be_written_again(text: str) -> None:
+    assert parse(as_typed(text), CHOICES) == NotACommand(text)
 
 
 def test_before_the_first_snapshot_no_argument_is_refused() -> None:

@@ -19,6 +19,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.pilot import Pilot
 
+from trunkline.domain.events import Answered, TextDelta
 from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.messages import Message as Said
 from trunkline.domain.tasks import Origin, OriginKind
@@ -238,6 +239,15 @@ async def test_the_list_lies_over_the_conversation_and_shows_where_in_it_one_is(
         assert "of 9 · tab takes it" in desk.shown()
 
 
+async def test_a_click_takes_from_the_list(tmp_path: Path) -> None:
+    async with bench(tmp_path) as desk:
+        await desk.press("slash", "down")
+        await desk.pilot.click("#completions", offset=(6, 3))
+        await desk.pilot.pause()
+        assert desk.prompt.text == "/route "
+        assert desk.prompt.has_focus
+
+
 # -- files --------------------------------------------------------------------------------------------------
 
 
@@ -441,3 +451,29 @@ async def test_in_the_deck_escape_closes_the_list_before_it_leaves_the_editor() 
         assert prompt.has_focus
         await deck.press("escape")
         assert not prompt.has_focus
+
+
+async def test_in_the_deck_an_answer_asked_for_again_says_how_to_stop_it_whatever_is_typed() -> None:
+    async with open_deck(NARROW) as deck:
+        first = await deck.say("hello")
+        deck.engine.happen(first, TextDelta("Hi."), Answered(world.receipt(first)))
+        await deck.settle()
+        await deck.press("escape", "r", "i", *"next")
+        composer = deck.screen.query_one(Composer)
+        composer.ask_preview()
+        deck.engine.previews[-1][1](Preview(world.TASK, world.decision()))
+        await deck.settle()
+        assert len(deck.engine.requests) == 2
+        assert composer.prompt.text == "next"
+        assert "esc esc stops the answer" in deck.shown()
+
+
+async def test_in_the_deck_a_message_with_a_slash_can_be_rewritten() -> None:
+    async with open_deck(NARROW) as deck:
+        first = await deck.say("//etc is full")
+        deck.engine.happen(first, TextDelta("Clear it."), Answered(world.receipt(first)))
+        await deck.settle()
+        await deck.press("escape", "e")
+        assert deck.screen.query_one(Prompt).text == "//etc is full"
+        await deck.press("enter")
+        assert [one.messages[-1].text for one in deck.engine.requests.values()] == ["/etc is full"] * 2

@@ -36,19 +36,11 @@ class SlashCommand:
 
 
 COMMANDS: tuple[SlashCommand, ...] = (
-    SlashCommand(
-        "task", Argument.TASK, "take this conversation for a task type; alone: as it is found"
-    ),
+    SlashCommand("task", Argument.TASK, "take this conversation for a task type; alone: as it is found"),
     SlashCommand("mode", Argument.MODE, "use another mode for everything; alone: the next"),
-    SlashCommand(
-        "route", Argument.ROUTE, "keep this conversation on a route; alone: choose; `auto`: let go"
-    ),
-    SlashCommand(
-        "model", Argument.MODEL, "keep this conversation on a model of anybody's; `auto`: let go"
-    ),
-    SlashCommand(
-        "system", Argument.TEXT, "instructions for this conversation; alone: show; `none`: drop"
-    ),
+    SlashCommand("route", Argument.ROUTE, "keep this conversation on a route; alone: choose; `auto`: let go"),
+    SlashCommand("model", Argument.MODEL, "keep this conversation on a model of anybody's; `auto`: let go"),
+    SlashCommand("system", Argument.TEXT, "instructions for this conversation; alone: show; `none`: drop"),
     SlashCommand("retry", Argument.ROUTE, "ask again down a route; alone: on the runner-up"),
     SlashCommand("export", Argument.FORMAT, "write the conversation to a file: md or json, or a file's name"),
     SlashCommand("new", Argument.NONE, "begin a conversation"),
@@ -140,6 +132,11 @@ def parse(text: str, choices: Choices) -> Given | NotACommand | Problem:
 def _known(command: SlashCommand, choices: Choices) -> tuple[str, ...]:
     known = choices.get(command.argument, ())
     return tuple(one for one in known if one != AUTO) if command.name == "retry" else known
+
+
+def as_typed(text: str) -> str:
+    """How a message is written in the editor so that `parse` gives it back."""
+    return f"/{text}" if text.startswith("/") else text
 
 
 def _unknown(name: str) -> Problem:

@@ -174,6 +174,7 @@ class ChatPanel(Vertical):
     def begin(self, block: AnswerBlock) -> None:
         """Send what the session asks now; its answer goes into `block`."""
         self._armed = False
+        self.composer.busy()
         if self._ready:
             self._submit()
         else:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.cells import cell_len
+from textual import events
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from trunkline.tui import format as fmt
+from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.suggestions import Suggestion, Suggestions
 
 MOST_ROWS = 8
@@ -33,6 +38,13 @@ def row_text(item: Suggestion, label_width: int, width: int, *, chosen: bool) ->
     help_text = fmt.fit(fmt.one_line(item.help), room) if item.help and room > 8 else ""
     line = Content.assemble("▸ " if chosen else "  ", label, gap, "  ", (help_text, "$text-muted"))
     return line.truncate(width, pad=True, ellipsis=True).stylize(style)
+
+
+@dataclass
+class CompletionClicked(Message):
+    """This one is to be taken."""
+
+    suggestion: Suggestion
 
 
 class CompletionList(Widget):
@@ -107,7 +119,15 @@ class CompletionList(Widget):
 
     def _entitle(self, total: int) -> None:
         part = f"{self._start + 1}–{self._start + self._rows} of {total} · " if total > self._rows else ""
-        self.border_title = f"{part}tab takes it · esc closes"
+        keys = keys_in_force(self)
+        takes, closes = keys.named("complete").first_label, keys.named("back").first_label
+        self.border_title = Content(f"{part}{takes} takes it · {closes} closes")
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        at = self._start + event.y - 1  # below the border
+        if self._suggestions is not None and self._start <= at < len(self._suggestions.items):
+            self.post_message(CompletionClicked(self._suggestions.items[at]))
 
     def render(self) -> Content:
         offered = self._suggestions

@@ -40,7 +40,7 @@ from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import CommandGiven, PreviewArrived, PromptChanged, PromptSubmitted
 from trunkline.tui.suggestions import Suggestions
 from trunkline.tui.widgets.attaching import Attaching, FilesRead, FolderListed
-from trunkline.tui.widgets.completions import CompletionList
+from trunkline.tui.widgets.completions import CompletionClicked, CompletionList
 from trunkline.tui.widgets.context_gauge import context_gauge, estimate_line
 from trunkline.tui.widgets.prompt import MOST_HISTORY, Prompt, PromptEntered
 
@@ -151,6 +151,10 @@ class Composer(Vertical):
             self._files.forget_folders()
             return None
         return suggest_paths(typed, line, self._files.entries(typed))
+
+    def on_completion_clicked(self, message: CompletionClicked) -> None:
+        message.stop()
+        self.prompt.take(message.suggestion)
 
     def on_folder_listed(self, message: FolderListed) -> None:
         message.stop()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trunkline.domain.errors import TrunklineError
 from trunkline.tui.cells import Cell, Tone
+from trunkline.tui.commands import as_typed
 from trunkline.tui.conversation import Turn
 from trunkline.tui.messages import ReceiptWanted
 from trunkline.tui.widgets.transcript import Order
@@ -101,8 +102,7 @@ class TurnOrders:
             panel.warn("the editor holds another message: send it or clear it first")
         else:
             panel.session.rewriting = turn
-            panel.prompt.text = turn.asked
-            panel.prompt.move_cursor(panel.prompt.document.end)
+            panel.prompt.fill(as_typed(turn.asked))
             panel.prompt.focus()
             panel.retitle()
 
