@@ -113,6 +113,7 @@ class DeckApp(App[None], inherit_bindings=False):
                 loop.add_signal_handler(number, self._leave_on, number)
             except (NotImplementedError, RuntimeError, ValueError):
                 break  # not the main thread, or a platform without: the terminal watch remains
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
         self.call_after_refresh(self._painted)
         self.use_keymap(self._options.keymap)
         self._tell(self._theme_errors)
