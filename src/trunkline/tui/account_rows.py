@@ -44,13 +44,13 @@ def account_rows(
     for provider in snapshot.providers:
         if len(provider.accounts) == 1:
             account = provider.accounts[0]
-            rows.append(_account_row(provider, account, f"{provider.id}/{account.id}", now_ms, zone))
+            rows.append(account_row(provider, account, f"{provider.id}/{account.id}", now_ms, zone))
             continue
         is_folded = provider.id in folded
         rows.append(_provider_row(provider, is_folded, now_ms, zone))
         if not is_folded:
             rows += [
-                _account_row(provider, account, f"  {account.id}", now_ms, zone)
+                account_row(provider, account, f"  {account.id}", now_ms, zone)
                 for account in provider.accounts
             ]
     return tuple(rows)
@@ -94,7 +94,7 @@ def _spread(standings: list[Standing]) -> str:
     return most if least == most else f"{least.removesuffix(' %')}–{most}"
 
 
-def _account_row(
+def account_row(
     provider: ProviderView, account: AccountView, name: str, now_ms: int, zone: tzinfo | None
 ) -> Row:
     key, title = f"{account.provider}/{account.id}", Cell(name.replace("\n", " "))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from trunkline.domain.limits import FigureSource, LimitUse, Metric, WindowKind
+from trunkline.domain.limits import FigureSource, LimitUse, Metric, Window, WindowKind
 from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
 from trunkline.tui.account_standing import BLOCK_WORDS, until_words
@@ -23,6 +23,11 @@ def age(as_of_ms: int, now_ms: int) -> str:
     return "new" if old_ms < 60_000 else f"{fmt.countdown(old_ms)} old"
 
 
+def window_words(window: Window) -> str:
+    """A window after `per`: `day`, `60s`, `session of 5h`."""
+    return str(window).replace("session:", "session of ")
+
+
 def amount(use: LimitUse, value: int) -> str:
     """A figure of a limit with its unit where that is money: `$1.84`, `12,345`."""
     return fmt.money(value) if use.metric is Metric.COST else f"{value:,}"
@@ -31,7 +36,7 @@ def amount(use: LimitUse, value: int) -> str:
 def limit_sentence(use: LimitUse, now_ms: int) -> str:
     """`18 of 20 requests per day used, reported by the provider, 4 m old`."""
     unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"
-    per = "" if use.window.kind is WindowKind.BALANCE else f" per {use.window}"
+    per = "" if use.window.kind is WindowKind.BALANCE else f" per {window_words(use.window)}"
     of_model = f" of {use.model}" if use.model else ""
     figures = f"{amount(use, use.used)} of {amount(use, use.amount)}{unit}{per}{of_model}"
     return f"{figures} used, {SOURCE_WORDS[use.source]}, {age(use.as_of_ms, now_ms)}"
