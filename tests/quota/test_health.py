@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.quota.scenes import NOW_MS
+from tests.quota.scenes import NOW_MS, account, route, tracker
 
-from trunkline.domain.faults import FaultKind, FaultScope
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.snapshot import Latency, Status
@@ -165,3 +165,52 @@ def test_the_wait_for_a_first_token_is_learned(
     for first_token_ms in first_tokens_ms:
         stats.succeeded(total_ms=1.0, first_token_ms=first_token_ms)
     assert stats.first_token_limit_ms(default_ms) == limit_ms
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "share"),
+    [
+        (FaultKind.NETWORK, "connect", 0.5),
+        (FaultKind.OVERLOADED, "overloaded", 0.5),
+        (FaultKind.AUTH, "key", 0.5),
+        (FaultKind.QUOTA_WINDOW, "quota", 1.0),
+        (FaultKind.RATE_MINUTE, "rate", 1.0),
+        (FaultKind.ENTITLEMENT, "plan", 1.0),
+        (FaultKind.ENTITLEMENT, FaultCode.MODEL_GONE, 1.0),
+        (FaultKind.CONTENT, "refused", 1.0),
+    ],
+)
+def test_what_limits_and_blocks_say_is_not_said_of_success(kind: FaultKind, code: str, share: float) -> None:
+    quota = tracker(account("a"))
+    quota.succeeded(route(), NOW_MS, total_ms=1.0)
+    quota.faulted(route(), Fault(kind, FaultScope.ACCOUNT, code, "no"), NOW_MS, 1.0)
+    assert quota.routing_state(NOW_MS).routes[route()].success_share == share
+
+
+@pytest.mark.parametrize(
+    ("successes", "failures", "status", "health"),
+    [
+        (0, 0, Status.HEALTHY, 100),
+        (1, 1, Status.HEALTHY, 50),
+        (2, 3, Status.WARNING, 40),
+        (0, 1, Status.CRITICAL, 0),
+    ],
+)
+def test_an_account_that_fails_looks_it(successes: int, failures: int, status: Status, health: int) -> None:
+    quota = tracker(account("a"))
+    for _ in range(successes):
+        quota.succeeded(route(), NOW_MS, total_ms=1.0)
+    for _ in range(failures):
+        quota.faulted(route(), Fault(FaultKind.NETWORK, FaultScope.REQUEST, "reset", "cut"), NOW_MS, 1.0)
+    shown = quota.account_view("acme", "a", NOW_MS)
+    assert (shown.status, shown.health) == (status, health)
+
+
+def test_an_account_on_trial_warns() -> None:
+    quota = tracker(account("a"))
+    for _ in range(9):
+        quota.succeeded(route(), NOW_MS, total_ms=1.0)
+    quota.faulted(route(), Fault(FaultKind.NETWORK, FaultScope.ACCOUNT, "connect", "no"), NOW_MS, 1.0)
+    assert quota.account_view("acme", "a", NOW_MS).status is Status.DOWN
+    later = quota.account_view("acme", "a", NOW_MS + 120_000)
+    assert (later.status, later.health) == (Status.WARNING, 90)

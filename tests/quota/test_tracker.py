@@ -283,7 +283,7 @@ def test_a_block_makes_health_zero_and_its_end_restores_it() -> None:
     quota.succeeded(route(), NOW_MS, total_ms=1.0)
     quota.faulted(route(), fault(in_ms=1_000), NOW_MS, 1.0)
     assert quota.routing_state(NOW_MS).accounts[OWN].health == 0
-    assert quota.routing_state(NOW_MS + 1_000).accounts[OWN].health == 50
+    assert quota.routing_state(NOW_MS + 1_000).accounts[OWN].health == 100
 
 
 def test_clearing_acts_at_once() -> None:
@@ -489,7 +489,7 @@ def test_what_was_learned_outlives_a_change_of_configuration() -> None:
     state = quota.routing_state(NOW_MS)
     assert [(use.amount, use.used) for use in state.accounts[OWN].limits] == [(100, 0), (20, 15)]
     assert held(state, route(), NOW_MS)
-    assert state.routes[route()].success_share == 0.5
+    assert state.routes[route()].success_share == 1.0  # out of allowance is no failure of the route's
     quota.use_config(catalogue(account("b")), Thresholds())
     assert list(quota.routing_state(NOW_MS).accounts) == [("acme", "b")]
 

@@ -244,7 +244,8 @@ class EngineCore:
             self.on_local_news()
         for block in self.tracker.faulted(route, fault, self.clock.wall_ms(), self.draw()):
             self.store.save_block(replace(block, key_mark=self._mark_of_blame(block)))
-            self.bus.publish(BreakerChanged(block.target, block))
+            if block.code != FaultCode.MODEL_GONE:  # which its alert says better
+                self.bus.publish(BreakerChanged(block.target, block))
             if block.failures == 1 or block.until_ms is None:
                 self.bus.publish(_alert_of(block, fault, self._successor(route)))
         self.changed = True

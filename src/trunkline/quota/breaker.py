@@ -53,6 +53,13 @@ def is_of_the_request(fault: Fault) -> bool:
     return fault.kind in _OF_THE_REQUEST
 
 
+def tells_of_success(fault: Fault) -> bool:
+    """Whether a failure says how well a route does. Being out of allowance, or not being served a model, is said by
+    limits and blocks: a sound account is not to look unwell for it too."""
+    said_elsewhere = fault.kind.is_limit or fault.kind is FaultKind.ENTITLEMENT
+    return not (is_of_the_request(fault) or said_elsewhere or fault.code == FaultCode.MODEL_GONE)
+
+
 def blocks_nothing(fault: Fault) -> bool:
     """Whether the next request may go down the same route."""
     return fault.scope is FaultScope.REQUEST or is_of_the_request(fault)

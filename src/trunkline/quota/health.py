@@ -16,6 +16,8 @@ RECENT_ATTEMPTS = 20
 RECENT_SAMPLES = 200
 NEW_SAMPLE_WEIGHT = 0.2
 
+_WELL_SHARE = 0.5
+
 LEARNED_LIMIT_SAMPLES = 5
 LEARNED_LIMIT_FACTOR = 4.0
 LEARNED_LIMIT_FLOOR_MS = 5_000
@@ -121,13 +123,23 @@ def health_of(
     return round(100 * smallest * (1.0 if success_share is None else success_share))
 
 
+def status_of_success(share: float | None, thresholds: Thresholds) -> Status:
+    """What the success share of the last attempts says: under the share that slows a route it is critical, under a
+    half a warning."""
+    if share is None or share >= _WELL_SHARE:
+        return Status.HEALTHY
+    return Status.CRITICAL if share < thresholds.throttle_below / 100 else Status.WARNING
+
+
 def status_of(limits: Iterable[LimitUse], block: Block | None, thresholds: Thresholds, now_ms: int) -> Status:
     """The worst that a block or a limit says. A block for want of allowance or credit is `exhausted`, any other is
-    `down`. A full limit is `exhausted` whatever its window; how far it is used matters only for windows of an hour
-    or more, shorter ones pace. Concurrency that is taken up is traffic, not a state."""
+    `down`, and a `warning` once the next request may try it. A full limit is `exhausted` whatever its window; how far
+    it is used matters only for windows of an hour or more, shorter ones pace. Concurrency that is taken up is traffic,
+    not a state."""
     if block is not None and block.holds_at(now_ms):
         return Status.EXHAUSTED if block.kind in _OUT_OF_ALLOWANCE else Status.DOWN
-    found = Status.HEALTHY
+    trying = block is not None and block.kind not in _OUT_OF_ALLOWANCE
+    found = Status.WARNING if trying else Status.HEALTHY
     for limit in limits:
         if limit.metric is Metric.CONCURRENCY:
             continue

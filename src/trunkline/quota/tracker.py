@@ -17,7 +17,7 @@ from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
 from trunkline.quota.book import KeptReading, LearnedLimit, LimitBook
-from trunkline.quota.breaker import Breakers, is_of_the_request, targets_above
+from trunkline.quota.breaker import Breakers, targets_above, tells_of_success
 from trunkline.quota.claims import claims_from
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
 
@@ -172,7 +172,7 @@ class QuotaTracker:
         """A call failed and is settled; the blocks that are new or changed. `draw` is a random number 0..1. What the
         refusal says of limits is learned; call `learn` first to know what of it was new. A 5xx is to be told of
         once its quick retry has failed too."""
-        if not is_of_the_request(fault):
+        if tells_of_success(fault):
             for stats in self._board.stats(route):
                 stats.failed()
         self.settled(route, now_ms)

@@ -11,7 +11,15 @@ from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import AccountSpec, ProviderSpec
 from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, Status
 from trunkline.domain.state import AccountState, Block
-from trunkline.quota.health import RecentStats, best, health_of, latency_of, status_of, worst
+from trunkline.quota.health import (
+    RecentStats,
+    best,
+    health_of,
+    latency_of,
+    status_of,
+    status_of_success,
+    worst,
+)
 
 _OUT = (Status.EXHAUSTED, Status.DOWN)
 
@@ -73,6 +81,7 @@ class AccountFacts:
             (
                 status_of((), self.provider_block, self.thresholds, self.now_ms),
                 status_of(self._wide(), self.state.block, self.thresholds, self.now_ms),
+                status_of_success(self.stats.success_share if self.stats else None, self.thresholds),
             )
         )
         of_models = [status for model in self.models if (status := self._model_status(model)) is not None]

@@ -26,6 +26,7 @@ class News:
         self._book = book
         self._clock = clock
         self._told_at_ms: dict[str, int] = {}
+        self._last_block: str | None = None
 
     def take(self, event: Event) -> Alert | None:
         """Note an event; gives the alert that the person should be notified of, if it is one."""
@@ -38,6 +39,7 @@ class News:
                 else:
                     what = block.message or block.code.replace("_", " ")
                     self._book.take_news(event.at_ms, f"{target} set aside: {what}", bad=True)
+                    self._last_block = f"block:{target}:{block.code}"
             case ConfigChanged(_, error):
                 text = f"configuration refused: {error}" if error else "configuration read again"
                 self._book.take_news(event.at_ms, text, bad=error is not None)
@@ -54,5 +56,6 @@ class News:
         self._told_at_ms[alert.cause] = now_ms
         for cause in list(self._told_at_ms)[:-MOST_CAUSES]:
             del self._told_at_ms[cause]
-        self._book.take_news(now_ms, alert.text, bad=alert.level is not AlertLevel.NOTICE)
+        if alert.cause != self._last_block:  # which has its line already
+            self._book.take_news(now_ms, alert.text, bad=alert.level is not AlertLevel.NOTICE)
         return None if alert.level is AlertLevel.NOTICE else alert
