@@ -9,7 +9,15 @@ from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection
 from trunkline.domain.limits import LimitUse, Metric
 from trunkline.domain.money import MoneySum, usd
 from trunkline.domain.receipts import Receipt
-from trunkline.domain.snapshot import AccountView, Counts, Latency, LogEntry, ProviderView, Snapshot
+from trunkline.domain.snapshot import (
+    AccountView,
+    Counts,
+    Latency,
+    LogEntry,
+    ProviderView,
+    RunningCall,
+    Snapshot,
+)
 from trunkline.domain.tasks import Task
 from trunkline.engine.api import Answer, Preview
 from trunkline.routing import rejection_sentence, short_reason
@@ -252,4 +260,35 @@ def log_entry_json(entry: LogEntry) -> Json:
         "cost_usd": usd(entry.cost_pico),
         "faults": list(entry.faults),
         "failover_ms": entry.failover_ms,
+    }
+
+
+def running_json(call: RunningCall) -> Json:
+    """One upstream call under way."""
+    return {
+        "request_id": call.request_id,
+        "attempt": call.attempt,
+        "route": call.route,
+        "process": call.process,
+        "since": iso(call.since_ms),
+    }
+
+
+def monitor_json(snapshot: Snapshot) -> Json:
+    """The whole of `monitor --once --json`: `status --json`, and what is under way and was done."""
+    totals, status = snapshot.totals, snapshot_json(snapshot)
+    return status | {
+        "at": iso(snapshot.at_ms),
+        "pin_until": iso(snapshot.pin_expires_at_ms),
+        "store_error": snapshot.store_error,
+        "totals": status["totals"]
+        | {
+            "cancelled": totals.cancelled,
+            "attempts": totals.attempts,
+            "wasted_attempts": totals.wasted_attempts,
+            "in_flight": totals.in_flight,
+            "waiting": totals.waiting,
+        },
+        "running": [running_json(call) for call in snapshot.running],
+        "log": [log_entry_json(entry) for entry in snapshot.log],
     }
