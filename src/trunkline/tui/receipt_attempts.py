@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
+from rich.cells import cell_len
+
 from trunkline.domain.faults import Fault
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Receipt
 from trunkline.tui import format as fmt
@@ -31,10 +33,10 @@ def attempt_lines(receipt: Receipt, width: int, now_ms: int, zone: tzinfo | None
     if not receipt.attempts:
         return (Line((Cell("no call was made", Tone.DIM),)),)
     end_ms = max(receipt.total_ms, *(attempt.ended_ms for attempt in receipt.attempts), 0.001)
-    longest_name = max(len(route_name(attempt.route)) for attempt in receipt.attempts)
+    longest_name = max(cell_len(route_name(attempt.route)) for attempt in receipt.attempts)
     room = width - _NUMBER_CELLS - _OUTCOME_CELLS - _TOOK_CELLS - 3
-    name_cells = min(longest_name, _MOST_NAME_CELLS, room - _FEWEST_BAR_CELLS)
-    bar_cells = room - name_cells
+    name_cells = max(1, min(longest_name, _MOST_NAME_CELLS, room - _FEWEST_BAR_CELLS))
+    bar_cells = max(1, room - name_cells)
     lines = [_axis(bar_cells, _NUMBER_CELLS + name_cells + 1, end_ms)]
     for attempt in receipt.attempts:
         lines += _attempt(attempt, name_cells, bar_cells, end_ms, width, now_ms, zone)
