@@ -408,6 +408,8 @@ async def test_many_pasted_lines_are_only_text(tmp_path: Path) -> None:
 async def test_what_was_sent_is_there_the_next_time(tmp_path: Path) -> None:
     file = tmp_path / "memory.json"
     async with bench(tmp_path, memory=DeckMemory(file)) as desk:
+        await desk.write("far too long to be kept " * 1_000)
+        await desk.press("enter")
         await desk.write("first\nof two lines")
         await desk.press("enter")
         await desk.write("/mode balanced")

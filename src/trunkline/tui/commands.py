@@ -182,7 +182,9 @@ def suggest_command(line: str, column: int, choices: Choices) -> Suggestions | N
     start = len(line[:column]) - len(before[len(name) :].lstrip())
     typed = line[start:].rstrip()
     names = _known(command, choices)
-    items = rank(line[start:column], [(one, fmt.one_line(one), "") for one in names])
+    items = rank(
+        line[start:column], [(one, one if one.isprintable() else fmt.one_line(one), "") for one in names]
+    )
     return Suggestions(start, len(line), typed, items, eager=bool(typed)) if items else None
 
 

@@ -46,6 +46,7 @@ from trunkline.tui.widgets.prompt import MOST_HISTORY, Prompt, PromptEntered
 
 PREVIEW_AFTER_S = 0.4
 HISTORY = "history"
+MOST_KEPT_CHARACTERS = 20_000
 MOST_ATTACHED_ROWS = 3
 _RULE_CELLS = 6  # of the editor's upper border that no figure may take
 
@@ -72,6 +73,7 @@ class Composer(Vertical):
         self._files = Attaching(files_folder or Path(), self.post_message)
         self._snapshot: Snapshot | None = None
         self._choices: Choices | None = None
+        self._suggested: tuple[tuple[str, int, Choices], Suggestions | None] | None = None
         self._preview_after_s = PREVIEW_AFTER_S
         self._ready = False
         self._busy = False
@@ -145,12 +147,19 @@ class Composer(Vertical):
 
     def _suggest(self, row: int, line: str, column: int) -> Suggestions | None:
         if row == 0 and line.startswith("/") and not line.startswith("//"):
-            return suggest_command(line, column, self._known())
+            return self._suggest_command(line, column)
         typed = path_typed(line, column) if "@" in line else None
         if typed is None:
             self._files.forget_folders()
             return None
         return suggest_paths(typed, line, self._files.entries(typed))
+
+    def _suggest_command(self, line: str, column: int) -> Suggestions | None:
+        """One key asks several times, and there may be thousands of routes."""
+        asked = (line, column, self._known())
+        if self._suggested is None or self._suggested[0] != asked:
+            self._suggested = (asked, suggest_command(*asked))
+        return self._suggested[1]
 
     def on_completion_clicked(self, message: CompletionClicked) -> None:
         message.stop()
@@ -211,11 +220,12 @@ class Composer(Vertical):
             self.post_message(PromptSubmitted(reading.sent, reading.attachments))
 
     def _keep(self, entered: str) -> None:
-        """Out of the editor, into the history. Not on a daemon thread: what was sent last is to be kept."""
+        """Out of the editor, into the history; a long one only while the deck is open. Not on a daemon thread: what was
+        sent last is to be kept."""
         self.prompt.taken(entered)
-        threading.Thread(
-            target=self._memory.add, args=(HISTORY, entered, MOST_HISTORY), name="history"
-        ).start()
+        if len(entered) <= MOST_KEPT_CHARACTERS:
+            kept = (HISTORY, entered, MOST_HISTORY)
+            threading.Thread(target=self._memory.add, args=kept, name="history").start()
 
     # -- what is shown --------------------------------------------------------------------------------------
 
