@@ -10,9 +10,10 @@ from textual.events import Key
 
 from trunkline.tui.keymap import DEFAULT_KEYS, key_table, normal_key
 from trunkline.tui.keys import KEYS, Scope
+from trunkline.tui.screens.deck import DeckScreen
 from trunkline.tui.screens.help import help_content, help_lines, help_sections, matching
 from trunkline.tui.terminal_keys import teach_alt_keys
-from trunkline.tui.widgets.key_hints import hints_for
+from trunkline.tui.widgets.key_hints import KeyHints, hints_for
 
 
 @pytest.mark.parametrize(
@@ -249,3 +250,21 @@ async def test_the_editor_follows_the_keymap() -> None:
         assert prompt.text == "a\nb"  # type: ignore[attr-defined]
         await deck.press("ctrl+enter")
         assert list(deck.engine.requests) == ["R1"]
+
+
+async def test_what_cannot_act_now_is_dimmed_and_its_key_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def state(screen: DeckScreen, action: str) -> str | None:
+        return "there is nothing to switch to" if action == "switch" else None
+
+    monkeypatch.setattr(DeckScreen, "action_state", state, raising=False)
+    async with open_deck(start_panel=1) as deck:
+        await deck.show(world.snapshot())
+        hints = deck.screen.query_one(KeyHints)
+        hints.recheck()
+        spans = {
+            hints.render().plain[span.start : span.end]: str(span.style) for span in hints.render().spans
+        }
+        assert "disabled" in spans["switch"]
+        assert "disabled" not in spans["mode"]
+        told = {command.title: command.help for command in deck.app.get_system_commands(deck.app.screen)}
+        assert told["Send everything down one route"].endswith("not now: there is nothing to switch to")

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.events import Click
 from textual.widget import Widget
 
 from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, keys_in_force
@@ -35,6 +36,11 @@ class Hint:
     word: str
     action: str = ""
     press: str = ""
+
+    @property
+    def width(self) -> int:
+        """Cells that it takes, with a blank on either side."""
+        return cell_len(self.label) + cell_len(self.word) + 3
 
 
 def hints_for(scope: Scope, table: KeyTable = DEFAULT_KEYS) -> tuple[Hint, ...]:
@@ -90,7 +96,10 @@ class KeyHints(Widget):
 
     def on_mount(self) -> None:
         if hasattr(self.app, "key_table"):
-            self.watch(self.app, "key_table", lambda _: self.refresh(), init=False)
+            self.watch(self.app, "key_table", self._draw_again, init=False)
+
+    def _draw_again(self) -> None:
+        self.refresh()
 
     def show(self, scope: Scope) -> None:
         """Show another scope's keys."""
@@ -113,24 +122,34 @@ class KeyHints(Widget):
         actions = {hint.action for hint in hints_for(self._scope, keys_in_force(self)) if hint.action}
         return frozenset(action for action in actions if screen.action_state(action) is not None)
 
-    def render(self) -> Content:
-        pieces: list[Content | str] = []
-        room = self.size.width - 1
+    def _shown(self) -> list[Hint]:
+        """The hints for which there is room; a shorter one may stand where a longer one did not fit."""
+        room, shown = self.size.width - 1, []
         for hint in hints_for(self._scope, keys_in_force(self)):
-            width = cell_len(hint.label) + cell_len(hint.word) + 3
-            if width > room:
-                continue
-            room -= width
+            if hint.width <= room:
+                room -= hint.width
+                shown.append(hint)
+        return shown
+
+    def render(self) -> Content:
+        pieces: list[str | tuple[str, str]] = []
+        for hint in self._shown():
             dim = hint.action in self._dimmed
-            shown = Content.assemble(
+            pieces += [
                 " ",
                 (hint.label, "$text-disabled" if dim else "bold $text-accent"),
                 " ",
                 (hint.word, "$text-disabled" if dim else "$text-muted"),
-            )
-            pieces += [shown.stylize(f"@click=press('{hint.press}')") if hint.press else shown, " "]
+                " ",
+            ]
         return Content.assemble(*pieces)
 
-    def action_press(self, key: str) -> None:
+    def on_click(self, event: Click) -> None:
         """As if the key had been pressed, where the focus is."""
-        self.app.simulate_key(key)
+        end = 0
+        for hint in self._shown():
+            end += hint.width
+            if event.x < end:
+                if hint.press:
+                    self.app.simulate_key(hint.press)
+                return
