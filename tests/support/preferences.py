@@ -13,6 +13,7 @@ from tests.support.deck import screen_text
 from tests.support.fake_engine import FakeEngine
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from trunkline.config.desk import ConfigDesk
 from trunkline.config.places import Places
@@ -73,10 +74,10 @@ class Preferences:
 
     async def settle(self) -> None:
         """Let the work on files end, and everything that was posted be handled and drawn."""
-        for _ in range(3):
-            await self.pilot.pause()
-            await self.app.workers.wait_for_complete()
         await self.pilot.pause()
+        while any(not worker.is_finished for worker in self.app.workers):
+            await self.app.workers.wait_for_complete()
+            await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -84,7 +85,9 @@ class Preferences:
 
     async def type(self, text: str) -> None:
         """Letters into the field that has the focus."""
-        await self.pilot.press(*("space" if letter == " " else letter for letter in text))
+        field = self.app.screen.focused
+        assert isinstance(field, Input)
+        field.replace(text, *sorted(field.selection))
         await self.settle()
 
     def go_to(self, row_key: str) -> None:

@@ -17,7 +17,7 @@ from trunkline.tui.screens.preferences.items import Item, ItemKind
 from trunkline.tui.screens.preferences.key_capture import KeyCaptureScreen
 from trunkline.tui.screens.preferences.known_settings import key_id, refusal_of_keys
 from trunkline.tui.screens.preferences.limit import LimitScreen
-from trunkline.tui.screens.preferences.problems import refusal_of_text, refusal_of_value
+from trunkline.tui.screens.preferences.problems import refusal_of_text, refusal_of_value, with_unsaved
 from trunkline.tui.screens.preferences.themes import THEME
 from trunkline.tui.screens.preferences.values import bounds_text, read_typed, sentence, shown, typed_text
 
@@ -31,6 +31,7 @@ def edit_item(screen: PreferencesScreen, loaded: Loaded, item: Item) -> None:
         screen.toggle(item.name)
         return
     setting = screen.draft.settings[item.name]
+    loaded = with_unsaved(loaded, screen.draft)
     if item.kind in (ItemKind.ENTRY, ItemKind.ADD) and holds_limits(setting):
         _ask_limit(screen, setting, item)
     elif item.kind in (ItemKind.ENTRY, ItemKind.ADD):

@@ -16,6 +16,7 @@ from trunkline.tui.screens.preferences.known_settings import key_id
 from trunkline.tui.screens.preferences.values import shown
 
 MOST_FOUND = 200
+WORTH_SHOWING = 0.6  # of the best hit's score; below it stand letters found here and there
 FOLDED_SECTIONS = ("keymap", "providers")
 _SECTIONS = (*(name for name in TITLES if name != "providers"), ACCOUNTS, "providers")
 
@@ -81,17 +82,13 @@ def items(draft: Draft, opened: frozenset[str], query: str = "") -> tuple[Item, 
 
 def _found(draft: Draft, opened: frozenset[str], query: str) -> Iterable[Item]:
     """Keys by their letters, then helps by their words; the inner settings of providers after all others."""
-    everything = draft.settings.values()
-    words = query.lower().split()
-    for known in (
-        [one for one in everything if one.section not in FOLDED_SECTIONS],
-        [one for one in everything if one.section in FOLDED_SECTIONS],
-    ):
-        by_key = [known[hit.index] for hit in best(query, [one.key for one in known], MOST_FOUND)]
-        keys = {one.key for one in by_key}
-        by_help = [one for one in known if one.key not in keys and _says(one, words)]
-        for setting in (*by_key, *by_help[:MOST_FOUND]):
-            yield from _setting(draft, setting, setting.key, 0, opened)
+    known = list(draft.settings.values())
+    hits = best(query, [one.key for one in known], MOST_FOUND)
+    found = [known[hit.index] for hit in hits if hit.score >= hits[0].score * WORTH_SHOWING]
+    keys, words = {one.key for one in found}, query.lower().split()
+    found += [one for one in known if one.key not in keys and _says(one, words)]
+    for setting in sorted(found, key=lambda one: one.section in FOLDED_SECTIONS)[:MOST_FOUND]:
+        yield from _setting(draft, setting, setting.key, 0, opened)
 
 
 def _says(setting: Setting, words: Sequence[str]) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from trunkline.config.account_edits import check_account
 from trunkline.config.check import check_value
+from trunkline.config.files import KeyPath, overlay, parse_dotted
 from trunkline.config.load import Loaded
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.domain.errors import ConfigError
-from trunkline.tui.screens.preferences.account_settings import field_of_account
+from trunkline.tui.screens.preferences.account_settings import ACCOUNTS, field_of_account
 from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.values import UnusableText, read_typed
 
@@ -41,6 +45,23 @@ def _is_of_account(setting: Setting, key: str) -> bool:
 def sentence_of(error: ConfigError) -> str:
     """What was expected and what to do, without where."""
     return f"expected {error.expected}" + (f". {error.remedy}" if error.remedy else "")
+
+
+def with_unsaved(loaded: Loaded, draft: Draft) -> Loaded:
+    """The configuration as if the unsaved preferences stood in the user's file, so that a value is checked beside
+    them."""
+    shipped, user = loaded.preferences_layers
+    data = user.data
+    for key, value in draft.changes.items():
+        path = parse_dotted(key)
+        if value is not None and path and draft.settings[key].section not in (ACCOUNTS, "providers"):
+            data = overlay(data, _nested(path, value))
+    return replace(loaded, preferences_layers=(shipped, replace(user, data=data)))
+
+
+def _nested(path: KeyPath, value: object) -> dict[str, Any]:
+    head, *rest = path
+    return {str(head): _nested(tuple(rest), value) if rest else value}
 
 
 def refusal_of_text(loaded: Loaded, setting: Setting, text: str) -> str | None:

@@ -176,7 +176,11 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
             self._show_around()
 
     def _go_to(self, row_key: str) -> None:
-        """Put the cursor on a line."""
+        """Put the cursor on a line; once the list has been laid out anew, it is in view."""
+        self._put_cursor(row_key)
+        self.call_after_refresh(self._put_cursor, row_key)
+
+    def _put_cursor(self, row_key: str) -> None:
         found = next((i for i, row in enumerate(self.listing.rows) if row.key == row_key), None)
         if found is not None:
             self.listing.move_cursor(found)
