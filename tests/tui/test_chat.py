@@ -122,8 +122,8 @@ async def test_waiting_parking_and_seams_are_told() -> None:
         )
         await deck.settle()
         words = deck.chat_words()
-        assert "⧗ zai/main asks to wait until 12:00:02 (2 s)" in words
-        assert "google/*: limit, until 12:01" in words
+        assert "⧗ zai/main asks to wait until 12:00:02 (in 2 s)" in words
+        assert "nobody can serve before 12:01 (in 1 m): google/*: limit until 12:01 (in 1 m)" in words
         assert "from character 5 on zai/main is writing" in words
         deck.engine.happen(
             request_id, Restarted(world.GOOGLE_1), TextDelta("New."), Answered(world.receipt(request_id))

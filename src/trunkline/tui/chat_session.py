@@ -174,15 +174,9 @@ class ChatSession:
         parts = []
         if self.rewriting is not None:
             later = len(self.conversation.from_turn(self.rewriting.id)) - 1
-            drops = (
-                f" and drops the {later} after it"
-                if later > 1
-                else " and drops the one after it"
-                if later
-                else ""
-            )
-            kept = f", keeps its {len(self.rewriting.files)} file(s)" if self.rewriting.files else ""
-            parts.append(f"✎ enter replaces that message{drops}{kept}; esc leaves it as it was")
+            drops = f" and drops {later} later turn{'s' if later > 1 else ''}" if later else ""
+            keeps = ", its files stay" if self.rewriting.files else ""
+            parts.append(f"✎ enter replaces it{drops}{keeps}; esc leaves it")
         if settings.task_type:
             parts.append(f"task {settings.task_type}")
         if self.next_route:

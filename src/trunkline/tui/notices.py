@@ -8,7 +8,7 @@ from trunkline.domain.events import Body, Parked, RerouteCause, Rerouted, Restar
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.log_rows import short_route
-from trunkline.tui.receipt_line import nobody_sentence
+from trunkline.tui.receipt_line import moment, nobody_sentence
 
 _CAUSES = {
     RerouteCause.REFUSED: "refused",
@@ -30,8 +30,8 @@ def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
         )
     if isinstance(body, Waiting):
         return Cell(
-            f"⧗ {short_route(body.route.id)} asks to wait until {fmt.time_of_day(body.until_ms, zone, seconds=True)}"
-            f" ({fmt.countdown(body.until_ms - now_ms)})",
+            f"⧗ {short_route(body.route.id)} asks to wait"
+            + (f" until {until}" if (until := moment(body.until_ms, now_ms, zone)) else ""),
             Tone.WARN,
         )
     if isinstance(body, Parked):

@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
-from trunkline.engine.api import Preview
+from trunkline.routing import rejection_words, short_reason
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 
@@ -29,7 +29,9 @@ _REASONS = {
 
 
 def reason_sentence(decision: Decision) -> str:
-    """`cost: cheapest above the floor`."""
+    """`cost: cheapest above the coding floor`; in general words where the decision's figures were not kept."""
+    if decision.facts:
+        return short_reason(decision)
     return f"{decision.reason.value}: {_REASONS[decision.reason]}"
 
 
@@ -55,9 +57,7 @@ def receipt_line(receipt: Receipt) -> str:
 
 def verdict(receipt: Receipt) -> Cell | None:
     """What must be said of an answer that is not whole, or that has a warning; None where there is nothing."""
-    fault = fmt.one_line(receipt.fault.message) if receipt.fault is not None else ""
-    said = fmt.one_line(receipt.fault.provider_text) if receipt.fault is not None else ""
-    because = (": " if fault else "") + fault + (f" (it said: {said})" if said and said != fault else "")
+    because = _because(receipt)
     if receipt.outcome is Outcome.CANCELLED:
         return Cell("■ stopped by you; the answer is not whole", Tone.WARN)
     if receipt.outcome is Outcome.FAILED:
@@ -69,10 +69,35 @@ def verdict(receipt: Receipt) -> Cell | None:
     return Cell(f"✂ cut: the answer is not whole{because}", Tone.WARN)
 
 
-def rejection_sentence(rejection: Rejection, zone: tzinfo | None) -> str:
-    """`google/google-1/*: limit, until 14:31`."""
-    until = "" if rejection.until_ms is None else f", until {fmt.time_of_day(rejection.until_ms, zone)}"
-    return fmt.one_line(f"{rejection.route}: {rejection.code.value.replace('_', ' ')}{until}")
+def earlier_stands(receipt: Receipt) -> Cell:
+    """Why a turn that was asked again keeps the answer it had."""
+    if receipt.outcome is Outcome.CANCELLED:
+        return Cell("■ stopped before another answer began; the earlier one stands", Tone.WARN)
+    return Cell(f"✕ no other answer{_because(receipt)}; the earlier one stands", Tone.BAD)
+
+
+def _because(receipt: Receipt) -> str:
+    if receipt.fault is None:
+        return ""
+    fault, said = fmt.one_line(receipt.fault.message), fmt.one_line(receipt.fault.provider_text)
+    return (": " if fault else "") + fault + (f" (it said: {said})" if said and said != fault else "")
+
+
+def moment(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """A moment ahead, absolutely and from now: `16:40 (in 4 h)`, `12:00:05 (in 5 s)`; empty once it has passed."""
+    ahead_ms = at_ms - now_ms
+    if ahead_ms <= 0:
+        return ""
+    is_soon = ahead_ms < 60_000
+    absolute = (
+        fmt.time_of_day(at_ms, zone, seconds=True) if is_soon else fmt.reset_moment(at_ms, now_ms, zone)
+    )
+    return f"{absolute} (in {fmt.countdown(ahead_ms)})"
+
+
+def _rejection(rejection: Rejection, now_ms: int, zone: tzinfo | None) -> str:
+    until = moment(rejection.until_ms, now_ms, zone) if rejection.until_ms is not None else ""
+    return f"{rejection.route}: {rejection_words(rejection)}" + (f" until {until}" if until else "")
 
 
 # What could not have served anyhow is not why nobody can.
@@ -85,24 +110,13 @@ _NEVER_COULD = (
 
 
 def nobody_sentence(no_route: NoRoute, now_ms: int, zone: tzinfo | None) -> str:
-    """Who cannot serve, and until when."""
+    """Who cannot serve, and until when: `nobody can serve before 14:31 (in 28 m): google/*: limit until …`."""
     until = no_route.earliest_reset_at_ms
-    when = "" if until is None else f" before {fmt.reset_in(until, now_ms, zone)}"
+    when = moment(until, now_ms, zone) if until is not None else ""
     telling = [rejection for rejection in no_route.rejected if rejection.code not in _NEVER_COULD]
     shown = telling or no_route.rejected
-    named = [rejection_sentence(rejection, zone) for rejection in shown[:4]]
+    named = [_rejection(rejection, now_ms, zone) for rejection in shown[:4]]
     more = len(shown) - len(named)
     tail = f"; and {more} more" if more > 0 else ""
-    return f"nobody can serve{when}" + (f": {'; '.join(named)}{tail}" if named else "")
-
-
-def preview_line(preview: Preview, now_ms: int, zone: tzinfo | None) -> Cell:
-    """What the text in the editor would be taken for, who would answer, and at what price."""
-    task = preview.task
-    about = f"≈{fmt.compact(task.input_tokens)} tok · {task.type} {task.tier.value}"
-    if isinstance(preview.decision, NoRoute):
-        return Cell(f"{about} · {nobody_sentence(preview.decision, now_ms, zone)}", Tone.WARN)
-    route = preview.decision.route
-    cost = next((r.cost_pico for r in preview.decision.ranking if r.route == route), None)
-    target = f"{route.provider}/{route.account} · {route.model}"
-    return Cell(fmt.one_line(f"{about} → {target} ≈ {fmt.money(cost)}"), Tone.DIM)
+    sentence = "nobody can serve" + (f" before {when}" if when else "")
+    return fmt.one_line(sentence + (f": {'; '.join(named)}{tail}" if named else ""))

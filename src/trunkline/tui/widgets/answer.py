@@ -14,6 +14,7 @@ from trunkline.domain.text import strip_controls
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.conversation import Turn
+from trunkline.tui.receipt_line import earlier_stands as said_of_earlier
 from trunkline.tui.receipt_line import receipt_line, verdict
 from trunkline.tui.widgets.answer_text import AnswerText
 
@@ -126,14 +127,9 @@ class AnswerBlock(Vertical):
         before it stays."""
         self._stop()
         if earlier_stands:
-            said = verdict(receipt)
-            if said is not None:
-                await self.mount(
-                    _notice(Cell(f"{said.text}; the answer above is the earlier one", said.tone))
-                )
             self._passed = []
-            if self._turn.receipt is not None:
-                self._name_from(self._turn.receipt)
+            self._name_from(self._turn.receipt)
+            await self.mount(_notice(said_of_earlier(receipt)))
             return
         for one in self._passed:
             await one.remove()
@@ -149,21 +145,26 @@ class AnswerBlock(Vertical):
             await self.mount(_notice(said, "verdict"))
         await self.mount(Static(f"╰ {receipt_line(receipt)}", markup=False, classes="receipt"))
 
-    def _name_from(self, receipt: Receipt) -> None:
-        if receipt.route is not None:
+    def _name_from(self, receipt: Receipt | None) -> None:
+        if receipt is not None and receipt.route is not None:
             self.name_answerer(receipt.route)
-        elif self._answer is None:
-            self.say("no answer")
+        else:
+            self.say("no answer" if self._answer is None else "answer")
 
     async def fail(self, text: str) -> None:
         """The answer will never be over: say why."""
         self._stop()
-        self._passed = []
+        if self._passed:
+            self._passed = []
+            self._name_from(self._turn.receipt)
         await self.mount(_notice(Cell(f"✕ {fmt.one_line(text)}", Tone.BAD), "verdict"))
 
     async def show_kept(self) -> None:
-        """What the store says of the answer, until its receipt is found."""
+        """What is known of an answer that is not on its way: its receipt; until that is found, what the store says."""
         turn = self._turn
+        if turn.receipt is not None:
+            await self.show_receipt(turn.receipt)
+            return
         self.say("answer" if turn.answer else NOT_KEPT)
         if turn.answer and turn.whole is False:
             await self.mount(_notice(Cell("✂ the answer is not whole", Tone.WARN), "verdict"))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.message import Message
@@ -122,10 +121,8 @@ class Transcript(VerticalScroll):
         for block in self.blocks:
             block.set_class(block.turn_id == current, "-current")
 
-    def on_focus(self, event: events.Focus) -> None:
-        self._mark()
-
-    def on_blur(self, event: events.Blur) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self._mark()
 
     def action_turn(self, step: int) -> None:
