@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,14 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def has_terminal() -> bool:
-    """Whether the control centre can be drawn: it reads stdin and draws on stderr, which Textual keeps for itself."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+    """Whether the control centre can be drawn: it reads stdin and draws on stderr, which Textual keeps for itself.
+    A dumb terminal cannot move its cursor."""
+    return (
+        os.environ.get("TERM") != "dumb"
+        and sys.stdin.isatty()
+        and sys.stdout.isatty()
+        and sys.stderr.isatty()
+    )
 
 
 def ending_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Future[int]:

@@ -15,7 +15,6 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.theme import Theme
 
-from trunkline.config.desk import Edit
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.ids import IdSource
@@ -73,6 +72,7 @@ class DeckApp(App[None], inherit_bindings=False):
         self._on_first_paint = on_first_paint
         self._loop_for_signals: asyncio.AbstractEventLoop | None = None
         self._seen: PreferencesSeen | None = None
+        self._theme_asked = options.theme
         self._plain = PlainSigns(_terminal_encoding()) if options.ascii else None
         self.pace: Pace = pace_for(sparing=low_bandwidth)
         self.deck = DeckScreen(
@@ -141,7 +141,8 @@ class DeckApp(App[None], inherit_bindings=False):
     # -- what a person prefers ------------------------------------------------------------------------------
 
     def on_preferences_seen(self, message: PreferencesSeen) -> None:
-        if message.theme is not None:
+        if message.theme is not None and message.theme != self._theme_asked:
+            self._theme_asked = message.theme
             self._tell(self._use_theme(message.theme))
         self.use_keymap(message.keymap)
 
@@ -189,6 +190,8 @@ class DeckApp(App[None], inherit_bindings=False):
             return
 
         def save() -> None:
+            from trunkline.config.desk import Edit
+
             try:
                 desk.save(desk.plan(desk.read(), [Edit("theme", name)]))
             except ConfigError as error:

@@ -14,7 +14,6 @@ from itertools import combinations
 from textual.binding import Binding
 from textual.keys import Keys, key_to_character
 
-from trunkline.config.problems import suggestion
 from trunkline.tui.keys import KEYS, KeySpec, Scope, unbound
 
 UNBOUND = "none"
@@ -122,8 +121,7 @@ def key_table(overrides: Iterable[tuple[str, str]]) -> KeyTable:
     for spec_id, text in overrides:
         spec = by_id.get(spec_id)
         if spec is None:
-            near = suggestion(spec_id, by_id)
-            problems.append(f"keymap: nothing is called {spec_id}. {near or '`?` lists every name.'}")
+            problems.append(f"keymap: nothing is called {spec_id}. {_nearest(spec_id, by_id)}".rstrip())
             continue
         keys, problem = _read(spec, text)
         if problem:
@@ -137,6 +135,12 @@ def key_table(overrides: Iterable[tuple[str, str]]) -> KeyTable:
     )
     changed = frozenset(spec_id for spec_id, keys in wanted.items() if keys != by_id[spec_id].keys)
     return KeyTable(specs, tuple(problems), changed)
+
+
+def _nearest(wrong: str, known: Iterable[str]) -> str:
+    from trunkline.config.problems import suggestion  # imports more than a first paint should wait for
+
+    return suggestion(wrong, known)
 
 
 def normal_key(written: str) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from trunkline.config.desk import ConfigDesk
+if TYPE_CHECKING:
+    from trunkline.config.desk import ConfigDesk
 
 TERMINAL_THEME = "trunkline-terminal"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from textual.theme import Theme
 
-from trunkline.config.problems import suggestion
 from trunkline.domain.errors import ConfigError
 from trunkline.tui.options import TERMINAL_THEME, DeckOptions
 
@@ -102,6 +101,8 @@ def usable_theme(
         return (default if default in available else None), None
     if wanted in available:
         return wanted, None
+    from trunkline.config.problems import suggestion  # imports more than a first paint should wait for
+
     near = suggestion(wanted or "", available)
     problem = f"there is no theme called {wanted}; using {default}. {near}".rstrip()
     return (default if default in available else None), problem
