@@ -213,8 +213,8 @@ def test_a_value_written_whole_is_meant_exactly() -> None:
 
 def test_an_unknown_field_is_told_and_taken_as_a_word() -> None:
     found = parse_filter("provder:google qwen4:8b 12:30", {})
-    assert len(found.problems) == 1
-    assert found.problems[0].startswith("there is no field provder: (provider, account,")
+    assert found.problems == ("no field provder:, did you mean provider:?",)
+    assert parse_filter("xyz:1", {}).problems == ("no field xyz:, taken as a word",)
     assert [term.text for term in found.terms] == ["provder:google", "qwen4:8b", "12:30"]
 
 

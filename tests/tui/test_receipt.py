@@ -11,6 +11,7 @@ import pytest
 from rich.cells import cell_len
 from tests.support import deck_world as world
 from tests.support.clock import START_MS, FakeClock
+from tests.support.deck import NARROW, open_deck
 from tests.support.panel_app import Panel, open_panel
 from tests.support.receipts import CLAUDE, QUOTA_FAULT, full_decision, full_receipt, rejections
 
@@ -467,3 +468,16 @@ def test_a_decision_that_stayed_says_where_the_message_alone_would_have_gone() -
     assert "why       stay: the conversation of 48,000 tokens keeps its route" in shown
     assert "stayed    alone, this message would have gone to" in shown
     assert "          anthropic/main/claude-sonnet-5" in shown
+
+
+async def test_a_line_of_the_log_opens_its_receipt_and_escape_returns_to_it() -> None:
+    async with open_deck(NARROW, start_panel=3) as deck:
+        deck.engine.receipts["L2"] = full_receipt(request_id="L2")
+        await deck.show(world.snapshot())
+        await deck.press("3", "j", "enter")
+        assert "● whole answer by google-2" in deck.shown()
+        await deck.press("v")
+        assert isinstance(deck.app.screen, ReceiptScreen), "a request of somebody else cannot be asked again"
+        await deck.press("escape")
+        assert "3 Routing log" in deck.shown()
+        assert deck.screen.query_one("#log").has_focus

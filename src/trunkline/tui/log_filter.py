@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 FIELDS: Mapping[str, str] = {
     "provider": "a provider that was called",
@@ -87,10 +88,15 @@ def parse_filter(text: str, known: Values) -> LogFilter:
                 terms.append(Term(value, name, negated, value in known.get(name, ())))
             continue
         if colon and name.isalpha():
-            problems.append(f"there is no field {name}: ({', '.join(FIELDS)}); taken as a word")
+            problems.append(_no_field(name))
         if word:
             terms.append(Term(word, negated=negated))
     return LogFilter(tuple(terms), tuple(problems))
+
+
+def _no_field(name: str) -> str:
+    near = [one for one in FIELDS if one.startswith(name)] or get_close_matches(name, FIELDS, n=1)
+    return f"no field {name}:, " + (f"did you mean {near[0]}:?" if near else "taken as a word")
 
 
 def completions(text: str, known: Values) -> tuple[str, ...]:
