@@ -13,8 +13,10 @@ from trunkline.tui.lines import Line, labelled, paragraph
 
 
 def token_lines(receipt: Receipt, width: int) -> tuple[Line, ...]:
-    """Tokens in and out with their parts, and whose count it is."""
+    """Tokens in and out with their parts, and whose count it is; nothing where no call was made."""
     usage = receipt.usage
+    if not receipt.attempts:
+        return ()
     if usage.input_tokens is None and usage.output_tokens is None:
         return labelled("tokens", "unknown: nobody reported any", width, Tone.DIM)
     parts_in = [

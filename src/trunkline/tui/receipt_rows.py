@@ -158,7 +158,7 @@ def _took(receipt: Receipt) -> str:
     if receipt.first_token_ms is not None:
         parts.append(f"first token after {fmt.duration(receipt.first_token_ms)}")
     calls = len(receipt.attempts)
-    parts.append(f"{calls} call{'' if calls == 1 else 's'}")
+    parts.append("no call" if not calls else f"{calls} call{'' if calls == 1 else 's'}")
     usage = receipt.usage
     if usage.input_tokens is not None or usage.output_tokens is not None:
         about = "≈" if usage.estimated else ""
