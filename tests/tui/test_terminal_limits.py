@@ -140,3 +140,14 @@ async def test_a_storm_of_sizes_leaves_the_deck_as_it_should_be() -> None:
         assert "1 Providers" in deck.shown()
         assert "4 Chat" in deck.shown()
         assert "google-1" in deck.shown()
+
+
+async def test_ctrl_c_leaves_where_one_only_watches_and_says_how_to_leave_elsewhere() -> None:
+    async with open_deck(start_panel=1) as deck:
+        await deck.show(world.snapshot())
+        await deck.press("ctrl+c")
+        assert "ctrl-q quits" in deck.shown()
+        assert not deck.app._exit
+        await deck.show(world.snapshot(read_only=True))
+        await deck.press("ctrl+c")
+        assert deck.app._exit

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from textual.app import App, SystemCommand
+from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.reactive import var
@@ -52,7 +53,7 @@ class DeckApp(App[None], inherit_bindings=False):
 
     TITLE = "Trunkline"
     CSS_PATH = "screens/deck.tcss"  # of the first screen Textual reads no CSS_PATH
-    BINDINGS = app_bindings()
+    BINDINGS = [*app_bindings(), Binding("ctrl+c", "interrupt", show=False)]  # noqa: RUF012 - as Textual has it
 
     key_table: var[KeyTable] = var(DEFAULT_KEYS)
 
@@ -73,6 +74,7 @@ class DeckApp(App[None], inherit_bindings=False):
         self._loop_for_signals: asyncio.AbstractEventLoop | None = None
         self._seen: PreferencesSeen | None = None
         self._theme_asked = options.theme
+        self._can_order = False
         self._plain = PlainSigns(_terminal_encoding()) if options.ascii else None
         self.pace: Pace = pace_for(sparing=low_bandwidth)
         self.deck = DeckScreen(
@@ -133,6 +135,7 @@ class DeckApp(App[None], inherit_bindings=False):
         """Called on the engine's thread."""
         self.deck.post_message(NewsArrived(news))
         if isinstance(news, Snapshot):
+            self._can_order = not news.read_only
             seen = PreferencesSeen(news.theme, news.keymap)
             if seen != self._seen:
                 self._seen = seen
@@ -218,6 +221,14 @@ class DeckApp(App[None], inherit_bindings=False):
             self.push_screen(HelpScreen(scopes_here(self.screen)))
 
     # -- ways out -------------------------------------------------------------------------------------------
+
+    def action_interrupt(self) -> None:
+        """Where nothing was selected to be copied: who only watches leaves; who might lose something is told how."""
+        if self._can_order:
+            quits = self.key_table.named("quit").first_label
+            self.notify(f"{quits} quits", timeout=4, markup=False)
+        else:
+            self.exit()
 
     def leave_for_lost_terminal(self) -> None:
         """May be called on any thread."""
