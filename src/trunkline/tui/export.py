@@ -21,7 +21,7 @@ _LONGEST_STEM = 48
 def to_markdown(conversation: Conversation, zone: tzinfo | None) -> str:
     """Headings for who speaks; messages and files stand in fences longer than any they hold, answers as they came with
     every fence closed."""
-    lines = [f"# {conversation.title or 'Conversation'}", ""]
+    lines = [f"# {_escaped(conversation.title) or 'Conversation'}", ""]
     settings = conversation.settings
     if settings.system:
         lines += ["## System", "", fenced(settings.system), ""]

@@ -148,7 +148,7 @@ def inline_pieces(token: Token, look: Look = Look.PLAIN) -> Iterator[Piece]:
         elif child.type == "hardbreak":
             yield "\n", look
         elif child.content:
-            text = strip_controls(child.content)
+            text = strip_controls(child.content).replace("\t", " ")
             label += text
             yield text, look | Look.CODE if child.type == "code_inline" else look
 

@@ -157,8 +157,9 @@ def _table_lines(table: Table, width: int) -> Iterator[Line]:
             if number == 0:
                 yield Line(((table.indent, Look.DIM), ("  ".join("─" * room for room in columns), Look.DIM)))
         return
-    for row in body:
+    for number, row in enumerate(body):
+        if number:
+            yield Line(())
         for title, cell in zip(header, row, strict=False):
             pieces = ((f"{title}: ", Look.STRONG), (cell, Look.PLAIN))
             yield from wrap(Paragraph(pieces, table.indent, f"{table.indent}  "), width)
-        yield Line(())
