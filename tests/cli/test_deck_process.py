@@ -75,6 +75,9 @@ def test_a_deck_that_is_killed_takes_its_simulator_along(deck: Terminal) -> None
 def test_plain_trunkline_opens_the_deck_on_ones_own_accounts(cli: Cli) -> None:
     terminal = Terminal(TRUNKLINE_HOME=str(cli.home), **cli.environment)
     try:
+        terminal.wait_for(lambda text: "pool/a" in text and "keep this mode" in text, "the first start")
+        assert "KEY_A" in terminal.text
+        terminal.type("jj\r")
         terminal.wait_for(lambda text: "pool" in text and "Write a message" in text, "the deck with its pool")
         terminal.type("hello from the deck\r")
         terminal.wait_for(lambda text: bool(RECEIPT_LINE.search(text)), "the receipt under the answer")
@@ -88,11 +91,40 @@ def test_plain_trunkline_opens_the_deck_on_ones_own_accounts(cli: Cli) -> None:
 
 
 def test_plain_trunkline_with_nothing_offers_the_demo(empty: Cli) -> None:
-    terminal = Terminal(TRUNKLINE_HOME=str(empty.home))
+    terminal = Terminal(TRUNKLINE_HOME=str(empty.home), TRUNKLINE_LOCAL_SERVERS="off")
     try:
-        terminal.wait_for(lambda text: "Open the demo now" in text, "the offer")
+        terminal.wait_for(lambda text: "open the demo" in text, "the offer")
         assert "OPENAI_API_KEY" in terminal.text
-        terminal.type("n\r")
+        terminal.type("q")
         assert terminal.wait() == 0
+        assert terminal.is_cooked()
+    finally:
+        terminal.close()
+    assert not (empty.home / "preferences.toml").exists()
+
+
+def test_the_first_start_leads_into_the_demo(empty: Cli, tmp_path: Path) -> None:
+    terminal = Terminal(TRUNKLINE_HOME=str(empty.home), TRUNKLINE_LOCAL_SERVERS="off", TMPDIR=str(tmp_path))
+    try:
+        terminal.wait_for(lambda text: "open the demo" in text, "the offer")
+        terminal.type("\r")
+        terminal.wait_for(lambda text: "google-1" in text and "kimi" in text, "the demo's accounts")
+        terminal.type("\x11")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
+    assert b"Traceback" not in terminal.raw
+
+
+@pytest.mark.parametrize(("way_out", "code"), [("SIGTERM", 143), ("hang up", 129)])
+def test_the_first_start_ends_when_it_is_told_to(empty: Cli, way_out: str, code: int) -> None:
+    terminal = Terminal(TRUNKLINE_HOME=str(empty.home), TRUNKLINE_LOCAL_SERVERS="off")
+    try:
+        terminal.wait_for(lambda text: "open the demo" in text, "the offer")
+        if way_out == "hang up":
+            terminal.hang_up()
+        else:
+            os.kill(terminal.pid, signal.Signals[way_out])
+        assert terminal.wait() == code
     finally:
         terminal.close()

@@ -50,7 +50,7 @@ def request_from(
     if pinned is not None:
         require_known_route(config.catalogue, pinned)
     if task_type is not None:
-        _require_known_task(config, task_type)
+        require_known_task(config, task_type)
     messages = [Message.of(Role.SYSTEM, system)] if system else []
     messages.append(Message.of(Role.USER, prompt))
     return ChatRequest(
@@ -85,6 +85,7 @@ def require_known_name(what: str, text: str, known: Sequence[str]) -> None:
         raise click.UsageError(f"there is no {what} {text!r}. {remedy}")
 
 
-def _require_known_task(config: Config, task_type: str) -> None:
+def require_known_task(config: Config, task_type: str) -> None:
+    """Raises UsageError, with the nearest names, for a task type that is neither shipped nor the user's own."""
     own = (policy.type for policy in config.preferences.tasks)
     require_known_name("task type", task_type, tuple(dict.fromkeys((*TASK_TYPES, *own))))

@@ -39,6 +39,16 @@ class Places:
         return self.state_dir / "local-servers.json"
 
     @property
+    def deck_file(self) -> Path:
+        """What the control centre remembers from one time to the next: its layout, the messages written."""
+        return self.state_dir / "deck.json"
+
+    @property
+    def themes_dir(self) -> Path:
+        """The user's own colours."""
+        return self.config_dir / "themes"
+
+    @property
     def log_dir(self) -> Path:
         """One log file per process is kept here."""
         return self.state_dir / "logs"

@@ -252,7 +252,7 @@ def _modes(
             expected=f"one of {', '.join(file.modes)}",
             remedy=suggestion(file.mode, file.modes),
         )
-    modes = [Mode(name, table.budget, table.quality) for name, table in file.modes.items()]
+    modes = [Mode(name, table.budget, table.quality, table.about or "") for name, table in file.modes.items()]
     weights = {name: _weights(table.weights) for name, table in file.modes.items()}
     if file.budget_mode is None and file.quality is None:
         return file.mode, tuple(modes), tuple(weights.items())

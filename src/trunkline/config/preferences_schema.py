@@ -43,6 +43,7 @@ class WeightsTable(Table):
 
 
 class ModeTable(Table):
+    about: Text | None = doc("what the mode does, in a line", None)
     budget: BudgetText = doc("what may be spent: the budget axis of the mode", BudgetMode.NONE)
     quality: QualityText = doc("what is wanted of the model: the quality axis", QualityMode.BALANCED)
     weights: WeightsTable = doc("weights of the score's terms")

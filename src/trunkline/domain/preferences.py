@@ -29,11 +29,13 @@ class QualityMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A named pair of the two axes with its score weights, as the deck's mode key cycles them."""
+    """A named pair of the two axes with its score weights, as the deck's mode key cycles them. `about` says what it
+    does, in a line."""
 
     name: str
     budget: BudgetMode = BudgetMode.NONE
     quality: QualityMode = QualityMode.BALANCED
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

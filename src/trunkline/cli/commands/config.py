@@ -9,7 +9,7 @@ import click
 from trunkline.cli.output import print_json, print_table, say
 from trunkline.config.load import Loaded, load
 from trunkline.config.places import find_places
-from trunkline.config.settings import Setting, get_value, settings
+from trunkline.config.settings import Setting, SourceKind, get_value, settings
 
 
 @click.group("config")
@@ -31,7 +31,7 @@ def get_command(key: str | None, as_json: bool) -> None:
     elif under:
         print_table(
             ("setting", "from", "value"),
-            [[s.key, "you" if s.stated else "shipped", _shown(s.current)] for s in found],
+            [[s.key, _origin(s), _shown(s.current)] for s in found],
         )
     else:
         click.echo(_shown(found[0].current))
@@ -77,8 +77,19 @@ def _json(setting: Setting) -> dict[str, object]:
         "default": setting.default,
         "type": setting.type,
         "stated": setting.stated,
+        "from": str(setting.source),
+        "forced": setting.source.forced,
+        "minimum": setting.bounds.minimum,
+        "maximum": setting.bounds.maximum,
+        "choices": list(setting.choices),
+        "section": setting.section,
         "help": setting.help,
     }
+
+
+def _origin(setting: Setting) -> str:
+    words = {SourceKind.SHIPPED: "shipped", SourceKind.USER: "you"}
+    return words.get(setting.source.kind, setting.source.variable)
 
 
 def _shown(value: object) -> str:

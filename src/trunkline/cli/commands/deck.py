@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
-import click
+import os
 
+from trunkline.cli.first_run import gather, is_first_start
 from trunkline.cli.local import looked_around, said, servers_of
 from trunkline.cli.missing import missing_lines
 from trunkline.cli.opening import settings_of
 from trunkline.cli.output import say
 from trunkline.cli.terminal import has_terminal
+from trunkline.config.desk import ConfigDesk
 from trunkline.config.load import Loaded, load, missing_keys
 from trunkline.domain.found import ServerState
 from trunkline.engine.api import HostedEngine
 from trunkline.engine.settings import EngineSettings
+from trunkline.tui import DeckOptions, run_deck
+from trunkline.tui.screens.first_run import Choice, FirstRunFacts, run_first_run
 
 
 def open_deck() -> int:
     """Open the control centre on the user's own configuration; gives the exit code. Raises ConfigError."""
     settings = settings_of("deck")
     loaded = load(settings.places, settings.environ)
-    if not _usable(loaded):
+    in_terminal = has_terminal()
+    first = in_terminal and is_first_start(settings.places)
+    if first or not _usable(loaded):
         loaded = looked_around(loaded, thoroughly=False)
     usable = _usable(loaded)
-    in_terminal = has_terminal()
-    if usable and in_terminal:
-        return _run(settings, loaded)
+    if in_terminal:
+        return _run(settings, loaded) if usable and not first else _first_run(settings, loaded)
     if usable:
         say("The control centre needs a terminal. In a pipe: `trunkline ask`, `status --json`, `log --json`.")
-        return 2
-    _print_welcome(loaded)
-    if not in_terminal:
-        return 2
-    if not click.confirm("Open the demo now, on simulated providers?", default=True, err=True):
-        return 0
-    from trunkline.cli.commands.demo import open_demo
+    else:
+        _print_welcome(loaded)
+    return 2
 
-    return open_demo()
+
+def deck_options(loaded: Loaded) -> DeckOptions:
+    """What the user's preferences say about the deck, and where it keeps things."""
+    preferences = loaded.config.preferences
+    return DeckOptions(
+        theme=preferences.theme,
+        themes_folder=loaded.places.themes_dir,
+        low_bandwidth=preferences.low_bandwidth,
+        ascii=preferences.ascii,
+        keymap=preferences.keymap,
+        desk=ConfigDesk(loaded.places, os.environ),
+        memory_file=loaded.places.deck_file,
+    )
+
+
+def gathered_again(settings: EngineSettings) -> FirstRunFacts:
+    """The facts as they are now, whoever was known before. Blocks for a second or two. Raises ConfigError."""
+    return gather(looked_around(load(settings.places, settings.environ), thoroughly=True))
+
+
+def _first_run(settings: EngineSettings, loaded: Loaded) -> int:
+    outcome = run_first_run(
+        gather(loaded), options=deck_options(loaded), look_again=lambda: gathered_again(settings)
+    )
+    if outcome.choice is Choice.OPEN:
+        return _run(settings, load(settings.places, settings.environ))
+    if outcome.choice is Choice.DEMO:
+        from trunkline.cli.commands.demo import open_demo
+
+        return open_demo()
+    return outcome.exit_code
 
 
 def _usable(loaded: Loaded) -> bool:
@@ -48,8 +79,6 @@ def _usable(loaded: Loaded) -> bool:
 
 
 def _run(settings: EngineSettings, loaded: Loaded) -> int:
-    from trunkline.tui import DeckOptions, run_deck
-
     def make_engine() -> HostedEngine:
         from trunkline.engine.engine import Engine
         from trunkline.engine.host import EngineHost
@@ -60,11 +89,7 @@ def _run(settings: EngineSettings, loaded: Loaded) -> int:
 
     stop_logging = start_logging(settings.places.log_dir, "deck")
     try:
-        options = DeckOptions(
-            theme=loaded.config.preferences.theme,
-            themes_folder=settings.places.config_dir / "themes",
-        )
-        return run_deck(make_engine, options=options)
+        return run_deck(make_engine, options=deck_options(loaded))
     finally:
         stop_logging()
 

@@ -1,0 +1,116 @@
+"""`trunkline prefer` and `trunkline set`: who is asked, in order, and how a task type is routed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from trunkline.cli.output import print_json, say
+from trunkline.cli.request import require_known_route, require_known_task
+from trunkline.config.desk import ConfigDesk, Edit
+from trunkline.config.files import dotted
+from trunkline.config.places import find_places
+from trunkline.config.settings import Setting, get_value
+from trunkline.domain.tasks import Priority
+
+
+@click.command("prefer")
+@click.option("--task", help="The task type that it is for; without it, where no other list applies.")
+@click.option("--shipped", is_flag=True, help="Take your own list out, so that the shipped one holds again.")
+@click.argument("routes", nargs=-1, metavar="[P]...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def prefer_command(task: str | None, shipped: bool, routes: tuple[str, ...], as_json: bool) -> None:
+    """Ask P first, then the next P: providers, accounts or models. Without P the list as it is."""
+    if shipped and routes:
+        raise click.UsageError("--shipped and a list exclude each other")
+    _change(task, {"prefer": None if shipped else _names(routes)} if routes or shipped else {}, as_json)
+
+
+@click.command("set")
+@click.option("--task", required=True, help="The task type that it is for.")
+@click.option(
+    "--preferred", "routes", multiple=True, metavar="P", help="Who is asked; more P may follow, in order."
+)
+@click.option(
+    "--priority", type=click.Choice([one.value for one in Priority]), help="How soon it is let through."
+)
+@click.option("--budget-tokens", type=click.IntRange(min=1), help="Tokens that such a task may take.")
+@click.option("--quality-floor", type=click.FloatRange(0, 1), help="Least quality of a model, 0 to 1.")
+@click.argument("more", nargs=-1, metavar="[P]...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def set_command(
+    task: str,
+    routes: tuple[str, ...],
+    priority: str | None,
+    budget_tokens: int | None,
+    quality_floor: float | None,
+    more: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say how tasks of one type are routed. What is not named stays as it is."""
+    if more and not routes:
+        raise click.UsageError("a list begins with --preferred")
+    given: dict[str, object] = {
+        "prefer": _names((*routes, *more)) or None,
+        "priority": priority,
+        "budget_tokens": budget_tokens,
+        "quality_floor": quality_floor,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not changes:
+        raise click.UsageError("say what to set: --preferred, --priority, --budget-tokens or --quality-floor")
+    _change(task, changes, as_json)
+
+
+def _names(texts: Sequence[str]) -> list[str]:
+    """Names given one by one or with commas between them."""
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
+
+def _change(task: str | None, changes: dict[str, object], as_json: bool) -> None:
+    """Write what is to change of a task type, or of the list where no other applies; then say how it stands."""
+    desk = ConfigDesk(find_places(os.environ), os.environ)
+    loaded = desk.read()
+    if task is not None:
+        require_known_task(loaded.config, task)
+    wanted = changes.get("prefer")
+    for name in wanted if isinstance(wanted, list) else ():
+        require_known_route(loaded.config.catalogue, name)
+    plan = desk.plan(loaded, [Edit(_key(task, name), value) for name, value in changes.items()])
+    desk.save(plan)
+    setting = get_value(desk.read(), _key(task, "prefer"))
+    if as_json:
+        print_json(_json(task, setting, plan.diff))
+    elif plan.diff:
+        click.echo(plan.diff, nl=False)
+    elif changes:
+        say("it was so already")
+    else:
+        _print(setting)
+
+
+def _key(task: str | None, name: str) -> str:
+    return "default" if task is None else dotted(("tasks", task, name))
+
+
+def _json(task: str | None, setting: Setting, diff: str) -> dict[str, object]:
+    return {
+        "task": task,
+        "key": setting.key,
+        "prefer": setting.current or [],
+        "from": str(setting.source),
+        "changed": bool(diff),
+        "diff": diff,
+    }
+
+
+def _print(setting: Setting) -> None:
+    for name in setting.current if isinstance(setting.current, list) else ():
+        click.echo(name)
+    forced = setting.source.forced
+    say(
+        f"{setting.key}: {setting.source}"
+        + (f" asks {forced[0]} instead" if isinstance(forced, list) else "")
+    )

@@ -1,0 +1,29 @@
+"""The way into the first start's screen, and out of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from trunkline.tui.entry import prepare_environment
+from trunkline.tui.options import DeckOptions
+from trunkline.tui.screens.first_run.facts import Choice, FirstRunFacts, Outcome
+
+
+def run_first_run(
+    facts: FirstRunFacts, *, options: DeckOptions, look_again: Callable[[], FirstRunFacts] | None = None
+) -> Outcome:
+    """Show what was found and have a mode chosen, until the person opens something or leaves. `look_again` gathers the
+    facts anew; it is called on a thread and may take its time."""
+    prepare_environment(os.environ, options.low_bandwidth)
+    from trunkline.tui.screens.first_run.app import FirstRunApp
+    from trunkline.tui.terminal_watch import TerminalWatch
+
+    app = FirstRunApp(facts, options, look_again)
+    watch = TerminalWatch(app.leave_for_lost_terminal, lambda: None)
+    watch.start()
+    outcome = app.run()
+    watch.stop()
+    if app.return_code:
+        return Outcome(Choice.LEAVE, exit_code=app.return_code)
+    return outcome or Outcome(Choice.LEAVE)
