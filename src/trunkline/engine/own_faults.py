@@ -6,10 +6,15 @@ from dataclasses import replace
 
 from trunkline.domain.decisions import NoRoute
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
+from trunkline.domain.messages import ChatRequest
+from trunkline.domain.money import Usage
+from trunkline.domain.receipts import Outcome, Receipt
+from trunkline.domain.tasks import Priority, Task, Tier
 from trunkline.quota.breaker import OF_THE_KEY
 
 INTERNAL_ERROR = "internal_error"
 STORE_ERROR = "store_error"
+WATCHING = "watching"
 NO_ROUTE = "no_route"
 ANCHOR_MISSED = "anchor_missed"
 DEADLINE = "deadline"
@@ -74,4 +79,26 @@ def internal_fault() -> Fault:
         FaultScope.REQUEST,
         INTERNAL_ERROR,
         "Trunkline itself failed on this request; the log file says where",
+    )
+
+
+def watching_receipt(request: ChatRequest, now_ms: int, why: str) -> Receipt:
+    """The receipt of a request that was not even looked at, for nothing is sent from here."""
+    task = Task(request.hints.task_type or "", 0.0, 0.0, Tier.T2, 0, 0, Priority.MEDIUM)
+    return Receipt(
+        request_id=request.request_id or "",
+        origin=request.origin,
+        outcome=Outcome.FAILED,
+        task=task,
+        decision=None,
+        route=None,
+        attempts=(),
+        started_at_ms=now_ms,
+        total_ms=0.0,
+        first_token_ms=None,
+        usage=Usage(),
+        cost_pico=0,
+        fault=Fault(FaultKind.BAD_REQUEST, FaultScope.REQUEST, WATCHING, why, request_sent=False),
+        conversation_id=request.conversation_id,
+        turn_id=request.turn_id,
     )

@@ -64,7 +64,7 @@ def build_snapshot(parts: SnapshotParts) -> Snapshot:
 
 
 def _provider_views(parts: SnapshotParts) -> tuple[ProviderView, ...]:
-    under_way = Counter(_account_of(call.route) for call in parts.running)
+    under_way = Counter(account_of(call.route) for call in parts.running)
     return tuple(
         _with_calls_of_all(_provider_view(parts, provider.id), under_way)
         for provider in parts.config.catalogue.providers
@@ -72,7 +72,8 @@ def _provider_views(parts: SnapshotParts) -> tuple[ProviderView, ...]:
     )
 
 
-def _account_of(route: str) -> Account:
+def account_of(route: str) -> Account:
+    """The account of a full route id."""
     provider, account, _ = route.split("/", 2)
     return provider, account
 

@@ -31,7 +31,8 @@ _log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_MS = 1_000.0
 _LOOK_MS = 200.0
-_LOG_LINES = 200
+LOG_LINES = 200
+_READING_SHARE = 0.1
 # A command that is over in a moment erases nothing.
 _FIRST_ERASING_MS = 30_000.0
 _ERASING_MS = 3_600_000.0
@@ -53,7 +54,7 @@ class Upkeep:
         core.on_local_news = self.discovery.hurry
         self.loaded = loaded
         self.config_error: str | None = None
-        self.since_ms = _start_of_day_ms(core.clock.wall_ms())
+        self.since_ms = start_of_day_ms(core.clock.wall_ms())
         self.stored = StoredTotals(self.since_ms, Totals())
         self.recent: tuple[LogEntry, ...] = ()
         self.running: tuple[RunningCall, ...] = ()
@@ -92,7 +93,7 @@ class Upkeep:
             blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
             core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
             self.stored = reader.ask(queries.totals_since(self.since_ms))
-            self.recent = reader.ask(queries.recent(_LOG_LINES))
+            self.recent = reader.ask(queries.recent(LOG_LINES))
             self.running = reader.ask(queries.running_requests())
         finally:
             reader.close()
@@ -139,9 +140,10 @@ class Upkeep:
             self.obey(orders)
 
     async def _keep_house(self) -> None:
-        """Every second the files and the date; after a change the store, at once but at most every second."""
+        """Every second the files and the date; after a change the store, at once but at most every second, and less
+        often where a busy day's sums take long to read."""
         clock = self._core.clock
-        looked_ms = refreshed_ms = clock.mono_ms() - _HOUSEKEEPING_MS
+        looked_ms = refresh_from_ms = clock.mono_ms() - _HOUSEKEEPING_MS
         while True:
             await clock.sleep(_LOOK_MS)
             now_ms = clock.mono_ms()
@@ -152,9 +154,11 @@ class Upkeep:
                     await self._reload_if_changed()
                     self._begin_new_day()
                     await self._erase_if_due(now_ms)
-                if self._core.changed and now_ms - refreshed_ms >= _HOUSEKEEPING_MS:
-                    refreshed_ms = now_ms
+                if self._core.changed and now_ms >= refresh_from_ms:
+                    refresh_from_ms = now_ms + _HOUSEKEEPING_MS
                     await self.refresh()
+                    took_ms = clock.mono_ms() - now_ms
+                    refresh_from_ms = now_ms + max(_HOUSEKEEPING_MS, took_ms / _READING_SHARE)
                     self._core.bus.publish(SnapshotChanged())
             except StoreError as error:
                 _log.warning("the store could not be asked: %s", error)
@@ -168,7 +172,7 @@ class Upkeep:
         with suppress(StoreError):  # what cannot be written is said by `store.trouble`; the rest can be read
             await core.store.flush()
         self.stored = await core.store.totals_since(self.since_ms)
-        self.recent = await core.store.recent(_LOG_LINES)
+        self.recent = await core.store.recent(LOG_LINES)
         self.running = await core.store.running_requests()
         core.spent_day_pico = self.stored.totals.cost.pico
 
@@ -191,7 +195,7 @@ class Upkeep:
             await self._chats.erase(self._core.generation.config.preferences.history.keep_days)
 
     def _begin_new_day(self) -> None:
-        since_ms = _start_of_day_ms(self._core.clock.wall_ms())
+        since_ms = start_of_day_ms(self._core.clock.wall_ms())
         if since_ms > self.since_ms:
             self.since_ms = since_ms
             self._core.changed = True
@@ -271,7 +275,7 @@ class Upkeep:
             core.unblocked(target)
 
 
-def _start_of_day_ms(now_ms: int) -> int:
+def start_of_day_ms(now_ms: int) -> int:
     """Midnight of the local day that `now_ms` falls into."""
     now = dt.datetime.fromtimestamp(now_ms / 1000).astimezone()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

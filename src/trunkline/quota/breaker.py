@@ -56,8 +56,12 @@ def is_of_the_request(fault: Fault) -> bool:
 def tells_of_success(fault: Fault) -> bool:
     """Whether a failure says how well a route does. Being out of allowance, or not being served a model, is said by
     limits and blocks: a sound account is not to look unwell for it too."""
-    said_elsewhere = fault.kind.is_limit or fault.kind is FaultKind.ENTITLEMENT
-    return not (is_of_the_request(fault) or said_elsewhere or fault.code == FaultCode.MODEL_GONE)
+    return kind_tells_of_success(fault.kind) and fault.code != FaultCode.MODEL_GONE
+
+
+def kind_tells_of_success(kind: FaultKind) -> bool:
+    """`tells_of_success`, as far as the kind of a fault says."""
+    return not (kind.is_limit or kind is FaultKind.ENTITLEMENT or kind in _OF_THE_REQUEST)
 
 
 def blocks_nothing(fault: Fault) -> bool:

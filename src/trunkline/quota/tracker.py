@@ -185,6 +185,23 @@ class QuotaTracker:
             self._board.block_changed(block.target)
         return changed
 
+    def recall(
+        self,
+        route: Route,
+        *,
+        failed: bool,
+        total_ms: float,
+        first_token_ms: float | None,
+        tokens_per_s: float | None,
+    ) -> None:
+        """Take in how a call of another process went, for its success and its speed; blocks and figures come from
+        what that process kept."""
+        for stats in self._board.stats(route):
+            if failed:
+                stats.failed()
+            else:
+                stats.succeeded(total_ms=total_ms, first_token_ms=first_token_ms, tokens_per_s=tokens_per_s)
+
     def learn(self, route: Route, readings: Sequence[LimitReading], now_ms: int) -> tuple[LimitReading, ...]:
         """Take in what a reply to a call down `route` says of limits; the readings that tell of a limit not known
         before or of another amount."""

@@ -190,12 +190,7 @@ def recent_attempts(limit: int) -> Query[tuple[AttemptSample, ...]]:
     """The last `limit` attempts that were sent, oldest first."""
     sql = """SELECT provider, account, model, outcome, fault_kind, at_ms, duration_ms, first_token_ms, output_tokens
         FROM attempt WHERE outcome <> 'short' ORDER BY request DESC, number DESC LIMIT ?"""
-    return Query(
-        ((sql, (limit,)),),
-        lambda results: tuple(
-            AttemptSample(Route(*row[:3]), AttemptOutcome(row[3]), *row[4:]) for row in reversed(results[0])
-        ),
-    )
+    return Query(((sql, (limit,)),), lambda results: _samples(results[0]))
 
 
 def asked(limit: int) -> Query[tuple[AskedRequest, ...]]:
@@ -219,6 +214,22 @@ def asked(limit: int) -> Query[tuple[AskedRequest, ...]]:
 
     sql = "SELECT id, at_ms, origin, receipt, asked FROM request ORDER BY row DESC LIMIT ?"
     return Query(((sql, (limit,)),), build)
+
+
+def attempts_after(row: int, limit: int) -> Query[tuple[int, tuple[AttemptSample, ...]]]:
+    """The attempts that were sent by requests recorded after the one numbered `row`, at most the last `limit`, oldest
+    first; and the number of the last request there is."""
+    sql = """SELECT provider, account, model, outcome, fault_kind, at_ms, duration_ms, first_token_ms, output_tokens
+        FROM attempt WHERE request > ? AND outcome <> 'short' ORDER BY request DESC, number DESC LIMIT ?"""
+    return Query(
+        (("SELECT coalesce(max(row), 0) FROM request", ()), (sql, (row, limit))),
+        lambda results: (results[0][0][0], _samples(results[1])),
+    )
+
+
+def _samples(rows: list[Row]) -> tuple[AttemptSample, ...]:
+    """From rows of which the last is the oldest."""
+    return tuple(AttemptSample(Route(*row[:3]), AttemptOutcome(row[3]), *row[4:]) for row in reversed(rows))
 
 
 def decision_inputs(request_id: str) -> Query[bytes | None]:

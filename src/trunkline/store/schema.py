@@ -158,6 +158,12 @@ def store_error(path: Path, cause: sqlite3.Error) -> StoreError:
     return StoreError(f"{path}: {cause}. {remedy}")
 
 
+def is_damage(cause: sqlite3.Error) -> bool:
+    """The file's content is at fault, however it is opened."""
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
 def is_busy(cause: sqlite3.Error) -> bool:
     """Another connection holds the lock; the same statement may succeed later."""
     code = getattr(cause, "sqlite_errorcode", None)

@@ -1,0 +1,220 @@
+"""The engine's picture put together from the store and the files alone, without a right to write either."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from trunkline.config.load import Loaded, load
+from trunkline.config.watch import ConfigWatcher
+from trunkline.domain.clock import Clock
+from trunkline.domain.errors import ConfigError, StoreError
+from trunkline.domain.faults import FaultKind
+from trunkline.domain.preferences import Config
+from trunkline.domain.receipts import AttemptOutcome
+from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, KeySource, ProviderSpec
+from trunkline.domain.snapshot import LogEntry, RunningCall, Snapshot, Totals
+from trunkline.domain.state import Block
+from trunkline.engine.blame import mark_of_blame
+from trunkline.engine.control import Control, without_set_aside
+from trunkline.engine.settings import EngineSettings
+from trunkline.engine.snapshots import Account, SnapshotParts, account_of, build_snapshot
+from trunkline.engine.upkeep import LOG_LINES, start_of_day_ms
+from trunkline.quota.breaker import kind_tells_of_success
+from trunkline.quota.tracker import QuotaTracker
+from trunkline.store import queries
+from trunkline.store.keep import ControlState
+from trunkline.store.queries import AttemptSample, Query, StoredTotals
+from trunkline.store.upkeep import DEAD_AFTER_MS
+from trunkline.store.watching import WatchedStore
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+_SAMPLES = 2_000
+# Reading a busy day's sums takes a while: it may take this share of the time.
+_READING_SHARE = 0.1
+
+
+class StoreWatch:
+    """What there is to see, brought up to date by `look`. Blocks; belongs to one thread. Accounts that other processes
+    have used today are shown though their keys are not to be found here. Raises ConfigError when it is made."""
+
+    def __init__(self, settings: EngineSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = WatchedStore(settings.places.store_file, clock)
+        self._loaded = self._load()
+        self._watcher = ConfigWatcher((*self._loaded.sources, settings.places.found_file))
+        self._config = self._loaded.config
+        self._tracker = QuotaTracker(
+            self._config.catalogue, self._store.ledger, self._config.preferences.thresholds
+        )
+        self._control = Control(ControlState())
+        self._stored = StoredTotals(start_of_day_ms(clock.wall_ms()), Totals())
+        self._log: tuple[LogEntry, ...] = ()
+        self._running: tuple[RunningCall, ...] = ()
+        self._last_request = 0
+        self._shown_with: tuple[object, ...] = ()
+        self._unread = True
+        self._read_again_mono_ms = 0.0
+        self._config_error: str | None = None
+        self._store_error: str | None = None
+
+    def look(self) -> Snapshot:
+        """Everything as it is now; where store or files cannot be read, as it was, with the reason."""
+        if self._watcher.changed():
+            self._reload()
+        try:
+            self._look_at_store()
+        except StoreError as error:
+            self._store_error, self._running, self._unread = str(error), (), True
+        else:
+            self._store_error = None
+        now_ms = self._clock.wall_ms()
+        standing = self._control.standing(self._config.catalogue, self._config.preferences.mode, now_ms)
+        return build_snapshot(
+            SnapshotParts(
+                now_ms=now_ms,
+                config=self._config,
+                standing=standing,
+                tracker=self._tracker,
+                stored=self._stored,
+                log=self._log,
+                running=self._running,
+                in_flight=len({call.request_id for call in self._running}),
+                waiting=0,
+                config_error=self._config_error,
+                store_error=self._store_error,
+                read_only=True,
+            )
+        )
+
+    def ask(self, query: Query[T]) -> T:
+        """Ask the store. Raises StoreError."""
+        return self._store.ask(query)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    # -- the store ------------------------------------------------------------------------------------------------
+
+    def _look_at_store(self) -> None:
+        """Read what has changed; calls under way and a new day change without anybody's writing."""
+        self._unread = self._store.changed() or self._unread
+        since_ms = start_of_day_ms(self._clock.wall_ms())
+        if self._running and not self._unread:
+            self._read_running()
+        began_mono_ms = self._clock.mono_ms()
+        due = began_mono_ms >= self._read_again_mono_ms and (
+            self._unread or since_ms != self._stored.since_ms
+        )
+        if not due:
+            return
+        self._read(since_ms)
+        self._unread = False
+        took_ms = self._clock.mono_ms() - began_mono_ms
+        self._read_again_mono_ms = began_mono_ms + took_ms / _READING_SHARE
+
+    def _read(self, since_ms: int) -> None:
+        store, now_ms = self._store, self._clock.wall_ms()
+        self._control.apply(store.ask(queries.control()))
+        self._stored = store.ask(queries.totals_since(since_ms))
+        self._log = store.ask(queries.recent(LOG_LINES))
+        self._read_running()
+        self._take_config()
+        last, samples = store.ask(queries.attempts_after(self._last_request, _SAMPLES))
+        if last < self._last_request:  # another store has taken its place
+            self._tracker = QuotaTracker(
+                self._config.catalogue, store.ledger, self._config.preferences.thresholds
+            )
+            last, samples = store.ask(queries.attempts_after(0, _SAMPLES))
+        self._last_request = last
+        for sample in samples:
+            recall(self._tracker, sample)
+        blocks, readings = store.ask(queries.blocks()), store.ask(queries.readings())
+        self._tracker.restore(filter(self._still_means, blocks), readings, now_ms)
+        self._tracker.refresh_all(now_ms)
+
+    def _read_running(self) -> None:
+        alive_since_ms = self._clock.wall_ms() - DEAD_AFTER_MS
+        self._running = self._store.ask(queries.running_requests(alive_since_ms))
+
+    def _still_means(self, block: Block) -> bool:
+        """Whether a block concerns an account as it is; where its key is not to be found here, it does."""
+        mark = mark_of_blame(block, self._config.catalogue, self._loaded.keys)
+        return mark is None or block.key_mark in (None, mark)
+
+    # -- the files ------------------------------------------------------------------------------------------------
+
+    def _load(self) -> Loaded:
+        settings = self._settings
+        return load(settings.places, settings.environ, base_providers_text=settings.base_providers_text)
+
+    def _reload(self) -> None:
+        try:
+            self._loaded = self._load()
+        except ConfigError as error:
+            self._config_error = str(error)
+        else:
+            self._config_error = None
+            self._take_config()
+
+    def _take_config(self) -> None:
+        """Show accounts as they are configured, taken out, and seen at work."""
+        seen = {(one.provider, one.account) for one in self._stored.accounts}
+        routes = [route for entry in self._log for route in entry.routes]
+        seen |= {account_of(route) for route in (*routes, *(call.route for call in self._running))}
+        set_aside = self._control.state.set_aside
+        shown_with = (self._loaded.config.generation, frozenset(seen), set_aside)
+        if shown_with == self._shown_with:
+            return
+        self._shown_with = shown_with
+        stated = self._loaded.config
+        catalogue = without_set_aside(with_seen(stated.catalogue, seen), set_aside)
+        self._config = Config(stated.generation, catalogue, stated.preferences)
+        self._tracker.use_config(catalogue, stated.preferences.thresholds)
+
+
+def recall(tracker: QuotaTracker, sample: AttemptSample) -> None:
+    """Have `tracker` know how an attempt of another process went, if that says anything of its route."""
+    failed = sample.outcome in (AttemptOutcome.REFUSED, AttemptOutcome.FAILED, AttemptOutcome.CUT)
+    told = sample.fault_kind is None or kind_tells_of_success(FaultKind(sample.fault_kind))
+    if sample.outcome is not AttemptOutcome.OK and not (failed and told):
+        return
+    streamed_ms = sample.duration_ms - (sample.first_token_ms or sample.duration_ms)
+    tokens = sample.output_tokens
+    tracker.recall(
+        sample.route,
+        failed=failed,
+        total_ms=sample.duration_ms,
+        first_token_ms=sample.first_token_ms,
+        tokens_per_s=tokens / streamed_ms * 1000 if tokens and streamed_ms > 0 else None,
+    )
+
+
+def with_seen(catalogue: Catalogue, seen: Iterable[Account]) -> Catalogue:
+    """`catalogue` with every account in it that was seen at work, which then has a key wherever that may be."""
+    of_provider: dict[str, set[str]] = {}
+    for provider, account in seen:
+        of_provider.setdefault(provider, set()).add(account)
+    return Catalogue(
+        tuple(_with_accounts(one, of_provider.get(one.id, set())) for one in catalogue.providers)
+    )
+
+
+def _with_accounts(provider: ProviderSpec, seen: set[str]) -> ProviderSpec:
+    known = {account.id for account in provider.accounts}
+    if all(account.has_key for account in provider.accounts) and seen <= known:
+        return provider
+    accounts = tuple(
+        replace(account, has_key=account.has_key or account.id in seen) for account in provider.accounts
+    )
+    elsewhere = tuple(
+        AccountSpec(provider.id, account, KeyRef(KeySource.NONE), provider.billing)
+        for account in sorted(seen - known)
+    )
+    return replace(provider, accounts=(*accounts, *elsewhere))
