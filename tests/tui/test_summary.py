@@ -29,9 +29,13 @@ def test_a_pin_says_until_when() -> None:
 def test_what_is_unusual_is_said_and_what_is_not_is_not() -> None:
     plain = told(world.snapshot())
     assert not any(word in plain for word in ("watching", "sparing", "kept", "until"))
-    odd = told(world.snapshot(read_only=True, store_error="disk full"), sparing=True)
+    assert "⚠ nothing is being kept: disk full" in told(world.snapshot(store_error="disk full"))
+    odd = told(
+        world.snapshot(read_only=True, store_error="/home/me/trunkline.db: there is no store yet."),
+        sparing=True,
+    )
     assert "watching only" in odd
-    assert "⚠ nothing is being kept: disk full" in odd
+    assert "⚠ nothing to watch: there is no store yet" in odd
     assert odd.endswith("sparing")
 
 

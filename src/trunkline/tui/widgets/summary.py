@@ -41,7 +41,7 @@ def summary_parts(
     if snapshot.crisis:
         parts.append(Part("CRISIS", 0, Tone.BAD))
     if snapshot.store_error:
-        parts.append(Part(_not_kept(snapshot.store_error), 0, Tone.BAD))
+        parts.append(Part(_store_error(snapshot), 0, Tone.BAD))
     budget = "" if totals.budget_day_pico is None else f" of {fmt.money(totals.budget_day_pico)}"
     parts.append(Part(f"{fmt.money_sum(totals.cost)}{budget} today", 3))
     parts.append(Part(f"{totals.answered:,} answered", 4))
@@ -67,8 +67,12 @@ def _pin(snapshot: Snapshot, zone: tzinfo | None) -> str:
     return f"{pinned} until {fmt.reset_moment(expires_at_ms, snapshot.at_ms, zone)}"
 
 
-def _not_kept(error: str) -> str:
-    return f"⚠ nothing is being kept: {fmt.fit(fmt.one_line(error), _MOST_ERROR).rstrip()}"
+def _store_error(snapshot: Snapshot) -> str:
+    what = "nothing to watch" if snapshot.read_only else "nothing is being kept"
+    error = fmt.one_line(snapshot.store_error or "")
+    file, _, reason = error.partition(": ")
+    reason = reason if reason and "/" in file else error  # which file it is would take all the room
+    return f"⚠ {what}: {fmt.fit(reason, _MOST_ERROR).rstrip(' .')}"
 
 
 def _health_parts(snapshot: Snapshot) -> list[Part]:
