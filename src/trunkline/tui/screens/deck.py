@@ -167,7 +167,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         before, self._snapshot = self._snapshot, snapshot
         self._orders.take_snapshot(snapshot)
         self._chat.composer.use(snapshot)
-        self._book.take_snapshot(snapshot.log)
+        self._book.take_snapshot(snapshot.log, snapshot.running)
         self.set_class(snapshot.read_only, "-watching")
         if before is None:
             self.tick()

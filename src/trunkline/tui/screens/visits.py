@@ -121,13 +121,22 @@ class Visits:
         if found.receipt is None:
             self._say("no receipt of that request is kept; it may still be under way")
             return
-        screen = ReceiptScreen(found.receipt, self._clock, self._zone, turn_id=found.wanted.turn_id)
+        turn_id = found.wanted.turn_id or self._turn_of(found.receipt)
+        screen = ReceiptScreen(found.receipt, self._clock, self._zone, turn_id=turn_id)
         self._host.app.push_screen(screen, self._follow_receipt)
 
+    def _turn_of(self, receipt: Receipt) -> str | None:
+        """The turn of the open conversation that the receipt is of, if it is of one."""
+        turn_id = receipt.turn_id
+        return turn_id if turn_id and self._chat.conversation.turn(turn_id) is not None else None
+
     def _follow_receipt(self, result: PinWanted | RetryWanted | None) -> None:
+        refusal = self._orders.refusal()
         match result:
             case PinWanted():
                 self.pin(result)
+            case RetryWanted() if refusal is not None:
+                self._say(refusal)
             case RetryWanted():
                 self._chat.post_message(result)
 
@@ -174,7 +183,7 @@ class Visits:
         if self._detail is not None and self._detail.is_attached:
             self._detail.show_check(arrived.results)
             return
-        from trunkline.tui.account_rows import check_sentence
+        from trunkline.tui.account_checks import check_sentence
 
         for result in arrived.results:
             self._say(check_sentence(result))

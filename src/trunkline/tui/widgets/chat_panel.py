@@ -43,6 +43,8 @@ from trunkline.tui.widgets.transcript import Transcript, TurnOrder
 from trunkline.tui.widgets.turn_feed import TurnFeed, changes_log
 from trunkline.tui.widgets.turn_orders import TurnOrders
 
+WATCHING = "watching only: c lists the conversations that are kept"
+
 
 class ChatPanel(Vertical):
     """One conversation; one answer at a time. `files_folder` is where answers and conversations are written, None the
@@ -81,6 +83,7 @@ class ChatPanel(Vertical):
         yield Composer(
             self._link, self._clock, self._zone, self.session.draft, self._memory, self._files_folder
         )
+        yield Static(WATCHING, markup=False, id="watching")
 
     def on_mount(self) -> None:
         self.retitle()
