@@ -104,8 +104,11 @@ async def test_the_line_is_spared_and_no_longer_while_the_deck_runs() -> None:
     async with open_deck(start_panel=1) as deck:
         await deck.show(world.snapshot())
         await deck.app.run_action("bandwidth")
+        await deck.settle()
+        assert "sparing" in deck.shown().splitlines()[0]
         await deck.app.run_action("bandwidth")
         await deck.settle()
+        assert "sparing" not in deck.shown().splitlines()[0]
         paces = [message.pace for message in deck.messages if isinstance(message, PaceChanged)]
         assert list(dict.fromkeys(paces)) == [SPARING, AT_EASE]
 

@@ -110,6 +110,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
             self, link, clock, options, self._orders, self._chat, lambda: self._snapshot, self._say
         )
         self._pace = pace
+        self._zone = options.zone
         self._layout = Layout.from_words(memory.strings(_LAYOUT), options.start_panel)
         self._snapshot: Snapshot | None = None
         self._dead: str | None = None
@@ -190,7 +191,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         if self._dead is not None:
             parts = (Part(f"✕ the engine has ended: {self._dead}", 0, Tone.BAD),)
         if self._snapshot is not None:
-            parts += summary_parts(self._snapshot)
+            parts += summary_parts(self._snapshot, sparing=self._pace.sparing, zone=self._zone)
         self.query_one(Summary).show(*(parts or (Part("engine ready", 0, Tone.DIM),)))
 
     def on_log_touched(self, message: LogTouched) -> None:
