@@ -285,6 +285,24 @@ async def test_saved_colours_stay(tmp_path: Path) -> None:
         assert preferences.app.theme == "trunkline-terminal"
 
 
+async def test_colours_go_back_with_the_save_that_is_taken_back(tmp_path: Path) -> None:
+    async with open_preferences(tmp_path, 'theme = "nord"\n', start="theme") as preferences:
+        await preferences.press("enter")
+        await preferences.type("light")
+        await preferences.press("enter", "w", "enter", "u", "enter")
+        assert preferences.app.theme == "nord"
+        await preferences.press("escape")
+        assert preferences.app.theme == "nord"
+
+
+async def test_saving_twice_at_once_asks_once(tmp_path: Path) -> None:
+    async with open_preferences(tmp_path, start="rules.cheap_simple") as preferences:
+        await preferences.pilot.press("space", "w", "w")
+        await preferences.settle()
+        await preferences.press("escape")
+        assert preferences.app.screen is preferences.screen
+
+
 async def test_limits_of_accounts_are_changed_added_and_removed(tmp_path: Path) -> None:
     key = "accounts.openai/work.limits"
     async with open_preferences(tmp_path, providers=PROVIDERS, start=key) as preferences:

@@ -562,11 +562,16 @@ def test_a_trial_in_a_sentence(trial: PreferencesTrial | None, text: str) -> Non
 
 
 def test_a_changed_decision_says_when_what_where_and_why() -> None:
-    (line,) = change_lines(CHANGE, UTC, 110)
+    (line,) = change_lines(CHANGE, START_MS, UTC, 110)
     assert line.text == (
         "12:00 coding t2  openai/main/gpt-5.6 → zai/main/glm-5.3-flash  (cost; $0.0040 → $0.0003)"
     )
-    assert [line.text for line in change_lines(replace(CHANGE, after=None), UTC, 50)] == [
+    assert [line.text for line in change_lines(replace(CHANGE, after=None), START_MS, UTC, 50)] == [
         "12:00 coding t2  (cost; $0.0040 → $0.0003)",
         "  openai/main/gpt-5.6 → nobody",
     ]
+
+
+def test_a_decision_of_another_day_says_which() -> None:
+    line = change_lines(CHANGE, START_MS + 2 * 86_400_000, UTC, 120)[0]
+    assert line.text.startswith("20 Nov 12:00 coding t2")

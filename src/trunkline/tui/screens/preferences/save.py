@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from trunkline.config.desk import Plan
+from trunkline.domain.clock import Clock
 from trunkline.domain.trials import PreferencesTrial
 from trunkline.tui.cells import Tone
 from trunkline.tui.engine_link import EngineLink
@@ -43,12 +44,15 @@ class SaveScreen(ModalScreen[bool]):
         Binding("k,up", "scroll(-1)", "A line up"),
     ]
 
-    def __init__(self, title: str, verb: str, plan: Plan, link: EngineLink, zone: tzinfo | None) -> None:
+    def __init__(
+        self, title: str, verb: str, plan: Plan, link: EngineLink, clock: Clock, zone: tzinfo | None
+    ) -> None:
         super().__init__()
         self._title = title
         self._verb = verb
         self._plan = plan
         self._link = link
+        self._clock = clock
         self._zone = zone
         self._trial: PreferencesTrial | None = None
         self._has_engine = True
@@ -64,7 +68,7 @@ class SaveScreen(ModalScreen[bool]):
         engine = self._link.engine
         self._has_engine = engine is not None
         if engine is not None:
-            engine.try_preferences(self._plan.texts, lambda trial: self._tell(trial))
+            engine.try_preferences(self._plan.texts, self._tell)
         self._show()
 
     def _tell(self, trial: PreferencesTrial) -> None:
@@ -85,7 +89,9 @@ class SaveScreen(ModalScreen[bool]):
         sections = (
             Section("The last decisions, made again", head),
             Section("In your files", diff_lines(self._plan.diff)),
-            Section("Would go elsewhere", trial_changes(self._trial, self._zone, width)),
+            Section(
+                "Would go elsewhere", trial_changes(self._trial, self._clock.wall_ms(), self._zone, width)
+            ),
         )
         lines = joined(sections)
         self.query_one("#preferences-plan-text", Static).update(content_of(lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from trunkline.domain.trials import DecisionChange, PreferencesTrial
 from trunkline.tui import format as fmt
@@ -50,15 +50,17 @@ def trial_head(trial: PreferencesTrial | None, width: int) -> tuple[Line, ...]:
     return paragraph(f"{len(trial.changes)} of {trial.looked_at} would go elsewhere.", width, Tone.WARN)
 
 
-def trial_changes(trial: PreferencesTrial | None, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
+def trial_changes(
+    trial: PreferencesTrial | None, now_ms: int, zone: tzinfo | None, width: int
+) -> tuple[Line, ...]:
     """The decisions that would come out otherwise."""
     changes = trial.changes if trial is not None and trial.error is None else ()
-    return tuple(line for change in changes for line in change_lines(change, zone, width))
+    return tuple(line for change in changes for line in change_lines(change, now_ms, zone, width))
 
 
-def change_lines(change: DecisionChange, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
+def change_lines(change: DecisionChange, now_ms: int, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
     """One decision: when, what, from where to where, why, and at what cost; on two lines where one is too short."""
-    what = f"{fmt.time_of_day(change.at_ms, zone)} {fmt.one_line(change.task_type)} {change.tier}"
+    what = f"{_moment(change.at_ms, now_ms, zone)} {fmt.one_line(change.task_type)} {change.tier}"
     routes = f"{_route(change.before)} → {_route(change.after)}"
     why = f"({_why(change)})"
     if len(what) + len(routes) + len(why) + 4 <= width:
@@ -68,6 +70,15 @@ def change_lines(change: DecisionChange, zone: tzinfo | None, width: int) -> tup
         Line((Cell(f"{what}  ", Tone.DIM), Cell(why, Tone.DIM))),
         Line((Cell("  "), Cell(fmt.fit(routes, max(1, width - 2)).rstrip()))),
     )
+
+
+def _moment(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """The time of day, with the day where it is not of the last 24 hours."""
+    time = fmt.time_of_day(at_ms, zone)
+    if now_ms - at_ms < 86_400_000:
+        return time
+    day = datetime.fromtimestamp(at_ms / 1000, tz=zone)
+    return f"{day.day} {day:%b} {time}"
 
 
 def _route(route: str | None) -> str:

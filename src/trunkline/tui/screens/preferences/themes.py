@@ -10,6 +10,7 @@ from textual.theme import BUILTIN_THEMES
 
 from trunkline.config.settings import Setting
 from trunkline.tui.screens.preferences.draft import Draft
+from trunkline.tui.themes import usable_theme
 
 THEME = "theme"
 
@@ -51,9 +52,18 @@ class ThemePreview:
         if name in self._names and name != app.theme:
             app.theme = name
 
-    def keep(self, app: App[object]) -> None:
-        """What is shown holds from now on."""
-        self._kept = app.theme
+    def forget(self) -> None:
+        """The files have been written: what they say then is what holds."""
+        self._kept = ""
+
+    def settle(self, app: App[object], draft: Draft) -> None:
+        """After the files were read: what they say holds where that is not known yet."""
+        if self._kept or THEME not in draft.settings:
+            return
+        few_colours = app.console.color_system in (None, "standard")
+        stated = str(draft.settings[THEME].current)
+        self._kept = usable_theme(stated, self._names, few_colours=few_colours)[0] or app.theme
+        self.show(app, draft)
 
     def end(self, app: App[object]) -> None:
         """Back to what holds."""

@@ -12,6 +12,7 @@ from trunkline.tui import format as fmt
 from trunkline.tui.keys import key_label
 
 KEYS_TYPE = "keys"
+NOBODY_MEETS = 1e9  # a bound that need not be shown
 
 
 class UnusableText(ValueError):  # noqa: N818 - a reason to be shown, not a failure
@@ -150,6 +151,8 @@ def _step(setting: Setting, value: float) -> float:
 def bounds_text(setting: Setting) -> str:
     """`0 to 1`, `at least 0`, or nothing."""
     low, high = setting.bounds.minimum, setting.bounds.maximum
+    if high is not None and high >= NOBODY_MEETS:
+        high = None
     if low is not None and high is not None:
         return f"{shown(low)} to {shown(high)}"
     if low is not None:
