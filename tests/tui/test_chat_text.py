@@ -140,7 +140,6 @@ def test_a_wide_table_becomes_a_list_where_it_does_not_fit() -> None:
         "name: merge",
         "what it does: walks both lists",
         "  once and takes the smaller",
-        "",
     ]
 
 

@@ -144,7 +144,7 @@ async def test_a_deleted_conversation_comes_back_and_the_open_one_is_left_when_i
     engine = engine_with(kept("C1", "one", kept_turn(1)), kept("C2", "two", ago_h=2))
     async with listed(engine, current="C1") as (deck, given):
         await deck.press("d")
-        assert "1 deleted, u brings back the last" in deck.shown()
+        assert "1 deleted, u brings back; erased in a day" in deck.shown()
         assert list(engine.kept) == ["C2"]
         await deck.press("u")
         assert set(engine.kept) == {"C1", "C2"}

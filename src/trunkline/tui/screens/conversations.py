@@ -94,12 +94,11 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
     def _engine(self) -> HostedEngine | None:
         engine = self._link.engine
         if engine is None:
-            self._tell("there is no engine to ask", warn=True)
+            self._warn("there is no engine to ask")
         return engine
 
-    def _tell(self, text: str, *, warn: bool = False) -> None:
-        severity = "warning" if warn else "information"
-        self.notify(fmt.one_line(text), severity=severity, timeout=5, markup=False)  # type: ignore[arg-type]
+    def _warn(self, text: str) -> None:
+        self.notify(text, severity="warning", timeout=5, markup=False)
 
     def _search(self) -> None:
         engine = self._link.engine
@@ -132,13 +131,13 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
         )
         self._list.show_rows(rows)
         shown = f"{len(rows):,}{' latest' if len(rows) == MOST_LISTED else ''}"
-        undo = f" · {len(self._deleted)} deleted, u brings back the last" if self._deleted else ""
+        undo = f" · {len(self._deleted)} deleted, u brings back; erased in a day" if self._deleted else ""
         self.query_one("#conversations-title", Static).update(f"Conversations · {shown}{undo}")
 
     def _chosen(self) -> ConversationSummary | None:
         chosen = self._found.get(self._list.cursor_key or "")
         if chosen is None:
-            self._tell("there is no conversation under the cursor", warn=True)
+            self._warn("there is no conversation under the cursor")
         return chosen
 
     # -- opening and leaving --------------------------------------------------------------------------------
@@ -227,13 +226,12 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
         if chosen is not None and engine is not None:
             engine.delete_conversation(chosen.conversation_id)
             self._deleted.append(chosen)
-            self._tell(f"deleted: {chosen.title}; u brings it back, its text is erased in a day")
             self._search()
 
     def action_undo(self) -> None:
         """Bring back what was deleted last."""
         if not self._deleted:
-            self._tell("nothing was deleted here", warn=True)
+            self._warn("nothing was deleted here")
             return
         engine = self._engine()
         if engine is not None:
