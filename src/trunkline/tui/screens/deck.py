@@ -142,6 +142,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         message.stop()
         self._pace = message.pace
         self._use_pace()
+        self._show_summary()
 
     # -- news from the engine -------------------------------------------------------------------------------
 
