@@ -386,6 +386,13 @@ async def test_headings_fold_and_unfold(tmp_path: Path) -> None:
         assert len(preferences.screen.listing.rows) == count - 20
 
 
+async def test_what_is_unfolded_at_the_lower_edge_comes_into_view(tmp_path: Path) -> None:
+    async with open_preferences(tmp_path, start="providers") as preferences:
+        await preferences.press("enter", "enter")
+        assert "▾ Providers" in preferences.shown()
+        assert "▸ google" in preferences.shown()
+
+
 async def test_sections_at_the_left_lead_to_their_settings(tmp_path: Path) -> None:
     async with open_preferences(tmp_path, size=(160, 50)) as preferences:
         await preferences.press("shift+tab", "j", "j", "enter")

@@ -65,6 +65,13 @@ class PreferencesBoard(Vertical):
         if found is not None:
             self.listing.move_cursor(found)
 
+    def show_below(self, row_key: str) -> None:
+        """Put the cursor on a heading, and what it unfolds into view where that would be cut off."""
+        self.go_to(row_key)
+        index = next((i for i, row in enumerate(self.listing.rows) if row.key == row_key), None)
+        if index is not None and index - self.listing.scroll_offset.y > self.listing.size.height // 2:
+            self.listing.scroll_to(y=index, animate=False, immediate=True)
+
     def _show_around(self) -> None:
         """What depends on the cursor: the sections, the detail, the keys."""
         item = self.current
@@ -93,6 +100,6 @@ class PreferencesBoard(Vertical):
     def on_row_highlighted(self, message: RowHighlighted) -> None:
         message.stop()
         if message.list_id == SECTIONS and self.sections.has_focus and message.key is not None:
-            self.go_to(f"{ItemKind.SECTION}:{message.key}")
+            self.show_below(f"{ItemKind.SECTION}:{message.key}")
         elif message.list_id == LIST:
             self._show_around()

@@ -204,6 +204,8 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
         """Fold or unfold."""
         self._opened = self._opened ^ {name}
         self._show()
+        if name in self._opened and self.current is not None:
+            self._board.show_below(self.current.row_key)
 
     def _say(self, text: str) -> None:
         self.app.notify(text, timeout=4, markup=False)
@@ -221,7 +223,7 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
         if message.list_id == SECTIONS:
             self._opened |= {message.key}
             self._show()
-            self._board.go_to(f"{ItemKind.SECTION}:{message.key}")
+            self._board.show_below(f"{ItemKind.SECTION}:{message.key}")
             self.listing.focus()
         else:
             self.action_edit()
