@@ -20,10 +20,12 @@ from trunkline.engine.api import EngineDied, EngineReady, HostNews, Preview
 
 @dataclass
 class FakeEngine:
-    """`orders` are the calls in order; `requests` what was submitted, by id. `kept` are the conversations that a store
-    would hold, `history` and `trial` what it is asked for and delivers."""
+    """`orders` are the calls that change something or cost something, in order; `latency_asked` each (since, bucket)
+    asked for; `requests` what was submitted, by id. `kept` are the conversations that a store would hold, `history`
+    and `trial` what it is asked for and delivers."""
 
     orders: list[tuple[str, object]] = field(default_factory=list)
+    latency_asked: list[tuple[int, int]] = field(default_factory=list)
     requests: dict[str, ChatRequest] = field(default_factory=dict)
     previews: list[tuple[ChatRequest, Callable[[Preview], None]]] = field(default_factory=list)
     receipts: dict[str, Receipt] = field(default_factory=dict)
@@ -70,7 +72,7 @@ class FakeEngine:
         self.orders.append(("enable" if enabled else "disable", account))
 
     def latency(self, since_ms: int, bucket_ms: int, deliver: Callable[[LatencyHistory], None]) -> None:
-        self.orders.append(("latency", (since_ms, bucket_ms)))
+        self.latency_asked.append((since_ms, bucket_ms))
         deliver(self.history or LatencyHistory(since_ms, START_MS, bucket_ms, (), ()))
 
     def conversations(

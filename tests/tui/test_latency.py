@@ -157,11 +157,7 @@ def test_an_empty_stretch_says_which_key_helps() -> None:
 
 def asked(deck: Deck) -> list[tuple[int, int]]:
     """(length, bucket) of each question."""
-    return [
-        (deck.clock.wall_ms() - value[0], value[1])
-        for order, value in deck.engine.orders
-        if order == "latency" and isinstance(value, tuple)
-    ]
+    return [(deck.clock.wall_ms() - since_ms, bucket_ms) for since_ms, bucket_ms in deck.engine.latency_asked]
 
 
 async def drawn(deck: Deck) -> str:
