@@ -45,9 +45,9 @@ def watch_once(settings: EngineSettings, clock: Clock | None = None) -> Snapshot
 
 
 class Monitor:
-    """A `HostedEngine` on a thread of its own that writes nothing. It looks every `look_ms` and delivers a snapshot when
-    there is something new to see, works without any other process and without a store, and waits for both. Every order
-    is refused with an alert."""
+    """A `HostedEngine` on a thread of its own that writes nothing. It looks every `look_ms` and delivers a snapshot
+    when there is something new to see, works without any other process and without a store, and waits for both.
+    Every order is refused with an alert."""
 
     def __init__(
         self, settings: EngineSettings, clock: Clock | None = None, *, look_ms: float = LOOK_MS

@@ -37,6 +37,10 @@ _POSTED_WAKES = 64
 # which is most of the 99th percentile when two processes write; these are about five seconds in all.
 _LOCK_PAUSES_S = (0.0002,) * 500 + (0.002,) * 2_400
 
+_PROOF, _PROOF_BYTES = "room", 65_536
+_PUT_PROOF = "INSERT OR REPLACE INTO meta VALUES (?, zeroblob(?))"
+_TAKE_PROOF = "DELETE FROM meta WHERE name = ?"
+
 
 class Observer(Protocol):
     """Told by the writer thread what goes on around its units."""
@@ -74,7 +78,7 @@ class _Job:
 
 class Writer:
     """Owns `connection` from `start` on. `lost_writes` counts posted units that could not be kept. `trouble` says why
-    the last write could not, until one is kept again."""
+    one could not, until as much as a request takes can be written again; that is tried with every heartbeat."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, observer: Observer) -> None:
         self._path = path
@@ -164,6 +168,8 @@ class Writer:
             unit = self._observer.tick(self._connection, idle=idle)
             if unit is not None:
                 self._work([_Job(unit)])
+                if self.trouble is not None:
+                    self._prove_room()
         except Exception as cause:
             self._roll_back()
             if isinstance(cause, sqlite3.Error):
@@ -173,23 +179,29 @@ class Writer:
             _log.warning("the store's upkeep failed: %s", cause)
 
     def _work(self, batch: list[_Job]) -> None:
-        changes_before = self._connection.total_changes
         try:
             self._transact(batch)
         except Exception as cause:
             self._roll_back()
             for job in batch:
                 job.result, job.error = None, cause
-        self._take_stock(batch, wrote=self._connection.total_changes > changes_before)
+        self._take_stock(batch)
         self._deliver(batch)
 
-    def _take_stock(self, batch: list[_Job], *, wrote: bool) -> None:
-        """Notice that the file takes nothing any more, or takes it again."""
+    def _take_stock(self, batch: list[_Job]) -> None:
+        """Notice that the file takes nothing more."""
         failed = next((job.error for job in batch if _is_of_the_file(job.error)), None)
         if isinstance(failed, sqlite3.Error):
             self.trouble = str(schema.store_error(self._path, failed))
-        elif wrote:
+
+    def _prove_room(self) -> None:
+        """Forget the trouble if the file grows again: a small write may fit though the disk is full."""
+        outcome: ThreadFuture[object] = ThreadFuture()  # a proof that fails is no write that was lost
+        proof = _Job(lambda connection: connection.execute(_PUT_PROOF, (_PROOF, _PROOF_BYTES)), None, outcome)
+        self._work([proof])
+        if proof.error is None:
             self.trouble = None
+            self._work([_Job(lambda connection: connection.execute(_TAKE_PROOF, (_PROOF,)))])
 
     def _transact(self, batch: list[_Job]) -> None:
         connection = self._connection
