@@ -21,7 +21,6 @@ from trunkline.tui.screens.first_run import (
     ModeFact,
     ServerFact,
 )
-from trunkline.tui.screens.first_run.rows import Line, aligned, mode_width, rows
 
 _BILLING = {
     Billing.RATE_LIMIT: "paid, with rate limits",
@@ -75,6 +74,8 @@ def facts_json(facts: FirstRunFacts) -> dict[str, object]:
 
 def facts_lines(facts: FirstRunFacts) -> list[str]:
     """The facts, a line each, as the screen shows them."""
+    from trunkline.tui.screens.first_run.rows import Line, aligned, mode_width, rows
+
     lines: list[str] = []
     for row, text in aligned(rows(facts)):
         lines += ["", text] if row.kind is Line.HEADING and lines else [text]
