@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -44,8 +44,7 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
     CSS_PATH = "conversations.tcss"
     AUTO_FOCUS = "#conversations"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(Scope.CONVERSATIONS),
-        Binding("escape,q", "leave", "One level back", show=False, id="detail.close"),
+        *bindings(Scope.CONVERSATIONS, Scope.DETAIL, instead={"detail.close": "leave"}),
     ]
 
     def __init__(self, link: EngineLink, clock: Clock, zone: tzinfo | None, current_id: str | None) -> None:
