@@ -124,6 +124,7 @@ def test_the_pieces_in_which_a_text_comes_and_widths_before_change_nothing(chunk
         ("![cat](http://img.example/a.png)", "[image: cat] (http://img.example/a.png)"),
         ("[1]: http://not.swallowed", "[1]: http://not.swallowed"),
         ("a&#x202e;b&#x200b;c&amp;d", "abc&d"),
+        ("mark&#x61c;ed", "marked"),
         ("tab\there", "tab here"),
         ("family 👨‍👩‍👧 e\u0301", "family 👨‍👩‍👧 e\u0301"),
         ("~~~\nnever closed", "  never closed"),

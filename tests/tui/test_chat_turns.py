@@ -322,3 +322,19 @@ async def test_receipts_not_read_yet_are_read_before_an_export(tmp_path: Path) -
             await deck.pilot.pause()
         await deck.app.workers.wait_for_complete()
         assert (tmp_path / "long.json").read_text().count('"cost_usd"') == len(turns)
+
+
+async def test_an_engine_that_dies_keeps_no_export_waiting(tmp_path: Path) -> None:
+    engine = engine_with(kept("C1", "short", kept_turn(1)))
+    engine.find_receipt = lambda request_id, deliver: None  # type: ignore[method-assign]
+    async with open_deck(engine=engine) as deck:
+        chat(deck).files._folder = tmp_path
+        await chat(deck).open_conversation("C1")
+        await deck.settle()
+        chat(deck).export("md")
+        await deck.settle()
+        assert names_in(tmp_path) == []
+        engine.die("boom")
+        await deck.settle()
+        await deck.app.workers.wait_for_complete()
+        assert names_in(tmp_path) == ["short.md"]

@@ -40,7 +40,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signa
 
 def _import_markdown() -> None:
     """So that the first answer does not wait for it."""
-    import textual.widgets._markdown  # noqa: F401
+    from trunkline.tui.markup import read_markdown
+
+    read_markdown("```python\n1\n```")
 
 
 def _terminal_encoding() -> str:

@@ -15,6 +15,7 @@ from trunkline.tui.attachments import Attachment, bytes_text, with_attachments, 
 
 CUT_MARK = "\n\n[This answer was cut off here.]"
 _TITLE_CHARACTERS = 60
+_TITLE_LOOKED_AT = 600
 
 
 @dataclass(slots=True)
@@ -84,7 +85,9 @@ class Conversation:
     @property
     def title(self) -> str:
         """On one line; empty while nothing is said."""
-        line = fmt.one_line(self.own_title or (self.turns[0].asked if self.turns else ""))
+        line = fmt.one_line(
+            (self.own_title or (self.turns[0].asked if self.turns else ""))[:_TITLE_LOOKED_AT]
+        )
         return line if len(line) <= _TITLE_CHARACTERS else line[: _TITLE_CHARACTERS - 1] + "…"
 
     def turn(self, turn_id: str) -> Turn | None:

@@ -215,6 +215,7 @@ class ChatPanel(Vertical):
         """No answer will come any more."""
         self._ready = False
         self.dead = text
+        self._opener.receipts.give_up()
         asking = self.session.asking
         if asking is not None:
             block = self.transcript.block(asking.turn.id)

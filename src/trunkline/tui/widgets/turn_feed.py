@@ -43,6 +43,8 @@ class TurnFeed:
         match body:
             case TextDelta(text):
                 text = strip_controls(text)
+                if not text:
+                    return None
                 if self._session.take_text(text):
                     await block.begin()
                 block.append(text)
