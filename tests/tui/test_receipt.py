@@ -36,8 +36,8 @@ def texts(lines: tuple[Line, ...]) -> list[str]:
     return [line.text for line in lines]
 
 
-def view(receipt: Receipt, no_route: NoRoute | None = None) -> ReceiptView:
-    return ReceiptView(receipt, START_MS, UTC, no_route)
+def view(receipt: Receipt) -> ReceiptView:
+    return ReceiptView(receipt, START_MS, UTC)
 
 
 def failed(**changes: object) -> Receipt:
@@ -120,7 +120,7 @@ def test_how_it_ended_is_said_first(receipt: Receipt, said: list[str]) -> None:
 
 def test_a_request_that_nobody_could_serve_says_who_could_not() -> None:
     no_route = NoRoute(rejections(), START_MS + 5_000)
-    shown = texts(all_lines(view(failed(fault=None), no_route), WIDTH))
+    shown = texts(all_lines(view(failed(fault=None, no_route=no_route)), WIDTH))
     assert shown[1] == "  nobody can answer this now; again in 5 s"
     assert "Who could answer" not in shown
     assert "○ google-3: 0 of 20 requests left per day, 1 needed, again at 16:00, in 4 h" in shown

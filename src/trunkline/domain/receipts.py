@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from trunkline.domain.decisions import Decision
+from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.faults import Fault
 from trunkline.domain.money import Usage
 from trunkline.domain.routes import Route
@@ -76,6 +76,7 @@ class Receipt:
     `cost_pico` is the answering attempt's, `waste_pico` what the others cost (`waste_unknown` of them are not
     known). `total_ms` and `first_token_ms` count from the engine's receipt of the request. `complete` is False
     for any answer that is not whole. `alternative_cost_pico` is the same tokens on the user's default model.
+    `no_route` says why nobody could serve, where that is how it ended.
     """
 
     request_id: str
@@ -103,6 +104,7 @@ class Receipt:
     turn_id: str | None = None
     served_model: str | None = None
     warnings: tuple[str, ...] = field(default=())
+    no_route: NoRoute | None = None
 
     @property
     def rerouted(self) -> bool:

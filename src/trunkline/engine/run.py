@@ -87,6 +87,7 @@ class RequestRun:
         self._decision: Decision | None = None
         self._state = RoutingState(0)
         self._fault: Fault | None = None
+        self._no_route: NoRoute | None = None
         self._last_route: Route | None = None
         self._left_route: Route | None = None
         self._short_route: Route | None = None
@@ -229,6 +230,7 @@ class RequestRun:
             if self._decision is not None:
                 self._answer.emit(Decided(self._task, no_route))
             self._fault = nobody_fault(no_route, self._fault)
+            self._no_route = no_route
             return False
         self._answer.emit(Parked(reset_at_ms, no_route))
         jitter_ms = min(_RESET_JITTER_MS, max(0, remaining_ms)) * self._core.draw()
@@ -410,6 +412,7 @@ class RequestRun:
             turn_id=self._request.turn_id,
             served_model=self._served_model,
             warnings=tuple(self._warnings),
+            no_route=self._no_route,
         )
 
 

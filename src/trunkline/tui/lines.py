@@ -63,7 +63,7 @@ def paragraph(text: str, width: int, tone: Tone = Tone.PLAIN, *, indent: int = 0
 
 def labelled(label: str, text: str, width: int, tone: Tone = Tone.PLAIN) -> tuple[Line, ...]:
     """A dim label and its text, wrapped beside it."""
-    pieces = wrap(text, width - LABEL_CELLS)
+    pieces = wrap(text, width - LABEL_CELLS) or ("",)
     names = (label, *([""] * (len(pieces) - 1)))
     return tuple(
         Line((Cell(fmt.fit(name, LABEL_CELLS), Tone.DIM), Cell(piece, tone)))

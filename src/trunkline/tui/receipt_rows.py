@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from trunkline.domain.decisions import Decision, NoRoute
+from trunkline.domain.decisions import Decision
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.routing import moved_sentence, no_route_sentence, short_reason
 from trunkline.tui import format as fmt
@@ -30,12 +30,11 @@ _RULES = {
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """What a receipt is shown with: the moment and the zone, and why nobody could serve where that is known."""
+    """What a receipt is shown with: the moment and the zone."""
 
     receipt: Receipt
     now_ms: int
     zone: tzinfo | None
-    no_route: NoRoute | None = None
 
 
 def all_lines(view: ReceiptView, width: int) -> tuple[Line, ...]:
@@ -56,7 +55,8 @@ def happened_lines(view: ReceiptView, width: int) -> tuple[Line, ...]:
 def decided(view: ReceiptView, width: int) -> tuple[Section, ...]:
     """Who answered and why, who else could have, and who could not."""
     decision = view.receipt.decision
-    rejected = view.no_route.rejected if view.no_route is not None else ()
+    no_route = view.receipt.no_route
+    rejected = no_route.rejected if no_route is not None else ()
     if decision is not None and not rejected:
         rejected = decision.rejected
     ranking = ranking_lines(decision, width) if decision is not None else ()
@@ -116,8 +116,8 @@ def _unhappy(view: ReceiptView) -> str:
     receipt = view.receipt
     if receipt.fault is not None and receipt.outcome is not Outcome.CANCELLED:
         return fault_words(receipt.fault, view.now_ms, view.zone)
-    if view.no_route is not None:
-        return no_route_sentence(view.no_route, view.now_ms)
+    if view.receipt.no_route is not None:
+        return no_route_sentence(view.receipt.no_route, view.now_ms)
     said = verdict(receipt)
     if said is None or receipt.complete or receipt.outcome is Outcome.CANCELLED:
         return ""

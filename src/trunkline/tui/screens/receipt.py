@@ -11,7 +11,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
-from trunkline.domain.decisions import NoRoute
 from trunkline.domain.receipts import Receipt
 from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.keys import Scope, bindings
@@ -43,11 +42,10 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
         zone: tzinfo | None,
         *,
         turn_id: str | None = None,
-        no_route: NoRoute | None = None,
     ) -> None:
         super().__init__()
         self._receipt = receipt
-        self._view = ReceiptView(receipt, clock.wall_ms(), zone, no_route)
+        self._view = ReceiptView(receipt, clock.wall_ms(), zone)
         self._turn_id = turn_id
 
     def compose(self) -> ComposeResult:
