@@ -61,7 +61,28 @@ def test_broken_preferences_are_named_by_file_key_and_value(cli: Cli) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     for part in (f"{file}:3", "thresholds.patience_s", "'soon'", "expected a number"):
         assert part in done.stderr
-    assert cli.run("config", "set", "thresholds.patience_s", "4").returncode == 2
+    assert "`trunkline config unset thresholds.patience_s`" in done.stderr
+
+
+@pytest.mark.parametrize("mend", [("set", "thresholds.patience_s", "4"), ("unset", "thresholds.patience_s")])
+def test_a_wrong_value_is_mended_by_the_command_that_the_complaint_names(
+    cli: Cli, mend: tuple[str, ...]
+) -> None:
+    file = cli.home / "preferences.toml"
+    file.write_text('# mine\nmode = "cost_first"\n[thresholds]\npatience_s = "soon"\n')
+    other = cli.run("config", "set", "mode", "balanced")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "thresholds.patience_s" in other.stderr
+    assert cli.run("config", *mend).returncode == 0
+    assert cli.json("status")["mode"] == "cost_first"
+    assert file.read_text().startswith('# mine\nmode = "cost_first"\n')
+
+
+def test_a_syntax_error_says_what_is_open(cli: Cli) -> None:
+    (cli.home / "preferences.toml").write_text('mode = "balanced\n')
+    done = cli.run("status")
+    assert done.returncode == 2
+    assert "preferences.toml:1: expected TOML (a text lacks its closing quote)" in done.stderr
 
 
 def test_a_plain_key_is_refused_and_not_repeated(cli: Cli) -> None:
@@ -72,6 +93,7 @@ def test_a_plain_key_is_refused_and_not_repeated(cli: Cli) -> None:
         assert done.returncode == 2
         assert NO_SUCH_KEY not in done.stdout + done.stderr
         assert 'write key = "env:POOL_API_KEY"' in done.stderr
+        assert "config unset" not in done.stderr, "it would take out more than what is wrong"
 
 
 def test_plain_trunkline_in_a_pipe_with_nothing_says_what_would_work(empty: Cli) -> None:

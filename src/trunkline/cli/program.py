@@ -124,7 +124,12 @@ def run() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(BAD_USAGE)
-    except (ConfigError, StoreError) as error:
+    except ConfigError as error:
+        from trunkline.cli.mending import way_out
+
+        click.echo(f"trunkline: {error}\n{way_out(error)}".rstrip(), err=True)
+        sys.exit(BAD_USAGE)
+    except StoreError as error:
         click.echo(f"trunkline: {error}", err=True)
         sys.exit(BAD_USAGE)
     except TrunklineError as error:

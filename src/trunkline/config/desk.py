@@ -78,6 +78,16 @@ class ConfigDesk:
         """The configuration as the files have it now. Raises ConfigError."""
         return load(self.places, self._environ, base_providers_text=self._base_providers_text)
 
+    def read_past_errors(self) -> Loaded:
+        """As `read`; where the user's files cannot be used, the configuration without them, so that an edit can still
+        name its setting and mend them. Raises ConfigError where even that is of no use."""
+        try:
+            return self.read()
+        except ConfigError:
+            nothing = {self.places.providers_file: "", self.places.preferences_file: ""}
+            base = self._base_providers_text
+            return load(self.places, self._environ, base_providers_text=base, user_text=nothing)
+
     def plan(self, loaded: Loaded, edits: Sequence[Edit | TextEdit]) -> Plan:
         """Try `edits`, one after the other, on the user's files as they are now. Raises ConfigError naming file, key
         and what was expected; nothing is written."""

@@ -72,6 +72,8 @@ def parse_toml(text: str, path: Path | str) -> dict[str, Any]:
         message = str(error)
         place = _PLACE.search(message)
         what = redact(_PLACE.sub("", message))
+        if what == r"Illegal character '\n'":
+            what = "a text lacks its closing quote"
         raise ConfigError(
             file=path,
             key="",

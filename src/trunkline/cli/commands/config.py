@@ -55,9 +55,11 @@ def unset_command(key: str, as_json: bool) -> None:
 
 
 def _change(key: str, value: str | None, as_json: bool) -> None:
-    from trunkline.config.desk import set_value
+    from trunkline.config.desk import ConfigDesk, set_value
 
-    diff = set_value(_load(), os.environ, key, value)
+    # What is wrong in the files must not be in the way of mending it.
+    loaded = ConfigDesk(find_places(os.environ), os.environ).read_past_errors()
+    diff = set_value(loaded, os.environ, key, value)
     if as_json:
         print_json({"key": key, "value": value, "changed": bool(diff), "diff": diff})
     elif diff:
