@@ -76,10 +76,10 @@ async def test_percentiles_are_those_of_the_successes_of_each_bucket(tmp_path: P
 
 async def test_a_mark_is_where_a_request_went_on_elsewhere(tmp_path: Path) -> None:
     refused, short = AttemptOutcome.REFUSED, AttemptOutcome.SHORT
-    same_provider = Route("ada", "other", "m")
+    other_account = Route("ada", "other", "m")
     async with opened(tmp_path / "t.db") as store:
         store.record(of("1", BEGIN_MS, call(1, A, refused), call(2, B, began_ms=400.0)))
-        store.record(of("2", BEGIN_MS + 10, call(1, A, refused), call(2, same_provider, began_ms=5.0)))
+        store.record(of("2", BEGIN_MS + 10, call(1, A, refused), call(2, other_account, began_ms=5.0)))
         store.record(
             of("3", BEGIN_MS + 20, call(1, A, refused), call(2, B, short), call(3, C, refused, began_ms=30.0))
         )
@@ -87,6 +87,7 @@ async def test_a_mark_is_where_a_request_went_on_elsewhere(tmp_path: Path) -> No
         await store.flush()
         history = await store.ask(latency(BEGIN_MS, BEGIN_MS + BUCKET_MS, BUCKET_MS))
     assert history.reroutes == (
+        RerouteMark(BEGIN_MS + 15, "ada", "ada"),
         RerouteMark(BEGIN_MS + 50, "ada", "cyd"),
         RerouteMark(BEGIN_MS + 400, "ada", "bob"),
     )

@@ -27,7 +27,7 @@ class LatencySeries:
 
 @dataclass(frozen=True, slots=True)
 class RerouteMark:
-    """At this moment a request went on from one provider's route to another's because of a fault."""
+    """At this moment a request went on from one route to another; the providers may be the same."""
 
     at_ms: int
     from_provider: str

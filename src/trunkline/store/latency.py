@@ -31,7 +31,8 @@ _REROUTES = """SELECT later.at_ms, earlier.provider, later.provider
         AND earlier.number = (SELECT max(number) FROM attempt
             WHERE request = r.row AND number < later.number AND outcome <> 'short')
     WHERE r.at_ms >= ? AND r.rerouted AND later.at_ms >= ? AND later.at_ms < ? AND later.outcome <> 'short'
-        AND later.provider <> earlier.provider ORDER BY r.at_ms DESC, later.number DESC LIMIT ?"""
+        AND (later.provider, later.account, later.model) <> (earlier.provider, earlier.account, earlier.model)
+    ORDER BY r.at_ms DESC, later.number DESC LIMIT ?"""
 
 
 def latency(since_ms: int, until_ms: int, bucket_ms: int) -> Query[LatencyHistory]:
