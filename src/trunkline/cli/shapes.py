@@ -270,6 +270,7 @@ def running_json(call: RunningCall) -> Json:
         "attempt": call.attempt,
         "route": call.route,
         "process": call.process,
+        "origin": call.origin,
         "since": iso(call.since_ms),
     }
 

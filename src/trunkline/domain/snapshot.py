@@ -121,13 +121,15 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """An upstream call under way in any process of this machine; `attempt` counts from 1."""
+    """An upstream call under way in any process of this machine; `attempt` counts from 1. `origin` is who asked, known
+    only where this process makes the call."""
 
     request_id: str
     attempt: int
     route: str
     process: str
     since_ms: int
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,17 +288,21 @@ class EngineCore:
     def request_over(
         self, request: ChatRequest, ending: Ending, log: EventLog, generation: Generation
     ) -> None:
-        """Record a finished request and tell everybody."""
-        receipt = ending.receipt
-        now_ms = self.clock.wall_ms()
-        self.store.record(receipt, request=_stored(request, generation.config.generation))
-        self.conversations.note(receipt, now_ms)
-        self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
-        answer = log.text()
-        if request.conversation_id is not None and answer:
-            self._keep_answer(request.conversation_id, ending, answer)
+        """Record a finished request and tell everybody: whatever goes wrong with the one, nobody waits in vain."""
+        try:
+            self._keep(request, ending, log.text(), generation)
+        except Exception:
+            _log.exception("what became of a request could not be kept", extra={"request_id": log.request_id})
         self.changed = True
         self.bus.forward(log.append(ending))
+
+    def _keep(self, request: ChatRequest, ending: Ending, answer: str, generation: Generation) -> None:
+        receipt = ending.receipt
+        self.store.record(receipt, request=_stored(request, generation.config.generation))
+        self.conversations.note(receipt, self.clock.wall_ms())
+        self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
+        if request.conversation_id is not None and answer:
+            self._keep_answer(request.conversation_id, ending, answer)
 
     def keep_question(self, request: ChatRequest, request_id: str) -> None:
         """Keep what a person wrote as soon as it is asked, so that nothing that happens later can lose it."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,6 +81,7 @@ class Engine:
         self._upkeep = Upkeep(settings, core, loaded)
         self._closers: list[Callable[[], object]] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._origins: dict[str, str] = {}
         self._closed = False
         self.chats = Chats(core.store, core.clock)
 
@@ -134,9 +136,11 @@ class Engine:
         run = RequestRun(self._core, request, log)
         task = asyncio.get_running_loop().create_task(run.serve())
         self._running.add(task)
+        self._origins[request_id] = str(request.origin)
 
         def over(_: asyncio.Task[None]) -> None:
             self._running.discard(task)
+            self._origins.pop(request_id, None)
             if log.receipt is None:
                 run.cancelled_unstarted()
 
@@ -221,7 +225,9 @@ class Engine:
                 tracker=core.tracker,
                 stored=upkeep.stored,
                 log=upkeep.recent,
-                running=upkeep.running,
+                running=tuple(
+                    replace(call, origin=self._origins.get(call.request_id)) for call in upkeep.running
+                ),
                 in_flight=len(self._running),
                 waiting=core.waiting,
                 config_error=upkeep.config_error,

@@ -107,7 +107,7 @@ def entry_of(receipt: Receipt) -> LogEntry:
 def line_of(call: RunningCall) -> LiveLine:
     """A call under way somewhere on this machine as a line of the log."""
     again = f"attempt {call.attempt}" if call.attempt > 1 else ""
-    return LiveLine(call.request_id, call.since_ms, call.process, (call.route,), again)
+    return LiveLine(call.request_id, call.since_ms, call.origin or call.process, (call.route,), again)
 
 
 # -- rows -------------------------------------------------------------------------------------------------------------

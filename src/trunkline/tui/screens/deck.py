@@ -81,7 +81,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
 
     # Textual declares both as instance variables, so a ClassVar would be a type error.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-middling"), (40, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-middling"), (44, "-tall")]  # noqa: RUF012
     AUTO_FOCUS = ""
     BINDINGS = bindings(Scope.DECK, Scope.ANYWHERE)
 
