@@ -211,13 +211,13 @@ def main() -> None:
         assert server.stdout is not None
         assert server.stdin is not None
         port = json.loads(server.stdout.readline())["port"]
-        stop_logging = start_logging(home / "logs", "bench")
+        log = start_logging(home / "logs", "bench")
         catalogue = CATALOGUE.replace("{port}", str(port))
         settings = EngineSettings(Places(home, home, home), KEYS, "bench", base_providers_text=catalogue)
         try:
             asyncio.run(measure(f"http://127.0.0.1:{port}/fast/v1", settings, requests))
         finally:
-            stop_logging()
+            log.stop()
             server.stdin.close()
             server.wait()
 

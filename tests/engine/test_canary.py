@@ -79,7 +79,7 @@ async def test_no_key_comes_out_anywhere(
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    stop_logging = start_logging(log_dir, "canary", level=logging.DEBUG)
+    log = start_logging(log_dir, "canary", level=logging.DEBUG)
     written: list[bytes] = []
     parrot = Parrot(canary)
     try:
@@ -108,7 +108,7 @@ async def test_no_key_comes_out_anywhere(
             world.open("refused")
         written.append(f"{refused.value} {refused.value!r}".encode())
     finally:
-        stop_logging()
+        log.stop()
     out, err = capfd.readouterr()
     written += [out.encode(), err.encode()]
     files = [path for path in home.rglob("*") if path.is_file() and path.name != "preferences.toml"]

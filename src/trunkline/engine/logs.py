@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import io
 import json
@@ -9,7 +10,9 @@ import logging
 import logging.handlers
 import os
 import queue
+import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from trunkline.domain.text import redact, strip_controls
@@ -18,9 +21,17 @@ _MOST_FILES = 20
 _MOST_BYTES = 5_000_000
 
 
-def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO) -> Callable[[], None]:
-    """Send everything logged under `trunkline` to a file of this process in `log_dir`; returns what stops it. A
-    folder that cannot be written is no reason not to run: nothing is logged then."""
+@dataclass(frozen=True, slots=True)
+class ProcessLog:
+    """Where this process logs, None if nowhere; `stop` writes what is left and closes it."""
+
+    path: Path | None
+    stop: Callable[[], None]
+
+
+def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO) -> ProcessLog:
+    """Send everything logged under `trunkline` to a file of this process in `log_dir`. A folder that cannot be
+    written is no reason not to run: nothing is logged then."""
     try:
         log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(log_dir)
@@ -28,10 +39,10 @@ def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO
         path = log_dir / f"{stamp}-{process_name}-{os.getpid()}.log"
         file_handler = _PrivateFile(path, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8")
     except OSError:
-        return _nothing
+        return ProcessLog(None, _nothing)
     file_handler.setFormatter(_JsonLines())
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    queue_handler = logging.handlers.QueueHandler(records)
+    queue_handler = _Handing(records)
     listener = logging.handlers.QueueListener(records, file_handler)
     logger = logging.getLogger("trunkline")
     before = logger.level, logger.propagate
@@ -47,7 +58,19 @@ def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO
         listener.stop()
         file_handler.close()
 
-    return stop
+    return ProcessLog(path, stop)
+
+
+class _Handing(logging.handlers.QueueHandler):
+    """Hands records over with their arguments and the trace made text; Python's own puts both into the message."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        handed = copy.copy(record)
+        handed.msg, handed.args = record.getMessage(), None
+        if record.exc_info:
+            handed.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            handed.exc_info = None
+        return handed
 
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):
@@ -71,9 +94,7 @@ class _JsonLines(logging.Formatter):
         request_id = getattr(record, "request_id", None)
         if request_id is not None:
             line["request_id"] = str(request_id)
-        if record.exc_info:
-            line["exception"] = redact(self.formatException(record.exc_info))
-        elif record.exc_text:
+        if record.exc_text:
             line["exception"] = redact(record.exc_text)
         return json.dumps(line, ensure_ascii=False)
 

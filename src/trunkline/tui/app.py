@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.filter import LineFilter
@@ -22,6 +22,7 @@ from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostNews
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.failure import PlainlyFailingApp
 from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, key_table
 from trunkline.tui.keys import app_bindings
 from trunkline.tui.memory import DeckMemory
@@ -50,7 +51,7 @@ def _terminal_encoding() -> str:
     return (sys.__stderr__.encoding if sys.__stderr__ else None) or "utf-8"
 
 
-class DeckApp(App[None], inherit_bindings=False):
+class DeckApp(PlainlyFailingApp[None], inherit_bindings=False):
     """Paints first, then opens the engine; whatever the engine does, the deck stays."""
 
     TITLE = "Trunkline"

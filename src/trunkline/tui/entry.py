@@ -43,11 +43,13 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
     from trunkline.domain.ids import IdSource
     from trunkline.tui.app import DeckApp
     from trunkline.tui.engine_link import EngineLink
+    from trunkline.tui.failure import log_failures_of_threads, say_failure
     from trunkline.tui.plain_signs import has_only_ascii
     from trunkline.tui.terminal_keys import teach_alt_keys
     from trunkline.tui.terminal_watch import TerminalWatch
 
     teach_alt_keys()
+    log_failures_of_threads()
     if options.ascii is None:
         encoding = (sys.__stderr__.encoding if sys.__stderr__ else None) or "utf-8"
         options = replace(options, ascii=has_only_ascii(os.environ, encoding))
@@ -61,6 +63,8 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
         watch.start()
         app.run()
         watch.stop()
-        return app.return_code or 0
     finally:
         link.close()
+    if app.failure is not None:
+        say_failure(app.failure, options.log_file)
+    return app.return_code or 0

@@ -21,7 +21,7 @@ class DeckOptions:
     what the deck remembers from one time to the next: layout, history of messages. `files_folder` is where answers and
     conversations are written, and from where `@file` is read; None the current folder. `keymap` (binding id to keys)
     is the user's. `ascii` None: where the terminal's encoding has no lines to draw with. `first_run`: begin with what
-    was found on this machine."""
+    was found on this machine. `log_file` keeps what failed; None where it would not outlive the deck."""
 
     DEFAULT_THEME: ClassVar[str] = "trunkline-dark"
 
@@ -36,3 +36,4 @@ class DeckOptions:
     keymap: tuple[tuple[str, str], ...] = ()
     ascii: bool | None = None
     first_run: bool = False
+    log_file: Path | None = None

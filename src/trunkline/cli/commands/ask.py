@@ -70,7 +70,7 @@ def ask_command(
     text = prompt_text(prompt)
     settings = settings_of("ask")
     look_first(settings.places)
-    stop_logging = start_logging(settings.places.log_dir, "ask")
+    log = start_logging(settings.places.log_dir, "ask")
     try:
         engine = Engine.open(settings)
         try:
@@ -90,7 +90,7 @@ def ask_command(
         printer = _Printer(live=not as_json and sys.stdout.isatty(), quiet=quiet)
         answer, signalled = asyncio.run(_ask(engine, request, printer))
     finally:
-        stop_logging()
+        log.stop()
     no_route = printer.no_route if answer.receipt.outcome is Outcome.FAILED else None
     if as_json:
         print_json(answer_json(answer, no_route, _now_ms()))

@@ -41,13 +41,13 @@ def check_command(ctx: click.Context, account: str | None, as_json: bool, timeou
     Says what was learned: the models it lists, its balance, its limits. Exit code 1 if any does not answer.
     """
     settings = settings_of("check")
-    stop_logging = start_logging(settings.places.log_dir, "check")
+    log = start_logging(settings.places.log_dir, "check")
     try:
         engine = Engine.open(settings)
         missing = missing_keys(engine.loaded)
         results = asyncio.run(_check(engine, account, round(timeout_s * 1000)))
     finally:
-        stop_logging()
+        log.stop()
     if as_json:
         print_json([check_json(result) for result in results])
     elif results:

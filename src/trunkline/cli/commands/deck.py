@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from trunkline.cli.first_run import gather, is_first_start
 from trunkline.cli.local import looked_around, said, servers_of
@@ -87,11 +88,11 @@ def _run(settings: EngineSettings, loaded: Loaded) -> int:
 
     from trunkline.engine.logs import start_logging
 
-    stop_logging = start_logging(settings.places.log_dir, "deck")
+    log = start_logging(settings.places.log_dir, "deck")
     try:
-        return run_deck(make_engine, options=deck_options(loaded))
+        return run_deck(make_engine, options=replace(deck_options(loaded), log_file=log.path))
     finally:
-        stop_logging()
+        log.stop()
 
 
 def _print_welcome(loaded: Loaded) -> None:

@@ -70,11 +70,11 @@ def _world(*, seed: int, speed: float) -> Iterator[DemoWorld]:
     """The demo's surroundings; nothing of them is left afterwards, whatever happened."""
     with cleaning_up_on_signals():
         world = DemoWorld.start(seed=seed, speed=speed)
-        stop_logging = start_logging(world.home / "logs", "demo")
+        log = start_logging(world.home / "logs", "demo")
         try:
             yield world
         finally:
-            stop_logging()
+            log.stop()
             world.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from trunkline.cli.opening import settings_of
@@ -82,8 +84,8 @@ def _watch(settings: EngineSettings) -> int:
 
         return Monitor(settings)
 
-    stop_logging = start_logging(settings.places.log_dir, "monitor")
+    log = start_logging(settings.places.log_dir, "monitor")
     try:
-        return run_deck(make_engine, options=options)
+        return run_deck(make_engine, options=replace(options, log_file=log.path))
     finally:
-        stop_logging()
+        log.stop()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from trunkline.config.desk import Edit
 from trunkline.domain.errors import ConfigError
 from trunkline.tui import format as fmt
+from trunkline.tui.failure import PlainlyFailingApp
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.screens.first_run.facts import Choice, FirstRunFacts, Outcome
 from trunkline.tui.screens.first_run.rows import Line, aligned, mode_width, rows
@@ -35,7 +36,7 @@ _COLOURS = {
 }
 
 
-class FirstRunApp(App[Outcome], inherit_bindings=False):
+class FirstRunApp(PlainlyFailingApp[Outcome], inherit_bindings=False):
     """Shows what was found; enter keeps the mode under the cursor. A choice that cannot be kept says why, and the rest
     still works."""
 

@@ -16,6 +16,7 @@ def run_first_run(
     """Show what was found and have a mode chosen, until the person opens something or leaves. `look_again` gathers the
     facts anew; it is called on a thread and may take its time."""
     prepare_environment(os.environ, options.low_bandwidth)
+    from trunkline.tui.failure import say_failure
     from trunkline.tui.screens.first_run.app import FirstRunApp
     from trunkline.tui.terminal_watch import TerminalWatch
 
@@ -24,6 +25,8 @@ def run_first_run(
     watch.start()
     outcome = app.run()
     watch.stop()
+    if app.failure is not None:
+        say_failure(app.failure, options.log_file)
     if app.return_code:
         return Outcome(Choice.LEAVE, exit_code=app.return_code)
     return outcome or Outcome(Choice.LEAVE)
