@@ -3,6 +3,7 @@ so. Textual would print every local variable, and with them what was said in the
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -15,7 +16,7 @@ from textual.worker import WorkerFailed
 
 from trunkline.domain.text import redact, strip_controls
 
-FAILED_EXIT_CODE = 1
+_LONGEST = 300
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -53,11 +54,12 @@ def log_failures_of_threads() -> None:
 def say_failure(error: BaseException, log_file: Path | None) -> None:
     """Once the terminal is the shell's again: what happened and where more stands. Without a log that outlives this
     process the trace itself is said."""
-    said = redact(strip_controls(" ".join(f"{type(error).__name__}: {error}".split())))
-    where = "" if log_file is None else f" {log_file} says where."
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
+    lines = [f"trunkline: the control centre ended by a fault of its own ({said})."]
     if log_file is None:
-        trace = "".join(traceback.format_exception(error))
-        print(redact(strip_controls(trace)).rstrip(), file=sys.stderr)
-    print(
-        f"trunkline: the control centre ended by a fault of its own ({said[:300]}).{where}", file=sys.stderr
-    )
+        lines[:0] = traceback.format_exception(error)
+    else:
+        lines.append(f"{log_file} says where.")
+    with contextlib.suppress(OSError):  # the terminal may be what failed
+        sys.stderr.write("".join(redact(strip_controls(line)).rstrip() + "\n" for line in lines))
+        sys.stderr.flush()
