@@ -9,12 +9,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trunkline.config.load import substitute_port
+from trunkline.config.desk import ConfigDesk
+from trunkline.config.load import Loaded, load, substitute_port
 from trunkline.config.places import Places
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.text import strip_controls
@@ -37,6 +40,8 @@ class DemoWorld:
 
     home: Path
     simulator: subprocess.Popen[str]
+    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _settings: list[EngineSettings] = field(default_factory=list)
 
     @classmethod
     def start(cls, *, seed: int, speed: float) -> DemoWorld:
@@ -60,12 +65,22 @@ class DemoWorld:
             raise
         return cls(home, simulator)
 
+    @property
+    def places(self) -> Places:
+        """Where this world's files are."""
+        return Places(self.home, self.home, self.home)
+
     def settings(self) -> EngineSettings:
         """Engine settings for this world; blocks until the simulator listens. Raises DemoError."""
-        port = self._port()
-        catalogue = substitute_port(_asset("demo_providers.toml").read_text(encoding="utf-8"), port)
-        places = Places(self.home, self.home, self.home)
-        return EngineSettings(places, _simulated_keys(catalogue), "demo", base_providers_text=catalogue)
+        with self._asking:
+            if not self._settings:
+                port = self._port()
+                catalogue = substitute_port(_asset("demo_providers.toml").read_text(encoding="utf-8"), port)
+                environ = _simulated_keys(catalogue)
+                self._settings.append(
+                    EngineSettings(self.places, environ, "demo", base_providers_text=catalogue)
+                )
+            return self._settings[0]
 
     def _port(self) -> int:
         line = ""
@@ -92,6 +107,20 @@ class DemoWorld:
         if self.simulator.stdout is not None:
             self.simulator.stdout.close()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+class DemoDesk(ConfigDesk):
+    """The desk of a demo: what is changed there lasts as long as its world."""
+
+    def __init__(self, world: DemoWorld) -> None:
+        super().__init__(world.places, {})
+        self._world = world
+
+    def load(self, user_text: Mapping[Path, str] | None = None) -> Loaded:
+        """See `ConfigDesk.load`; waits until the simulator listens."""
+        settings = self._world.settings()
+        base = settings.base_providers_text
+        return load(settings.places, settings.environ, base_providers_text=base, user_text=user_text)
 
 
 def _asset(name: str) -> Path:

@@ -76,7 +76,12 @@ class ConfigDesk:
 
     def read(self) -> Loaded:
         """The configuration as the files have it now. Raises ConfigError."""
-        return load(self.places, self._environ, base_providers_text=self._base_providers_text)
+        return self.load()
+
+    def load(self, user_text: Mapping[Path, str] | None = None) -> Loaded:
+        """The configuration, with `user_text` in place of the user's files of those paths. Raises ConfigError."""
+        base = self._base_providers_text
+        return load(self.places, self._environ, base_providers_text=base, user_text=user_text)
 
     def read_past_errors(self) -> Loaded:
         """As `read`; where the user's files cannot be used, the configuration without them, so that an edit can still
@@ -84,9 +89,7 @@ class ConfigDesk:
         try:
             return self.read()
         except ConfigError:
-            nothing = {self.places.providers_file: "", self.places.preferences_file: ""}
-            base = self._base_providers_text
-            return load(self.places, self._environ, base_providers_text=base, user_text=nothing)
+            return self.load({self.places.providers_file: "", self.places.preferences_file: ""})
 
     def plan(self, loaded: Loaded, edits: Sequence[Edit | TextEdit]) -> Plan:
         """Try `edits`, one after the other, on the user's files as they are now. Raises ConfigError naming file, key
@@ -103,7 +106,7 @@ class ConfigDesk:
         if not texts:
             return Plan({}, {}, "")
         before = {file: before[file] for file in texts}
-        load(self.places, self._environ, base_providers_text=self._base_providers_text, user_text=texts)
+        self.load(texts)
         absent = frozenset(file for file in texts if not file.exists())
         return Plan(texts, before, _diff(before, texts), absent)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from trunkline.cli.demo_world import DEMO_SECONDS, DemoWorld
+from trunkline.cli.demo_world import DEMO_SECONDS, DemoDesk, DemoWorld
 from trunkline.cli.output import dollars, print_json, print_table, say
 from trunkline.cli.summary import DemoSummary
 from trunkline.cli.terminal import cleaning_up_on_signals, ending_signal, has_terminal
@@ -62,7 +62,7 @@ def open_demo(*, seed: int = 7) -> int:
 
             return DemoHost(world, seed=seed)
 
-        return run_deck(make_engine, options=DeckOptions())
+        return run_deck(make_engine, options=DeckOptions(desk=DemoDesk(world)))
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ _SEVERITIES: dict[AlertLevel, SeverityLevel] = {
     AlertLevel.WARNING: "warning",
     AlertLevel.CRITICAL: "error",
 }
-_LAYOUT = "layout"
+_LAYOUT, _OPENED = "layout", "opened"
 _ORDERS = frozenset({"switch", "pin", "cycle_mode", "automatic", "pause"})
 
 
@@ -129,6 +129,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self._arrange(self._layout)
         self._use_pace()
+        self._remember(_OPENED, ("yes",))
 
     def _use_pace(self) -> None:
         if self._ticker is not None:
@@ -231,9 +232,11 @@ class DeckScreen(Screen[None], inherit_bindings=False):
             self.set_class(panel in layout.hidden, f"-without-{panel}")
         self.set_class(layout.hidden >= {ACCOUNTS, LATENCY, LOG}, "-chat-only")
         self.set_class(layout.zoomed, "-zoomed")
-        words = layout.words()
-        if words != self._memory.strings(_LAYOUT):
-            threading.Thread(target=self._memory.keep, args=(_LAYOUT, words), name="layout").start()
+        self._remember(_LAYOUT, layout.words())
+
+    def _remember(self, name: str, words: tuple[str, ...]) -> None:
+        if words != self._memory.strings(name):
+            threading.Thread(target=self._memory.keep, args=(name, words), name="memory").start()
 
     def _arrange(self, layout: Layout) -> None:
         """Show a layout and go to its current panel."""

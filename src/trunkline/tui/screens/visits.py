@@ -194,7 +194,7 @@ class Visits:
         """The conversations that are kept."""
         from trunkline.tui.screens.conversations import ConversationsScreen
 
-        if self._link.engine is None:
+        if self._link.engine is None or self._orders.dead is not None:
             self._say(self._orders.refusal() or "there is no engine to ask")
             return
         current = self._chat.conversation.id
@@ -209,7 +209,7 @@ class Visits:
         """Every setting."""
         desk = self._options.desk
         if desk is None:
-            self._say("the demo has no files of yours to change")
+            self._say("this deck only watches; `trunkline` or `trunkline config set` change preferences")
             return
         from trunkline.tui.screens.preferences import PreferencesScreen
 
