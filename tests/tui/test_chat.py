@@ -57,7 +57,9 @@ async def test_a_message_is_sent_and_its_answer_streamed_with_a_receipt(size: tu
         await deck.settle()
         assert answer_text(deck) == "A **linear** merge walks."
         words = deck.chat_words()
-        assert "google/google-2 · gemini-3.8-flash · 412 ms · 1,204→380 tok · $0.0023" in words
+        assert "╰ google/google-2 · gemini-3.8-flash" in words
+        assert "412 ms · 1,204→380 tok · $0.0023" in words
+        assert "cost: cheapest above the floor" in words
         assert not deck.screen._chat.is_streaming
 
 

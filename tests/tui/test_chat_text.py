@@ -14,6 +14,7 @@ from trunkline.domain.events import Answered, TextDelta
 from trunkline.domain.text import strip_controls
 from trunkline.tui import answer_lines
 from trunkline.tui.answer_lines import LONGEST_OPEN_BLOCK, MOST_SHOWN, AnswerLines
+from trunkline.tui.receipt_line import receipt_rows
 from trunkline.tui.text_lines import Line, Look
 from trunkline.tui.widgets.answer_text import AnswerText
 
@@ -299,3 +300,27 @@ async def test_a_selection_gives_the_text_under_it() -> None:
         await deck.settle()
         text = deck.screen.query_one(AnswerText)
         assert text.get_selection(Selection(Offset(4, 0), Offset(3, 2))) == ("two\n\nthr", "\n")
+
+
+@pytest.mark.parametrize("ending", ["", "`", "``", "```", "```\n", "  ```  "])
+def test_code_that_ends_the_answer_is_shown_without_its_closing_mark(ending: str) -> None:
+    said = [line.text for line in lines_of(f"```python\nx = 1\n{ending}")]
+    assert said == ["  x = 1"]
+
+
+@pytest.mark.parametrize("mark", ["~~~", "````"])
+def test_another_mark_in_code_is_code(mark: str) -> None:
+    assert [line.text for line in lines_of(f"{mark}\nx\n```\n")] == ["  x", "  ```"]
+
+
+def rows_of(width: int) -> tuple[str, ...]:
+    return receipt_rows(world.receipt("R1"), width)
+
+
+def test_a_receipt_breaks_before_its_reason_and_leaves_out_who_answered_last() -> None:
+    who, figures = "google/google-2 · gemini-3.8-flash", "412 ms · 1,204→380 tok · $0.0023"
+    why = "cost: cheapest above the floor"
+    assert rows_of(110) == (f"{who} · {figures} · {why}",)
+    assert rows_of(80) == (f"{who} · {figures}", why)
+    assert rows_of(66) == (who, f"{figures} · {why}")
+    assert rows_of(50) == rows_of(20) == (figures, why)

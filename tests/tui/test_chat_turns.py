@@ -295,7 +295,7 @@ async def test_answers_and_conversations_are_written_to_files_and_named_afterwar
         ]
         assert (tmp_path / "answer-merge-two-lists.md").read_text() == "the **answer**\n"
         told = [str(one.message) for one in deck.app._notifications]
-        assert f"written: {tmp_path}/answer-merge-two-lists.md · 15 B" in told
+        assert f"written: answer-merge-two-lists.md · 15 B, in {tmp_path}" in told
 
 
 async def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:

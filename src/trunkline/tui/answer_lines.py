@@ -151,6 +151,15 @@ class AnswerLines:
         first = text.lstrip("\n")
         return bool(_LIST.match(first)) or (self._in_list and first[:1] in (" ", "\t"))
 
+    def _open_code(self, fence: _Fence) -> list[Part | None]:
+        """The code so far. A last line that is the closing mark or may become it is none of it: many answers end there
+        without a line break."""
+        before, _, last = self._open.rpartition("\n")
+        mark = last.strip()
+        may_close = bool(mark) and mark == fence.mark[0] * len(mark)
+        text = before if may_close else self._open
+        return self._code(text, fence) if text or not self._broken else []
+
     @staticmethod
     def _code(text: str, fence: _Fence) -> list[Part | None]:
         lines = text.removesuffix("\n").split("\n")
@@ -170,7 +179,7 @@ class AnswerLines:
         """Replace the lines from `unchanged` on by those finished since and those of the open block."""
         self.lines[unchanged:] = self._finished[unchanged:]
         if self._open.strip():
-            read = self._read(self._open) if self._fence is None else self._code(self._open, self._fence)
+            read = self._read(self._open) if self._fence is None else self._open_code(self._fence)
             self.lines += self._wrapped([*self._spacing(), *read])
         if self.is_cut:
             said = f"shown: the first {MOST_SHOWN:,} of {self.length:,} characters; w writes it all to a file"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import tzinfo
+
+from rich.cells import cell_len
 
 from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
@@ -37,21 +40,54 @@ def reason_sentence(decision: Decision) -> str:
 
 def receipt_line(receipt: Receipt) -> str:
     """`google/google-2 · gemini-3.8-flash · 412 ms · 1,204→380 tok · $0.0023 · cost: cheapest above the floor`."""
-    parts = []
-    if receipt.route is not None:
-        parts += [f"{receipt.route.provider}/{receipt.route.account}", receipt.route.model]
-    parts.append(fmt.duration(receipt.total_ms))
+    return _joined((*_who(receipt), *_figures(receipt), *_why(receipt)))
+
+
+def receipt_rows(receipt: Receipt, width: int) -> tuple[str, ...]:
+    """The same in `width` cells, on two lines where one does not hold it, the reason never broken unless it is too long
+    by itself. Who answered stands above the answer as well, so that it goes first where two lines do not suffice."""
+    who, figures, why = _who(receipt), _figures(receipt), _why(receipt)
+    layouts = (
+        ((*who, *figures, *why),),
+        ((*who, *figures), why),
+        (who, (*figures, *why)),
+        ((*figures, *why),),
+        (figures, why),
+    )
+    rows: tuple[str, ...] = ()
+    for layout in layouts:
+        rows = tuple(_joined(parts) for parts in layout if parts)
+        if all(cell_len(row) <= width for row in rows):
+            break
+    return rows
+
+
+def _who(receipt: Receipt) -> tuple[str, ...]:
+    route = receipt.route
+    return () if route is None else (f"{route.provider}/{route.account}", route.model)
+
+
+def _figures(receipt: Receipt) -> tuple[str, ...]:
     usage = receipt.usage
     about = "≈" if usage.estimated else ""
-    parts.append(f"{about}{fmt.count(usage.input_tokens)}→{fmt.count(usage.output_tokens)} tok")
-    parts.append(fmt.money(receipt.cost_pico))
+    parts = [
+        fmt.duration(receipt.total_ms),
+        f"{about}{fmt.count(usage.input_tokens)}→{fmt.count(usage.output_tokens)} tok",
+        fmt.money(receipt.cost_pico),
+    ]
     if receipt.waste_pico or receipt.waste_unknown:
         unknown = "+?" if receipt.waste_unknown else ""
         parts.append(f"{fmt.money(receipt.waste_pico)}{unknown} wasted")
     if len(receipt.attempts) > 1:
         parts.append(f"{len(receipt.attempts)} attempts")
-    if receipt.decision is not None:
-        parts.append(reason_sentence(receipt.decision))
+    return tuple(parts)
+
+
+def _why(receipt: Receipt) -> tuple[str, ...]:
+    return () if receipt.decision is None else (fmt.one_line(reason_sentence(receipt.decision)),)
+
+
+def _joined(parts: Iterable[str]) -> str:
     return fmt.one_line(" · ".join(parts))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from trunkline.domain.decisions import Decision
+from trunkline.domain.decisions import Decision, Ranked
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.routing import moved_sentence, no_route_sentence, short_reason
 from trunkline.tui import format as fmt
@@ -139,8 +139,18 @@ def _why(decision: Decision, width: int) -> list[Line]:
     if next_one is None:
         lines += labelled("margin", "nobody else could have answered", width, Tone.DIM)
     else:
-        lines += labelled("margin", f"{decision.confidence:.2f} before {route_name(next_one.route)}", width)
+        lines += labelled("margin", _margin(decision, next_one), width)
     return lines
+
+
+def _margin(decision: Decision, next_one: Ranked) -> str:
+    """How far the chosen route's score lies before the next one's, or that something else than the score decided."""
+    name = route_name(next_one.route)
+    own = next((one.score for one in decision.ranking if one.route == decision.route), None)
+    behind = 0.0 if own is None else next_one.score - own
+    if behind < 0.005:
+        return f"{decision.confidence:.2f} before {name}"
+    return f"{behind:.2f} behind {name}: it was not the score that decided"
 
 
 def _task(receipt: Receipt) -> str:

@@ -15,8 +15,9 @@ from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.conversation import Turn
 from trunkline.tui.receipt_line import earlier_stands as said_of_earlier
-from trunkline.tui.receipt_line import receipt_line, verdict
+from trunkline.tui.receipt_line import verdict
 from trunkline.tui.widgets.answer_text import AnswerText
+from trunkline.tui.widgets.receipt_note import ReceiptNote
 
 MOST_ASKED_SHOWN = 6_000
 NOT_KEPT = "no answer kept"
@@ -143,7 +144,7 @@ class AnswerBlock(Vertical):
         if said is not None:
             await self.query(".notice.verdict").remove()
             await self.mount(_notice(said, "verdict"))
-        await self.mount(Static(f"╰ {receipt_line(receipt)}", markup=False, classes="receipt"))
+        await self.mount(ReceiptNote(receipt))
 
     def _name_from(self, receipt: Receipt | None) -> None:
         if receipt is not None and receipt.route is not None:

@@ -72,7 +72,7 @@ class ChatFiles:
             why = getattr(error, "strerror", None) or str(error)
             self._tell(f"not written: {path}: {why}", severe=True, seconds=10)
         else:
-            self._tell(f"written: {written} · {bytes_text(size)}", seconds=8)
+            self._tell(f"written: {written.name} · {bytes_text(size)}, in {written.parent}", seconds=8)
 
     def _refuse(self, why: str) -> None:
         self._widget.app.notify(why, severity="warning", timeout=4, markup=False)
