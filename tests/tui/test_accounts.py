@@ -15,7 +15,7 @@ from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.snapshot import AccountView, Snapshot, Status
 from trunkline.domain.state import Block
 from trunkline.tui.account_rows import COLUMNS, account_detail, account_rows
-from trunkline.tui.account_standing import account_standing, find_account
+from trunkline.tui.account_standing import account_standing, find_account, state_cell
 from trunkline.tui.cells import share_width
 from trunkline.tui.messages import AccountToggled, AccountWanted, CheckWanted
 from trunkline.tui.widgets.row_list import RowList
@@ -90,9 +90,18 @@ def test_what_is_not_in_use_has_no_health() -> None:
     assert row_of(REFUSED[4])[1:3] == ["·   –", "no key"]
 
 
-def test_a_pool_tells_how_many_are_ready_and_from_the_emptiest_to_the_fullest() -> None:
+def test_where_only_a_minute_is_used_up_the_health_of_long_windows_gives_way_to_a_word() -> None:
+    assert state_cell(Status.EXHAUSTED, 100).text == "○ out"
+    assert state_cell(Status.EXHAUSTED, 0).text == "○   0"
+    assert state_cell(Status.DOWN, 0).text == "✕   0"
+    assert state_cell(Status.CRITICAL, 100).text == "◔ 100"
+
+
+def test_a_pool_tells_how_many_are_ready_and_folded_what_its_fullest_has_left() -> None:
     google = account_rows(world.snapshot(), START_MS, zone=UTC)[0]
-    assert [cell.text for cell in google.cells[:4]] == ["▾ google", "●  92", "2 of 3 ready", "0–95 %"]
+    assert [cell.text for cell in google.cells[:4]] == ["▾ google", "●  92", "2 of 3 ready", ""]
+    folded = account_rows(world.snapshot(), START_MS, zone=UTC, folded={"google"})[0]
+    assert [cell.text for cell in folded.cells[:4]] == ["▸ google", "●  92", "2 of 3 ready", "max 95 %"]
 
 
 def test_a_pool_with_nobody_ready_tells_when_the_first_is_back() -> None:
@@ -102,16 +111,16 @@ def test_a_pool_with_nobody_ready_tells_when_the_first_is_back() -> None:
         world.account("p", "b", world.limit(amount=5, used=5, resets_in_ms=30 * 60_000)),
     )
     row = account_rows(world.snapshot(providers=(pool,)), START_MS, zone=UTC)[0]
-    assert [cell.text for cell in row.cells[2:5]] == ["0 of 2 ready", "0 %", "12:30 30 m"]
+    assert [cell.text for cell in row.cells[2:5]] == ["0 of 2 ready", "", "12:30 30 m"]
 
 
 @pytest.mark.parametrize("width", [34, 40, 60, 80, 100, 120])
 def test_names_keep_their_room_and_the_least_needed_goes_first(width: int) -> None:
     widths = share_width(COLUMNS, width)
     assert widths[0] >= 14
-    assert sum(widths) + sum(1 for shown in widths if shown) - 1 == width
+    assert sum(widths) + sum(1 for shown in widths if shown) - 1 <= width
     shown = {column.title for column, cells in zip(COLUMNS, widths, strict=True) if cells}
-    assert {"account", "state", "tightest"} <= shown
+    assert {"account", "state", "left"} <= shown
     assert ({"first", "today", "figure"} <= shown) == (width >= 100)
 
 

@@ -97,7 +97,8 @@ def facts(key: str, width: int = 100, checks: tuple[CheckResult, ...] | None = N
 @pytest.mark.parametrize(
     "text",
     [
-        "○ 0 of 100, exhausted",
+        "○ exhausted",
+        "0 of 100, counting limits of an hour or more and the last 20 calls",
         "key       env:GOOGLE_API_KEY",
         "under way 1 call",
         "quota hit (RESOURCE_EXHAUSTED)",
@@ -106,9 +107,9 @@ def facts(key: str, width: int = 100, checks: tuple[CheckResult, ...] | None = N
         "again at 15:00, in 3 h",
         "3 in a row",
         "20 of 20 ▁▁▁▁▁▁▁▁▁▁   0 % left",
-        "resets 16:00 4 h · of the whole account · reported by the provider, 4 m old",
+        "resets at 16:00, in 4 h · of the whole account · reported by the provider, 4 m old",
         "81,000 of 250,000 ▇▇▇▇▇▇▇▁▁▁  68 % left",
-        "resets 20 s · of the model m · counted here against a learned limit, 4 m old",
+        "resets in 20 s · of the model m · counted here against a learned limit, 4 m old",
         "cost, balance",
         "$2.00 of $5.00",
         "does not renew · shared by the organisation's accounts · counted here against the configured limit",

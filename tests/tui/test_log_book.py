@@ -149,13 +149,14 @@ def test_columns_of_a_line() -> None:
         "google-1 → google-2 · gemini-3.8-flash",
         "ok ↪",
         "812 ms",
+        "210 ms",
         "800→120",
         "$0.0002",
         "quota",
     ]
     unknown = world.entry("B", world.ZAI, input_tokens=None, output_tokens=None, cost_pico=None)
     row = book_of(unknown).rows(zone=UTC)[0]
-    assert [row.cells[6].text, row.cells[7].text] == ["–", "$?"]
+    assert [row.cells[7].text, row.cells[8].text] == ["–", "$?"]
 
 
 # -- the filter -------------------------------------------------------------------------------------------------------

@@ -229,10 +229,10 @@ def drawn(listing: RowList) -> dict[str, Strip]:
     return {row.key: strip for (_, _, is_cursor), (row, strip) in listing._strips.items() if not is_cursor}
 
 
-async def test_wide_terminals_show_task_tokens_and_cost() -> None:
+async def test_wide_terminals_show_task_first_token_tokens_and_cost() -> None:
     async with open_log(*world.snapshot().log, size=(160, 24)) as (panel, *_):
         header = panel.shown().splitlines()[1].strip("│ ")
-        assert header.split() == ["time", "from", "task", "route", "took", "tokens", "cost", "why"]
+        assert header.split() == ["time", "from", "task", "route", "took", "first", "tokens", "cost", "why"]
         assert "800→120" in panel.shown()
     async with open_log(*world.snapshot().log, size=(60, 16)) as (panel, *_):
         assert panel.shown().splitlines()[1].strip("│ ").split() == ["time", "from", "route", "took"]

@@ -95,6 +95,21 @@ def test_columns_share_the_width_and_the_least_needed_go_first() -> None:
     assert share_width(columns, 17) == (11, 5, 0, 0)
 
 
+def test_a_column_is_as_wide_as_its_texts_while_there_is_room_and_the_spared_ones_go_first() -> None:
+    columns = (
+        Column("name", 6, flex=1, most=12),
+        Column("b", 5),
+        Column("task", 4, drop=2, most=9),
+        Column("cost", 8, drop=4),
+    )
+    longest = (10, 5, 30, 8)
+    assert share_width(columns, 60, longest) == (10, 5, 9, 8), "no wider than its texts, nor than its most"
+    assert share_width(columns, 30, longest) == (10, 5, 9, 0), "cost goes before a name is cut"
+    assert share_width(columns, 21, longest) == (10, 5, 4, 0), "what always stays grows first"
+    assert share_width(columns, 14, longest) == (8, 5, 0, 0)
+    assert share_width(columns, 10, longest) == (4, 5, 0, 0)
+
+
 def test_the_limit_with_the_least_left_is_shown() -> None:
     day = world.limit(amount=100, used=10)
     minute = world.limit(Metric.INPUT_TOKENS, 1000, 950, "60s", 12_000, FigureSource.LEARNED)

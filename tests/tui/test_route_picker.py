@@ -64,11 +64,20 @@ def test_a_provider_and_a_model_stand_as_their_best_account() -> None:
     assert found["google"].refusal == ""
 
 
+def test_a_model_whose_limits_are_not_told_is_not_said_to_have_none() -> None:
+    account = world.account("p", "a", world.limit(amount=10, used=2, model="small"))
+    out = replace(account, status=Status.EXHAUSTED)
+    for one, left, refusal in ((account, "–", ""), (out, "used up", "used up")):
+        snapshot = world.snapshot(providers=(world.provider("p", one),), routes=("p/a/other",))
+        found = options(snapshot)["p/a/other"]
+        assert (found.cells[2].text, found.refusal) == (left, refusal)
+
+
 def test_what_cannot_serve_says_why() -> None:
     found = options()
-    assert found["kimi/main"].refusal == "quota hit 12:28 28 m"
-    assert found["kimi"].refusal == "quota hit 12:28 28 m"
-    assert found["google/google-3"].refusal == "used up 16:00 4 h"
+    assert found["kimi/main"].refusal == "quota hit, again at 12:28, in 28 m"
+    assert found["kimi"].refusal == "quota hit, again at 12:28, in 28 m"
+    assert found["google/google-3"].refusal == "used up, again at 16:00, in 4 h"
     assert found["google/google-1"].refusal == ""
 
 
@@ -83,11 +92,11 @@ def test_a_route_is_judged_by_the_limits_of_its_own_model() -> None:
     account = replace(account, gone=("old",))
     routes = tuple(f"p/a/{model}" for model in ("small", "large", "paid", "old"))
     found = options(world.snapshot(providers=(world.provider("p", account),), routes=routes))
-    assert found["p/a/small"].refusal == "used up 16:00 4 h"
+    assert found["p/a/small"].refusal == "used up, again at 16:00, in 4 h"
     assert found["p/a/large"].refusal == ""
     assert "50 %" in text(found["p/a/large"])
-    assert found["p/a/paid"].refusal == "not in plan until you act"
-    assert found["p/a/old"].refusal == "not served any more until you act"
+    assert found["p/a/paid"].refusal == "not in plan, until you act"
+    assert found["p/a/old"].refusal == "not served any more, until you act"
 
 
 def test_a_choice_that_waits_for_a_person_has_no_reset_to_hold_until() -> None:
@@ -158,7 +167,7 @@ async def test_typing_narrows_tab_says_how_far_and_ctrl_t_how_long() -> None:
 async def test_what_cannot_serve_now_is_said_and_can_be_chosen_until_it_is_back() -> None:
     async with open_deck(NARROW) as deck:
         chosen = await _open(deck, initial="kimi/main")
-        assert "kimi/main cannot serve now: quota hit 12:28 28 m" in deck.shown()
+        assert "kimi/main cannot serve now: quota hit, again at 12:28, in 28 m" in deck.shown()
         await deck.press("ctrl+t", "ctrl+t", "ctrl+t", "ctrl+t")
         assert "until its limit resets (12:28)" in deck.shown()
         await deck.press("enter")

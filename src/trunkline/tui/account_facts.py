@@ -15,7 +15,7 @@ from trunkline.tui.account_checks import check_lines
 from trunkline.tui.account_rows import COLUMNS, account_row, account_sentence
 from trunkline.tui.account_sentences import SOURCE_WORDS, age, amount, window_words
 from trunkline.tui.account_standing import BLOCK_WORDS, find_account, shape, until_words
-from trunkline.tui.cells import Cell, Column, Tone, share_width
+from trunkline.tui.cells import Cell, Column, Tone, longest_cells, share_width
 from trunkline.tui.lines import Line, Section, joined, labelled, paragraph
 
 BAR_CELLS = 10
@@ -84,7 +84,8 @@ def _of_account(
     sentence = "" if blocks else account_sentence(provider, account, now_ms, zone)
     key = account.key_ref if account.has_key else f"{account.key_ref} is not set"
     state = (
-        *labelled("state", f"{sign} {account.health} of 100, {account.status.value}", width, tone),
+        *labelled("state", f"{sign} {account.status.value}", width, tone),
+        *labelled("health", _health(account.health), width),
         *(labelled("", sentence, width) if sentence not in ("", account.status.value) else ()),
         *labelled("billing", account.billing.value.replace("_", " "), width),
         *labelled("key", key, width),
@@ -110,7 +111,8 @@ def _of_provider(
 ) -> tuple[Section, ...]:
     sign, tone = shape(provider.status)
     state = (
-        *labelled("state", f"{sign} {provider.health} of 100, {provider.status.value}", width, tone),
+        *labelled("state", f"{sign} {provider.status.value}", width, tone),
+        *labelled("health", _health(provider.health), width),
         *labelled("billing", provider.billing.value.replace("_", " "), width),
     )
     blocked = () if provider.block is None else _block_lines(provider.block, now_ms, zone, width)
@@ -121,6 +123,10 @@ def _of_provider(
         Section("Latency", _latency_lines(provider.latency, width)),
         Section(f"Since {_since(since_ms, now_ms, zone)}", _count_lines(provider.counts, width)),
     )
+
+
+def _health(health: int) -> str:
+    return f"{health} of 100, counting limits of an hour or more and the last 20 calls"
 
 
 def _since(since_ms: int, now_ms: int, zone: tzinfo | None) -> str:
@@ -170,7 +176,7 @@ def _limit_lines(use: LimitUse, now_ms: int, zone: tzinfo | None, width: int) ->
     resets = (
         "does not renew"
         if use.window.kind is WindowKind.BALANCE
-        else f"resets {fmt.reset_in(use.resets_at_ms, now_ms, zone)}"
+        else fmt.resets(use.resets_at_ms, now_ms, zone)
         if use.resets_at_ms is not None
         else "resets some time after its first use"
     )
@@ -219,13 +225,13 @@ def _error_words(kind: str) -> str:
 
 def _compared(provider: ProviderView, now_ms: int, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
     """The provider's accounts in the columns of the panel; each can be chosen."""
-    widths = share_width(COLUMNS, width)
+    rows = [account_row(provider, account, account.id, now_ms, zone) for account in provider.accounts]
+    widths = share_width(COLUMNS, width, longest_cells(rows, COLUMNS))
     titles = tuple(Cell(column.title, Tone.DIM) for column in COLUMNS)
-    lines = [_laid_out(titles, COLUMNS, widths)]
-    for account in provider.accounts:
-        row = account_row(provider, account, account.id, now_ms, zone)
-        lines.append(_laid_out(row.cells, COLUMNS, widths, target=row.key))
-    return tuple(lines)
+    return (
+        _laid_out(titles, COLUMNS, widths),
+        *(_laid_out(row.cells, COLUMNS, widths, target=row.key) for row in rows),
+    )
 
 
 def _laid_out(

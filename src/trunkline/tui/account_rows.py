@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterator
 from datetime import tzinfo
 
 from trunkline.domain.limits import LimitUse
-from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot, Status
+from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot
 from trunkline.tui import format as fmt
-from trunkline.tui.account_sentences import age, block_sentence, limit_sentence
+from trunkline.tui.account_sentences import age, block_sentence, limit_sentence, used_words
 from trunkline.tui.account_standing import (
     BLOCK_WORDS,
     TAKEN_OUT,
     Standing,
     account_standing,
-    shape,
+    state_cell,
     until_cell,
 )
 from trunkline.tui.cells import Cell, Column, Row, Tone
@@ -23,16 +23,17 @@ BAR_CELLS = 7
 
 # What goes first where there is little room is what the detail below the list says too.
 COLUMNS = (
-    Column("account", 14, flex=3),
+    Column("account", 14, flex=1, most=28),
     Column("state", 5),
-    Column("tightest", BAR_CELLS + 6),
+    Column("left", BAR_CELLS + 6),
     Column("window", 9, drop=2),
-    Column("resets", 10, flex=1, drop=1),
+    Column("resets", 10, drop=1, most=13),
     Column("p50", 6, drop=3, right=True),
     Column("cost", 8, drop=4, right=True),
     Column("first", 6, drop=5, right=True),
     Column("today", 6, drop=6, right=True),
     Column("figure", 8, drop=7, right=True),
+    Column("used", 20, drop=8, most=48),
 )
 
 
@@ -72,26 +73,24 @@ def _provider_row(provider: ProviderView, folded: bool, now_ms: int, zone: tzinf
         provider.id,
         (
             Cell(f"{'▸' if folded else '▾'} {fmt.one_line(provider.id)}", Tone.ACCENT),
-            _state(provider.status, provider.health),
+            state_cell(provider.status, provider.health),
             what,
-            Cell(_spread(standings), Tone.DIM),
+            Cell(_best(standings) if folded else "", Tone.DIM),
             Cell(resets),
             Cell(fmt.duration(provider.latency.p50_ms), Tone.DIM),
             Cell(fmt.money_sum(provider.counts.cost), Tone.DIM),
             Cell(fmt.duration(provider.latency.first_token_p50_ms), Tone.DIM),
             Cell(fmt.compact(provider.counts.total), Tone.DIM),
             Cell(""),
+            Cell(""),
         ),
     )
 
 
-def _spread(standings: list[Standing]) -> str:
-    """The shares left of the fullest and the emptiest account that say one, `0–95 %`."""
+def _best(standings: list[Standing]) -> str:
+    """What the fullest of the accounts that say it has left, `max 95 %`: folded, a pool hides its accounts' bars."""
     shares = [standing.limit.share_left for standing in standings if standing.limit is not None]
-    if not shares:
-        return ""
-    least, most = fmt.percent(min(shares)), fmt.percent(max(shares))
-    return most if least == most else f"{least.removesuffix(' %')}–{most}"
+    return f"max {fmt.percent(max(shares))}" if shares else ""
 
 
 def account_row(
@@ -107,20 +106,16 @@ def account_row(
         key,
         (
             title,
-            _state(account.status, account.health) if is_in_use else NO_STATE,
+            state_cell(account.status, account.health) if is_in_use else NO_STATE,
             *_allowance(standing, now_ms, zone, is_in_use=is_in_use),
             Cell(fmt.duration(account.latency.p50_ms)),
             Cell(fmt.money_sum(account.counts.cost)),
             Cell(fmt.duration(account.latency.first_token_p50_ms)),
             Cell(fmt.compact(account.counts.total)),
             Cell("" if use is None else age(use.as_of_ms, now_ms), Tone.DIM),
+            Cell("" if use is None else used_words(use), Tone.DIM),
         ),
     )
-
-
-def _state(status: Status, health: int) -> Cell:
-    sign, tone = shape(status)
-    return Cell(f"{sign}{health:>4}", tone)
 
 
 NO_STATE = Cell(f"·{fmt.UNKNOWN:>4}", Tone.DIM)

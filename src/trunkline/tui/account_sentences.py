@@ -33,6 +33,13 @@ def amount(use: LimitUse, value: int) -> str:
     return fmt.money(value) if use.metric is Metric.COST else f"{value:,}"
 
 
+def used_words(use: LimitUse) -> str:
+    """How much of how much: `18 of 20 requests`, with the model whose limit it is."""
+    unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"
+    of_model = f" · {use.model}" if use.model else ""
+    return f"{amount(use, use.used)} of {amount(use, use.amount)}{unit}{of_model}"
+
+
 def limit_sentence(use: LimitUse, now_ms: int) -> str:
     """`18 of 20 requests per day used, reported by the provider, 4 m old`."""
     unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"

@@ -14,7 +14,7 @@ from trunkline.domain.limits import LimitUse
 from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot, Status
 from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
-from trunkline.tui.cells import Tone
+from trunkline.tui.cells import Cell, Tone
 
 _SHAPES = {
     Status.HEALTHY: ("●", Tone.GOOD),
@@ -43,6 +43,14 @@ TAKEN_OUT = "taken out by you · d puts it back"
 def shape(status: Status) -> tuple[str, Tone]:
     """The sign of a status and its tone."""
     return _SHAPES[status]
+
+
+def state_cell(status: Status, health: int) -> Cell:
+    """The sign of a status and the health. Health counts long windows alone: where only a short one refuses calls, a
+    number that says all is well would contradict the sign, and `out` stands in its place."""
+    sign, tone = shape(status)
+    is_out = status in (Status.EXHAUSTED, Status.DOWN) and health > 0
+    return Cell(f"{sign}{'out' if is_out else health:>4}", tone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +112,12 @@ def _by_limits(account: AccountView, model: str | None) -> Standing:
     use = tightest(limits)
     if use is not None and use.left <= 0:
         return Standing(False, tone=Tone.BAD, until_ms=use.resets_at_ms, limit=use)
-    if model is None and account.status in (Status.EXHAUSTED, Status.DOWN):
+    if account.status in (Status.EXHAUSTED, Status.DOWN):
         words = "used up" if account.status is Status.EXHAUSTED else "serves nothing"
         return Standing(False, words, Tone.BAD)
     if use is None:
-        return Standing(True, "no limits", Tone.DIM)
+        # Of limits by model only the tightest are told: that this one has none is not known.
+        return Standing(True, fmt.UNKNOWN if account.limits else "no limits", Tone.DIM)
     share = use.share_left
     return Standing(
         True, tone=Tone.BAD if share <= 0.05 else Tone.WARN if share <= 0.20 else Tone.GOOD, limit=use

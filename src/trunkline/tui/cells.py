@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from rich.cells import cell_len
 
 
 class Tone(StrEnum):
@@ -42,25 +44,64 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`width` cells wide at least; what is left over goes to columns by `flex`. Where the width does not suffice,
-    columns are left out by falling `drop`; those with 0 stay."""
+    """`width` cells wide at least, and up to `most` where its texts are longer; what is left over goes to columns by
+    `flex`. Where the width does not suffice, columns are left out by falling `drop`; those with 0 stay, and those with
+    `SPARE` or more go before another is cut off."""
 
     title: str
     width: int
     flex: int = 0
     drop: int = 0
     right: bool = False
+    most: int = 0
 
 
-def share_width(columns: Sequence[Column], width: int) -> tuple[int, ...]:
-    """The width of each column in `width` cells with one blank between two; 0 is a column left out."""
-    widths = [column.width for column in columns]
+SPARE = 4
+
+
+def longest_cells(rows: Iterable[Row], columns: Sequence[Column]) -> list[int]:
+    """The length of each column's longest text; one that takes the rest of its line counts for none."""
+    longest = [0] * len(columns)
+    for row in rows:
+        own = row.cells if len(row.cells) == len(columns) else row.cells[:-1]
+        for at, cell in enumerate(own):
+            longest[at] = max(longest[at], cell_len(cell.text))
+    return longest
+
+
+def share_width(columns: Sequence[Column], width: int, longest: Sequence[int] = ()) -> tuple[int, ...]:
+    """The width of each column in `width` cells with one blank between two; 0 is a column left out. `longest` is the
+    length of each column's longest text, where that is known."""
+    least = [column.width for column in columns]
+    wanted = [
+        max(column.width, min(text, column.most))
+        for column, text in zip(columns, longest or [0] * len(columns), strict=True)
+    ]
     for index in sorted(range(len(columns)), key=lambda i: -columns[i].drop):
-        if _needed(widths) <= width or columns[index].drop == 0:
-            break
-        widths[index] = 0
+        drop = columns[index].drop
+        if drop == 0 or _needed(wanted if drop >= SPARE else least) <= width:
+            continue
+        least[index] = wanted[index] = 0
+    return _flexed(columns, _grown(columns, least, wanted, width), width)
+
+
+def _grown(columns: Sequence[Column], widths: Sequence[int], wanted: Sequence[int], width: int) -> list[int]:
+    """The columns as wide as they want to be while there is room, those that are never left out first."""
+    grown = list(widths)
+    spare = max(0, width - _needed(grown))
+    for index in sorted(range(len(columns)), key=lambda i: columns[i].drop):
+        given = min(spare, wanted[index] - grown[index])
+        grown[index] += given
+        spare -= given
+    return grown
+
+
+def _flexed(columns: Sequence[Column], widths: list[int], width: int) -> tuple[int, ...]:
+    """What is left over, or missing, goes to the flexible columns; nothing is left over to one with a `most`."""
     spare = width - _needed(widths)
-    flexible = [i for i, column in enumerate(columns) if column.flex and widths[i]]
+    flexible = [
+        i for i, column in enumerate(columns) if column.flex and widths[i] and (spare < 0 or not column.most)
+    ]
     total_flex = sum(columns[i].flex for i in flexible)
     for position, i in enumerate(flexible):
         given = spare if position == len(flexible) - 1 else spare * columns[i].flex // total_flex

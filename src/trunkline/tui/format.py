@@ -79,6 +79,17 @@ def reset_in(at_ms: int | None, now_ms: int, zone: tzinfo | None) -> str:
     return left if at_ms - now_ms < 60_000 else f"{reset_moment(at_ms, now_ms, zone)} {left}"
 
 
+def resets(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """When an allowance renews, within a sentence: `resets in 41 s`, `resets at 16:40, in 4 h`."""
+    ahead_ms = at_ms - now_ms
+    if ahead_ms <= 0:
+        return "resets now"
+    if ahead_ms < 60_000:
+        return f"resets in {countdown(ahead_ms)}"
+    at = "at" if ahead_ms < 86_400_000 else "on"
+    return f"resets {at} {reset_moment(at_ms, now_ms, zone)}, in {countdown(ahead_ms)}"
+
+
 def again(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
     """From when something may be used: `again in 5 s`, `again at 16:40, in 4 h`, `again since 11:58`."""
     ahead_ms = at_ms - now_ms

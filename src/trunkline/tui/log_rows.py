@@ -14,14 +14,15 @@ from trunkline.tui.log_filter import Facets
 
 COLUMNS = (
     Column("time", 8),
-    Column("from", 8),
-    Column("task", 9, drop=3),
-    Column("route", 28, flex=1),
+    Column("from", 7, most=14),
+    Column("task", 8, drop=3, most=16),
+    Column("route", 28, flex=1, most=72),
     Column("", 5),
     Column("took", 6, right=True),
+    Column("first", 6, drop=6, right=True),
     Column("tokens", 12, drop=5, right=True),
     Column("cost", 8, drop=4, right=True),
-    Column("why", 11, drop=1),
+    Column("why", 10, drop=1, most=24),
 )
 
 NEWS_KEY = "news-"
@@ -130,6 +131,7 @@ def entry_row(entry: LogEntry, zone: tzinfo | None) -> Row:
             Cell(fmt.one_line(route_chain(entry.routes))),
             Cell(word, tone),
             Cell(fmt.duration(entry.total_ms)),
+            Cell(fmt.duration(entry.first_token_ms), Tone.DIM),
             Cell(_tokens(entry), Tone.DIM),
             Cell(fmt.money(entry.cost_pico), Tone.DIM),
             Cell(fmt.one_line(why).replace("_", " "), Tone.DIM),
@@ -158,6 +160,7 @@ def live_row(line: LiveLine, zone: tzinfo | None) -> Row:
             Cell(""),
             Cell(fmt.one_line(route_chain(line.routes)) if line.routes else "choosing"),
             Cell("…", Tone.ACCENT),
+            Cell(""),
             Cell(""),
             Cell(""),
             Cell(""),

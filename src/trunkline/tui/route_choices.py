@@ -10,7 +10,7 @@ from enum import StrEnum
 from trunkline.domain.decisions import PinScope
 from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot
 from trunkline.tui import format as fmt
-from trunkline.tui.account_standing import Standing, account_standing, shape, until_cell
+from trunkline.tui.account_standing import Standing, account_standing, state_cell, until_cell, until_words
 from trunkline.tui.cells import Cell, Column, Tone
 
 BAR_CELLS = 7
@@ -175,7 +175,6 @@ def _made(
     now_ms: int,
     zone: tzinfo | None,
 ) -> RouteOption:
-    sign, tone = shape(view.status)
     use = standing.limit
     if standing.words or use is None:
         allowance, resets = Cell(standing.words, standing.tone), until_cell(standing, now_ms, zone)
@@ -183,11 +182,11 @@ def _made(
         share = f"{fmt.bar(use.share_left, BAR_CELLS)} {fmt.percent(use.share_left):>5}"
         allowance, resets = Cell(share, standing.tone), fmt.reset_in(use.resets_at_ms, now_ms, zone)
     resets_at_ms = standing.until_ms if use is None else use.resets_at_ms
-    refusal = (
-        "" if standing.serves else " ".join(part for part in (standing.words or "used up", resets) if part)
-    )
+    refusal = "" if standing.serves else standing.words or "used up"
+    if refusal and (standing.needs_you or standing.until_ms is not None):
+        refusal += f", {until_words(standing.until_ms, now_ms, zone)}"
     cells = (
-        Cell(f"{sign}{view.health:>4}", tone),
+        state_cell(view.status, view.health),
         Cell(name),
         allowance,
         Cell(resets, Tone.DIM),

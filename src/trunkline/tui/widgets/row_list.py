@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from trunkline.tui import format as fmt
-from trunkline.tui.cells import Cell, Column, Row, Tone, share_width
+from trunkline.tui.cells import Cell, Column, Row, Tone, longest_cells, share_width
 from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.messages import RowHighlighted, RowOpened
 
@@ -44,6 +44,7 @@ class RowList(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._first_kept = 1 if follow_first else 0
         self._columns = tuple(columns)
+        self._longest = [0] * len(self._columns)
         self._widths = share_width(self._columns, 0)
         self._rows: tuple[Row, ...] = ()
         self._empty = empty
@@ -55,6 +56,11 @@ class RowList(ScrollView, can_focus=True):
     def _room(self) -> int:
         """The cells of a line: the scroll bar's are not among them."""
         return self.scrollable_content_region.width
+
+    @property
+    def _whole(self) -> Size:
+        """All that there is to see: the header and the rows, or what is said while there are none."""
+        return Size(self._room, 1 + (len(self._rows) or len(self._empty.split("\n"))))
 
     # -- what it shows --------------------------------------------------------------------------------------
 
@@ -73,7 +79,8 @@ class RowList(ScrollView, can_focus=True):
         if text != self._empty:
             self._empty = text
             if not self._rows:
-                self.refresh()
+                self.virtual_size = self._whole
+                self.refresh(layout=self.styles.is_auto_height)
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
         """Show other rows; only lines and cells that differ are drawn again."""
@@ -82,10 +89,10 @@ class RowList(ScrollView, can_focus=True):
         before, self._rows = self._rows, rows
         moved = self._follow(before)
         if len(before) != len(rows):
-            self.virtual_size = Size(self._room, len(rows) + 1)
+            self.virtual_size = self._whole
             if self.styles.is_auto_height:
                 self.refresh(layout=True)
-        if moved or not before or not rows:
+        if self._widen() or moved or not before or not rows:
             self.refresh()
             self.cells_changed += sum(len(row.cells) for row in rows)
         else:
@@ -107,9 +114,26 @@ class RowList(ScrollView, can_focus=True):
             moved_by = 0 if found is None else found - top
         if not moved_by or not top:
             return False
-        self.virtual_size = Size(self._room, len(self._rows) + 1)  # else it could not scroll so far yet
+        self.virtual_size = self._whole  # else it could not scroll so far yet
         self.scroll_to(y=top + moved_by, animate=False, immediate=True)
         return True
+
+    def _widen(self) -> bool:
+        """Make columns as wide as the rows in view want them; says whether that changed any. They never become
+        narrower again: that would be movement without a need."""
+        top = self.scroll_offset.y
+        in_view = longest_cells(self._rows[top : top + self.size.height], self._columns)
+        self._longest = [max(pair) for pair in zip(self._longest, in_view, strict=True)]
+        widths = share_width(self._columns, self._room, self._longest)
+        if widths == self._widths:
+            return False
+        self._widths = widths
+        self._strips.clear()
+        return True
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        self._widen()
+        super().watch_scroll_y(old_value, new_value)
 
     def _index_of(self, key: str) -> int | None:
         return next((index for index, row in enumerate(self._rows) if row.key == key), None)
@@ -144,10 +168,13 @@ class RowList(ScrollView, can_focus=True):
 
     # -- drawing --------------------------------------------------------------------------------------------
 
+    def on_mount(self) -> None:
+        self.virtual_size = self._whole
+
     def on_resize(self) -> None:
-        self._widths = share_width(self._columns, self._room)
+        self._widen()
         self._strips.clear()
-        self.virtual_size = Size(self._room, len(self._rows) + 1)
+        self.virtual_size = self._whole
         self.refresh()
         self._bring_into_view()
 
@@ -196,8 +223,8 @@ class RowList(ScrollView, can_focus=True):
         """The widths of a row's cells; the last of a row with fewer cells than columns takes the rest."""
         if cell_count >= len(self._widths) or not cell_count:
             return self._widths[:cell_count]
-        rest = [width for width in self._widths[cell_count - 1 :] if width]
-        return (*self._widths[: cell_count - 1], sum(rest) + max(0, len(rest) - 1))
+        before = self._widths[: cell_count - 1]
+        return (*before, max(0, self._room - sum(width + 1 for width in before if width)))
 
     def _empty_line(self, y: int, width: int, base: Style) -> Strip:
         lines = self._empty.split("\n")
