@@ -47,6 +47,21 @@ def test_a_store_that_keeps_nothing_is_said_at_every_width(width: int) -> None:
     assert cell_len(line) <= width
 
 
+def test_where_room_is_short_signs_stand_for_words_and_what_matters_most_stays() -> None:
+    snapshot = world.snapshot()
+    wide, narrow, tiny = told(snapshot, 200), told(snapshot, 80), told(snapshot, 60)
+    assert "●4 healthy  ◐1 warning  ○1 exhausted  ✕1 down" in wide
+    assert "last " in wide
+    for line in (narrow, tiny):
+        assert "healthy" not in line
+        assert "●4  ◐1  ○1  ✕1" in line
+        assert "2 waiting" in line
+        assert "$1.84 of $5.00" in line
+        assert line.startswith("balanced · auto")
+    assert "last google-2" in narrow
+    assert "answered" not in tiny
+
+
 def test_hostile_errors_and_pins_stay_one_short_line() -> None:
     line = told(world.snapshot(store_error="a\nb\x1b[31m" + "x" * 500, pin="p\n" + "y" * 500))
     assert "\n" not in line

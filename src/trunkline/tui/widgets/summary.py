@@ -1,38 +1,41 @@
-"""The first line: mode, pin, money, what went through, what waits, what is wrong."""
+"""The first line: mode, route, money, what went through, what waits, what is wrong."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from trunkline.domain.snapshot import Snapshot, Status
+from trunkline.domain.snapshot import Snapshot, Status, Totals
 from trunkline.tui import format as fmt
 from trunkline.tui.account_standing import shape
 from trunkline.tui.cells import Tone
+from trunkline.tui.log_rows import short_route
 
 _MOST_PIN, _MOST_ERROR = 48, 32
+_TOLD = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of the line; where room is short, those with the highest `drop` go first."""
+    """A piece of the line. Where room is short, those with the highest `drop` go first; from `_TOLD` down they go only
+    after what stays is told in `short`, which may be its sign alone."""
 
     text: str
     drop: int = 0
     tone: Tone = Tone.PLAIN
+    short: str = ""
 
 
 def summary_parts(
     snapshot: Snapshot, *, sparing: bool = False, zone: tzinfo | None = None
 ) -> tuple[Part, ...]:
     """The line's pieces for a snapshot, in order. `sparing`: the deck draws seldom, to spare the line."""
-    totals = snapshot.totals
-    parts = [Part("Trunkline", 8, Tone.DIM)]
+    parts = [Part("Trunkline", 9, Tone.DIM)]
     if snapshot.read_only:
         parts.append(Part("watching only", 0, Tone.WARN))
     parts.append(Part(f"{fmt.one_line(snapshot.mode)} · {_pin(snapshot, zone)}", 0, Tone.ACCENT))
@@ -42,19 +45,30 @@ def summary_parts(
         parts.append(Part("CRISIS", 0, Tone.BAD))
     if snapshot.store_error:
         parts.append(Part(_store_error(snapshot), 0, Tone.BAD))
-    budget = "" if totals.budget_day_pico is None else f" of {fmt.money(totals.budget_day_pico)}"
-    parts.append(Part(f"{fmt.money_sum(totals.cost)}{budget} today", 3))
-    parts.append(Part(f"{totals.answered:,} answered", 4))
-    parts.append(Part(f"{totals.failed:,} failed", 1, Tone.BAD if totals.failed else Tone.PLAIN))
-    parts.append(Part(f"{totals.rerouted:,} rerouted", 6))
-    if totals.waiting:
-        parts.append(Part(f"{totals.waiting:,} waiting", 2, Tone.WARN))
+    if snapshot.current_route and not snapshot.pin:
+        parts.append(Part(f"last {short_route(fmt.one_line(snapshot.current_route))}", 4, Tone.DIM))
+    parts += _day_parts(snapshot.totals)
     parts += _health_parts(snapshot)
     if snapshot.config_error:
         parts.append(Part("⚠ configuration", 1, Tone.BAD))
     if sparing:
-        parts.append(Part("sparing", 7, Tone.DIM))
+        parts.append(Part("sparing", 8, Tone.DIM))
     return tuple(parts)
+
+
+def _day_parts(totals: Totals) -> list[Part]:
+    budget = "" if totals.budget_day_pico is None else f" of {fmt.money(totals.budget_day_pico)}"
+    money = f"{fmt.money_sum(totals.cost)}{budget}"
+    failed = Part(f"{totals.failed:,} failed", 3, Tone.BAD) if totals.failed else Part("0 failed", 7)
+    parts = [
+        Part(f"{money} today", 3, short=money),
+        Part(f"{totals.answered:,} answered", 6),
+        failed,
+        Part(f"{totals.rerouted:,} rerouted", 7),
+    ]
+    if totals.waiting:
+        parts.append(Part(f"{totals.waiting:,} waiting", 1, Tone.WARN))
+    return parts
 
 
 def _pin(snapshot: Snapshot, zone: tzinfo | None) -> str:
@@ -81,10 +95,10 @@ def _health_parts(snapshot: Snapshot) -> list[Part]:
     )
     if not counts:
         return []
-    signs = " ".join(f"{shape(status)[0]}{counts[status]}" for status in Status if counts[status])
-    bad = counts[Status.DOWN] + counts[Status.EXHAUSTED] + counts[Status.CRITICAL]
-    tone = Tone.BAD if bad else Tone.WARN if counts[Status.WARNING] else Tone.GOOD
-    parts = [Part(signs, 2, tone)]
+    parts = []
+    for status in (status for status in Status if counts[status]):
+        sign, tone = shape(status)
+        parts.append(Part(f"{sign}{counts[status]} {status.value}", 2, tone, short=f"{sign}{counts[status]}"))
     dark = [provider.id for provider in snapshot.providers if provider.status is Status.DOWN]
     if dark:
         parts.append(Part("⚠ " + fmt.one_line(", ".join(dark)), 5, Tone.BAD))
@@ -94,11 +108,16 @@ def _health_parts(snapshot: Snapshot) -> list[Part]:
 def fit_parts(parts: tuple[Part, ...], width: int) -> tuple[Part, ...]:
     """The parts that fit in `width` cells with two blanks between them."""
     shown = list(parts)
+    is_short = False
     while sum(cell_len(part.text) + 2 for part in shown) > width:
-        victim = max(shown, key=lambda part: part.drop, default=None)
-        if victim is None or victim.drop == 0:
+        victim = max(shown, key=lambda part: part.drop)
+        if victim.drop <= _TOLD and not is_short:
+            is_short = True
+            shown = [replace(part, text=part.short or part.text) for part in shown]
+        elif victim.drop == 0:
             break
-        shown.remove(victim)
+        else:
+            shown.remove(victim)
     return tuple(shown)
 
 
