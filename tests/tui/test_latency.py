@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from datetime import UTC, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,6 +24,7 @@ from trunkline.tui.latency_rows import (
     Measure,
     Track,
     empty_text,
+    fitting_stretch,
     legend_lines,
     pieces,
     scale_of,
@@ -30,6 +33,7 @@ from trunkline.tui.latency_rows import (
     x_ticks,
     y_ticks,
 )
+from trunkline.tui.memory import DeckMemory
 from trunkline.tui.widgets.latency_panel import LatencyPanel
 
 SINCE_MS = START_MS - 15 * MINUTE_MS
@@ -152,6 +156,37 @@ def test_an_empty_stretch_says_which_key_helps() -> None:
     assert "v shows the whole reply" in empty_text(STRETCHES[0], Measure.FIRST_TOKEN, measured_other=True)
 
 
+def answered(*minutes_ago: float) -> LatencyHistory:
+    points = tuple(
+        LatencyPoint(START_MS - round(ago * MINUTE_MS), 1, 400.0, 400.0, None) for ago in minutes_ago
+    )
+    return history(LatencySeries("zai", points))
+
+
+@pytest.mark.parametrize(
+    ("minutes_ago", "shown", "fitting"),
+    [
+        ((), "15 min", "1 h"),
+        ((), "7 d", "7 d"),
+        ((3, 1), "15 min", "5 min"),
+        ((4.5, 1), "15 min", "15 min"),
+        ((4.5, 1), "5 min", "5 min"),
+        ((4.95, 1), "5 min", "15 min"),
+        ((14, 1), "15 min", "15 min"),
+        ((), "5 min", "15 min"),
+        ((50,), "1 h", "1 h"),
+        ((50, 10), "1 h", "15 min"),
+        ((3000, 50), "7 d", "1 h"),
+        ((3000,), "7 d", "7 d"),
+    ],
+)
+def test_the_stretch_fits_what_was_answered_until_a_person_chooses(
+    minutes_ago: tuple[float, ...], shown: str, fitting: str
+) -> None:
+    at = [stretch.label for stretch in STRETCHES].index(shown)
+    assert STRETCHES[fitting_stretch(answered(*minutes_ago), at)].label == fitting
+
+
 # -- in the deck ------------------------------------------------------------------------------------------------------
 
 
@@ -198,10 +233,11 @@ async def test_the_measure_key_draws_the_first_token_without_asking_again() -> N
 async def test_range_keys_ask_for_another_stretch_and_end_with_a_word() -> None:
     async with open_deck(WIDE, start_panel=2) as deck:
         await deck.show(world.snapshot())
-        assert "No answer in the last 15 min. + shows a longer stretch." in deck.shown()
-        await deck.press("plus")
+        assert "No answer in the last 7 d. Write a message" in deck.shown()
+        await deck.press("minus", "minus", "minus")
         assert asked(deck)[-1] == (HOUR_MS, MINUTE_MS)
         assert "2 Latency · 1 h" in deck.shown()
+        assert "No answer in the last 1 h. + shows a longer stretch." in deck.shown()
         await deck.press("minus", "left_square_bracket")
         assert asked(deck)[-1] == (5 * MINUTE_MS, 5_000)
         before = len(asked(deck))
@@ -212,8 +248,42 @@ async def test_range_keys_ask_for_another_stretch_and_end_with_a_word() -> None:
         assert "No answer in the last 7 d. Write a message" in deck.shown()
 
 
+async def test_what_a_person_chose_is_remembered_and_what_suits_is_not(tmp_path: Path) -> None:
+    engine = FakeEngine(history=answered(1))
+    memory = DeckMemory(tmp_path / "deck.json")
+    async with open_deck(WIDE, start_panel=2, engine=engine) as deck:
+        panel = deck.screen.query_one(LatencyPanel)
+        panel._memory = memory
+        await deck.show(world.snapshot())
+        assert "2 Latency · 5 min · whole reply" in await drawn(deck)
+        await deck.press("v")
+        _wait_for_threads()
+        assert memory.strings("latency") == ("first token",)
+        await deck.press("plus", "plus")
+        _wait_for_threads()
+    again = LatencyPanel(deck.screen._latency._link, deck.clock, UTC, DeckMemory(tmp_path / "deck.json"))
+    assert again.border_title == "2 Latency · 1 h · first token"
+
+
+def _wait_for_threads() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "latency":
+            thread.join()
+
+
+async def test_the_legend_follows_the_order_of_the_accounts() -> None:
+    engine = FakeEngine(history=history(series("anthropic", 400), series("zai", 400), series("google", 900)))
+    async with open_deck(WIDE, start_panel=2, engine=engine) as deck:
+        await deck.show(world.snapshot())
+        shown = await drawn(deck)
+        order = [provider.id for provider in world.snapshot().providers]
+        places = sorted(("anthropic", "zai", "google"), key=order.index)
+        marks = [shown.index(f"{MARKERS[at]} {provider}") for at, provider in enumerate(places)]
+        assert marks == sorted(marks)
+
+
 async def test_it_asks_at_its_pace_and_seldom_for_long_stretches() -> None:
-    async with open_deck(WIDE, start_panel=2) as deck:
+    async with open_deck(WIDE, start_panel=2, engine=FakeEngine(history=history(series("zai", 400)))) as deck:
         panel = deck.screen.query_one(LatencyPanel)
         panel.set_pace(0.5)
         await deck.show(world.snapshot())
@@ -236,7 +306,9 @@ async def test_it_asks_at_its_pace_and_seldom_for_long_stretches() -> None:
 
 
 async def test_it_asks_nothing_while_it_is_not_seen() -> None:
-    async with open_deck(NARROW, start_panel=4) as deck:
+    async with open_deck(
+        NARROW, start_panel=4, engine=FakeEngine(history=history(series("zai", 400)))
+    ) as deck:
         await deck.show(world.snapshot())
         assert asked(deck) == []
         await deck.press("alt+2")

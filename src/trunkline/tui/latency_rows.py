@@ -45,6 +45,23 @@ STRETCHES = (
     Stretch("7 d", 7 * DAY_MS, 2 * HOUR_MS),
 )
 FIRST_STRETCH = 1
+_STILL_SHORT = 0.8  # of the shortest stretch: what is to be shown there must not fall out of it at once
+
+
+def fitting_stretch(history: LatencyHistory, at: int) -> int:
+    """Which of `STRETCHES` suits a person who has not chosen one, where `history` is what `STRETCHES[at]` holds: the
+    shortest while there is nothing older, no longer than the first unless it is empty."""
+    moments = [point.at_ms for series in history.series for point in series.points]
+    if not moments:
+        return min(at + 1, len(STRETCHES) - 1)
+    newest_ms, oldest_ms = history.until_ms - max(moments), history.until_ms - min(moments)
+    if at > FIRST_STRETCH:
+        lengths = (stretch.length_ms for stretch in STRETCHES[FIRST_STRETCH:at])
+        return next((FIRST_STRETCH + i for i, length in enumerate(lengths) if newest_ms <= length), at)
+    shortest = STRETCHES[0]
+    if at == 0:
+        return 0 if oldest_ms < shortest.length_ms - shortest.bucket_ms else FIRST_STRETCH
+    return 0 if oldest_ms < _STILL_SHORT * shortest.length_ms else FIRST_STRETCH
 
 
 class Measure(StrEnum):

@@ -100,7 +100,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         self._book = LogBook()
         self._news = News(self._book, clock)
         self._accounts = AccountsPanel(options.zone)
-        self._latency = LatencyPanel(link, clock, options.zone)
+        self._latency = LatencyPanel(link, clock, options.zone, memory)
         self._log = LogPanel(self._book, options.zone)
         self._chat = ChatPanel(
             link, self._book, clock, ids, options.zone, pace.flush_s, options.files_folder, memory
@@ -169,7 +169,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         before, self._snapshot = self._snapshot, snapshot
         self._orders.take_snapshot(snapshot)
-        self._chat.composer.use(snapshot)
+        self._chat.use(snapshot)
         self._book.take_snapshot(snapshot.log, snapshot.running)
         self.set_class(snapshot.read_only, "-watching")
         if before is None:
@@ -182,7 +182,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         if self._snapshot is None:
             return
         self._accounts.show(self._snapshot, self._clock.wall_ms())
-        self._latency.tick()
+        self._latency.tick(tuple(provider.id for provider in self._snapshot.providers))
         self._log.refresh_rows()
         self._visits.tick()
         self._show_summary()

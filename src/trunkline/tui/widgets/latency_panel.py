@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
@@ -27,6 +28,7 @@ from trunkline.tui.latency_rows import (
     Stretch,
     Track,
     empty_text,
+    fitting_stretch,
     legend_lines,
     scale_of,
     spark,
@@ -34,6 +36,7 @@ from trunkline.tui.latency_rows import (
     x_ticks,
     y_ticks,
 )
+from trunkline.tui.memory import DeckMemory
 
 STARTING = "No figures yet: they come once the engine is up and somebody was answered."
 QUICKEST_S, LONG_STRETCH_S = 2.0, 10.0
@@ -41,6 +44,7 @@ NO_REPLY_AFTER_MS = 30_000
 LEAST_PLOT_ROWS = 6
 ROWS_A_LEGEND_LINE = 10
 NAME_CELLS = 12
+_REMEMBERED = "latency"
 
 
 @dataclass
@@ -59,19 +63,26 @@ class PlotReady(Message):
 
 
 class LatencyPanel(Vertical, can_focus=True):
-    """A line per provider over a selectable stretch of time. It asks for figures only while it is seen, and draws only
-    what has changed; where it is too low for a plot, each provider has a sparkline."""
+    """A line per provider over a stretch of time: the one that suits what there is, until a person chooses. It asks for
+    figures only while it is seen, and draws only what has changed; where it is too low for a plot, each provider has a
+    sparkline."""
 
     BINDINGS = bindings(Scope.LATENCY)
 
-    def __init__(self, link: EngineLink, clock: Clock, zone: tzinfo | None) -> None:
+    def __init__(self, link: EngineLink, clock: Clock, zone: tzinfo | None, memory: DeckMemory) -> None:
         super().__init__(id="latency-panel", classes="panel")
         self._link = link
         self._clock = clock
         self._zone = zone
         self._pace_s = QUICKEST_S
-        self._stretch_at = FIRST_STRETCH
-        self._measure = Measure.REPLY
+        self._memory = memory
+        words = memory.strings(_REMEMBERED)
+        labels = [stretch.label for stretch in STRETCHES]
+        chosen = next((labels.index(word) for word in words if word in labels), None)
+        self._is_chosen = chosen is not None
+        self._stretch_at = FIRST_STRETCH if chosen is None else chosen
+        self._measure = next((measure for measure in Measure if measure.value in words), Measure.REPLY)
+        self._order: tuple[str, ...] = ()
         self._serial = 0
         self._asked_ms: float | None = None
         self._waiting = False
@@ -99,8 +110,10 @@ class LatencyPanel(Vertical, can_focus=True):
 
     # -- figures --------------------------------------------------------------------------------------------
 
-    def tick(self) -> None:
-        """A moment has passed, or a snapshot came: ask for newer figures when they are due and the panel is seen."""
+    def tick(self, providers: tuple[str, ...] = ()) -> None:
+        """A moment has passed, or a snapshot came: ask for newer figures when they are due and the panel is seen.
+        `providers` are in the order of panel 1, which the legend follows."""
+        self._order = providers or self._order
         if self._is_seen and self._is_due:
             self._ask()
 
@@ -135,12 +148,25 @@ class LatencyPanel(Vertical, can_focus=True):
 
     def on_history_arrived(self, message: HistoryArrived) -> None:
         message.stop()
-        if message.serial == self._serial:
-            self._waiting = False
-            self._history, self._shown = message.history, self._stretch
-            for provider in sorted(series.provider for series in message.history.series):
-                self._numbers.setdefault(provider, len(self._numbers))
-            self._draw()
+        if message.serial != self._serial:
+            return
+        self._waiting = False
+        fitting = self._stretch_at if self._is_chosen else fitting_stretch(message.history, self._stretch_at)
+        if fitting != self._stretch_at:
+            self._go_to(fitting)
+            return
+        self._history, self._shown = message.history, self._stretch
+        for provider in sorted((series.provider for series in message.history.series), key=self._place):
+            self._numbers.setdefault(provider, len(self._numbers))
+        self._draw()
+
+    def _place(self, provider: str) -> tuple[int, str]:
+        return (self._order.index(provider) if provider in self._order else len(self._order)), provider
+
+    def _go_to(self, stretch_at: int) -> None:
+        self._stretch_at = stretch_at
+        self._retitle()
+        self._ask()
 
     # -- drawing --------------------------------------------------------------------------------------------
 
@@ -258,12 +284,18 @@ class LatencyPanel(Vertical, can_focus=True):
         if not 0 <= at < len(STRETCHES):
             self._say(f"{self._stretch.label} is the {'longest' if step > 0 else 'shortest'} stretch")
             return
-        self._stretch_at = at
-        self._retitle()
-        self._ask()
+        self._is_chosen = True
+        self._go_to(at)
+        self._remember()
 
     def action_measure(self) -> None:
         """Whole reply, or first token."""
         self._measure = Measure.FIRST_TOKEN if self._measure is Measure.REPLY else Measure.REPLY
         self._retitle()
         self._draw()
+        self._remember()
+
+    def _remember(self) -> None:
+        stretch = (self._stretch.label,) if self._is_chosen else ()
+        words = (*stretch, self._measure.value)
+        threading.Thread(target=self._memory.keep, args=(_REMEMBERED, words), name="latency").start()
