@@ -28,8 +28,10 @@ from trunkline.domain.events import (
 from trunkline.domain.messages import Role
 from trunkline.domain.receipts import FinishReason, Outcome
 from trunkline.engine.api import Preview
+from trunkline.tui.conversation import Conversation, Turn
 from trunkline.tui.messages import PromptSubmitted
 from trunkline.tui.widgets.answer_text import AnswerText
+from trunkline.tui.widgets.chat_panel import chat_title
 
 
 def answer_text(deck: Deck) -> str:
@@ -291,3 +293,20 @@ async def test_a_new_conversation_forgets_and_gets_another_id() -> None:
         deck.engine.happen(first, TextDelta("late"))
         await deck.settle()
         assert "late" not in deck.shown()
+
+
+async def test_a_deck_that_only_watches_says_how_a_conversation_is_opened() -> None:
+    async with open_deck() as deck:
+        await deck.show(world.snapshot(read_only=True))
+        assert "this deck only watches: c lists those that are kept" in deck.chat_words()
+        assert "Write below" not in deck.shown()
+
+
+def test_the_first_message_names_a_conversation_once_there_are_more() -> None:
+    turns = [Turn("T1", "merge two sorted lists", answer="a")]
+    assert chat_title(Conversation("C", turns), 60) == "4 Chat"
+    assert chat_title(Conversation("C", turns, own_title="mine"), 60) == "4 Chat · mine · 1 turn"
+    longer = Conversation("C", [*turns, Turn("T2", "and three?")])
+    assert chat_title(longer, 60) == "4 Chat · merge two sorted lists · 2 turns"
+    assert chat_title(longer, 34) == "4 Chat · merge two sort… · 2 turns"
+    assert chat_title(longer, 20) == "4 Chat · 2 turns"

@@ -6,7 +6,8 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
 from textual.binding import Binding
@@ -20,7 +21,7 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
-from trunkline.engine.api import HostNews
+from trunkline.engine.api import HostedEngine, HostNews
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.failure import PlainlyFailingApp
 from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, key_table
@@ -29,10 +30,13 @@ from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import NewsArrived, PaceChanged, PreferencesSeen
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.pace import Pace, pace_for
-from trunkline.tui.palette import deck_commands, screen_commands
+from trunkline.tui.palette import Command, deck_commands, screen_commands
 from trunkline.tui.plain_signs import PlainSigns
 from trunkline.tui.screens.deck import DeckScreen
 from trunkline.tui.themes import ThemeShelf, usable_theme
+
+if TYPE_CHECKING:
+    from textual.command import Provider
 
 LOST_SIGNAL = 1  # SIGHUP, where there is one
 THEMES_EVERY_S = 3.0
@@ -46,6 +50,13 @@ def _import_markdown() -> None:
     read_markdown("```python\n1\n```")
 
 
+def _palette_provider() -> type[Provider]:
+    """Imported with the first opening of the palette."""
+    from trunkline.tui.palette_provider import PaletteProvider
+
+    return PaletteProvider
+
+
 def _terminal_encoding() -> str:
     """Of the stream on which Textual draws."""
     return (sys.__stderr__.encoding if sys.__stderr__ else None) or "utf-8"
@@ -55,6 +66,7 @@ class DeckApp(PlainlyFailingApp[None], inherit_bindings=False):
     """Paints first, then opens the engine; whatever the engine does, the deck stays."""
 
     TITLE = "Trunkline"
+    COMMANDS = {_palette_provider}  # noqa: RUF012 - as Textual has it
     CSS_PATH = "screens/deck.tcss"  # of the first screen Textual reads no CSS_PATH
     BINDINGS = [*app_bindings(), Binding("ctrl+c", "interrupt", show=False)]  # noqa: RUF012 - as Textual has it
 
@@ -103,6 +115,11 @@ class DeckApp(PlainlyFailingApp[None], inherit_bindings=False):
         if name is not None and name != self.theme:
             self.theme = name
         return (problem,) if problem else ()
+
+    @property
+    def engine(self) -> HostedEngine | None:
+        """The engine behind the deck, once it is there."""
+        return self._link.engine
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
@@ -243,14 +260,15 @@ class DeckApp(PlainlyFailingApp[None], inherit_bindings=False):
 
     # -- the palette ----------------------------------------------------------------------------------------
 
+    def palette_commands(self, screen: Screen[object]) -> Iterator[Command]:
+        """What the palette offers over a screen."""
+        if screen is self.deck:
+            return deck_commands(self.deck, self.key_table, self._run)
+        return screen_commands(screen, self.key_table, self._run)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        commands = (
-            deck_commands(self.deck, self.key_table, self._run)
-            if screen is self.deck
-            else screen_commands(screen, self.key_table, self._run)
-        )
-        for title, help_text, callback in commands:
-            yield SystemCommand(title, help_text, callback)
+        for command in self.palette_commands(screen):
+            yield SystemCommand(command.title, command.help, command.run)
 
     async def _run(self, action: str, node: DOMNode) -> None:
         await self.run_action(action, node)

@@ -209,7 +209,11 @@ class Visits:
         """Every setting."""
         desk = self._options.desk
         if desk is None:
-            self._say("this deck only watches; `trunkline` or `trunkline config set` change preferences")
+            snapshot = self._snapshot()
+            if snapshot is not None and snapshot.read_only:
+                self._say("this deck only watches; `trunkline` or `trunkline config set` change preferences")
+            else:
+                self._say("the demo has no files to change; `trunkline` opens the deck that has")
             return
         from trunkline.tui.screens.preferences import PreferencesScreen
 

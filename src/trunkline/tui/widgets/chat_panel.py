@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from pathlib import Path
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -14,6 +15,7 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
+from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostedEngine
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
@@ -44,6 +46,21 @@ from trunkline.tui.widgets.turn_feed import TurnFeed, changes_log
 from trunkline.tui.widgets.turn_orders import TurnOrders
 
 WATCHING = "watching only: c lists the conversations that are kept"
+_TITLE_EDGES = 6  # cells of the border that a title leaves free
+
+
+def chat_title(conversation: Conversation, width: int) -> str:
+    """The panel's title in `width` cells. The first message names the conversation once there are more, as it stands
+    right below before."""
+    turns = len(conversation.turns)
+    name = conversation.title if turns > 1 or conversation.own_title else ""
+    if not name:
+        return "4 Chat"
+    counted = f" · {turns:,} turn{'s' if turns > 1 else ''}" if turns else ""
+    room = width - cell_len(f"4 Chat · {counted}")
+    return (
+        f"4 Chat · {fmt.fit(name, min(room, cell_len(name)))}{counted}" if room >= 8 else f"4 Chat{counted}"
+    )
 
 
 class ChatPanel(Vertical):
@@ -75,6 +92,7 @@ class ChatPanel(Vertical):
         self._feed = TurnFeed(self.session, book, clock, zone)
         self._armed = False
         self._ready = False
+        self._watching = False
         self.dead: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -86,6 +104,9 @@ class ChatPanel(Vertical):
         yield Static(WATCHING, markup=False, id="watching")
 
     def on_mount(self) -> None:
+        self.retitle()
+
+    def on_resize(self) -> None:
         self.retitle()
 
     # -- what others ask about it ---------------------------------------------------------------------------
@@ -124,6 +145,8 @@ class ChatPanel(Vertical):
         """Why nothing can be asked now."""
         if self.dead is not None:
             return Cell(f"not sent, no engine: {self.dead}", Tone.BAD)
+        if self._watching:
+            return Cell("this deck only watches: nothing can be asked here", Tone.WARN)
         return Cell("an answer is on its way; esc esc stops it", Tone.WARN) if self.is_streaming else None
 
     # -- what it says ---------------------------------------------------------------------------------------
@@ -134,9 +157,18 @@ class ChatPanel(Vertical):
         for block in self.transcript.blocks:
             block.flush_s = flush_s
 
+    def use(self, snapshot: Snapshot) -> None:
+        """What there is to complete, and whether anything can be asked here."""
+        self.composer.use(snapshot)
+        if snapshot.read_only != self._watching:
+            self._watching = snapshot.read_only
+            self.transcript.set_watching(self._watching)
+
     def status(self, cell: Cell | None) -> None:
         """The line under the editor."""
         self.composer.say(cell)
+        if self._watching and cell is not None:
+            self.warn(cell.text)
 
     def warn(self, text: str) -> None:
         """Why a key does nothing."""
@@ -144,9 +176,7 @@ class ChatPanel(Vertical):
 
     def retitle(self) -> None:
         """The conversation or what holds for it is another one."""
-        turns = len(self.conversation.turns)
-        counted = f"{turns:,} turn{'s' if turns > 1 else ''}" if turns else ""
-        self.border_title = Content(" · ".join(filter(None, ("4 Chat", self.conversation.title, counted))))
+        self.border_title = Content(chat_title(self.conversation, self.size.width - _TITLE_EDGES))
         line, terms = self.query_one("#chat-terms", Static), self.session.terms()
         if line.content != terms:
             line.update(terms)

@@ -16,6 +16,9 @@ from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.widgets.answer import AnswerBlock
 
 EMPTY = "Nothing said yet. Write below and press enter:\nthe route that would take it is shown as you type."
+NONE_OPEN = (
+    "No conversation is open, and this deck only watches:\nc lists those that are kept, enter shows one."
+)
 MOST_TURNS_SHOWN = 40
 
 
@@ -47,9 +50,10 @@ class Transcript(VerticalScroll):
     def __init__(self) -> None:
         super().__init__(id="transcript")
         self._current: str | None = None
+        self._empty = EMPTY
 
     def compose(self) -> ComposeResult:
-        yield Static(EMPTY, markup=False, id="chat-empty")
+        yield Static(self._empty, markup=False, id="chat-empty")
 
     def on_mount(self) -> None:
         self.anchor()
@@ -72,6 +76,12 @@ class Transcript(VerticalScroll):
         known = any(block.turn_id == self._current for block in blocks)
         return self._current if known else blocks[-1].turn_id if blocks else None
 
+    def set_watching(self, watching: bool) -> None:
+        """Whether messages cannot be written here."""
+        self._empty = NONE_OPEN if watching else EMPTY
+        for one in self.query("#chat-empty").results(Static):
+            one.update(self._empty)
+
     async def show_turns(self, turns: Sequence[Turn], flush_s: float) -> None:
         """Show these turns, the last ones where they are many."""
         shown = turns[-MOST_TURNS_SHOWN:]
@@ -79,7 +89,7 @@ class Transcript(VerticalScroll):
         with self.app.batch_update():
             await self.remove_children()
             if not blocks:
-                await self.mount(Static(EMPTY, markup=False, id="chat-empty"))
+                await self.mount(Static(self._empty, markup=False, id="chat-empty"))
             await self.mount_all(blocks)
             for block in blocks:
                 await block.show_kept()
