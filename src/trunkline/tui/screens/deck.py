@@ -138,6 +138,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         self._latency.set_pace(self._pace.plot_s)
         self._chat.set_flush_s(self._pace.flush_s)
         self._chat.composer.set_pace(self._pace.preview_s)
+        self.set_class(self._pace.sparing, "-sparing")
 
     def on_pace_changed(self, message: PaceChanged) -> None:
         message.stop()
