@@ -11,6 +11,8 @@ from tests.support.preferences import open_preferences
 
 from trunkline.domain.trials import DecisionChange, PreferencesTrial
 from trunkline.tui.messages import SettingsSaved
+from trunkline.tui.screens.preferences import PreferencesScreen
+from trunkline.tui.screens.preferences.account import account_of
 from trunkline.tui.screens.preferences.ask import AskScreen
 from trunkline.tui.screens.preferences.save import SaveScreen
 
@@ -419,3 +421,70 @@ async def test_nothing_is_drawn_where_nothing_changed(tmp_path: Path) -> None:
         await preferences.press("l")
         assert "0.85" in preferences.shown()
         assert 0 < listing.cells_changed - before <= 8
+
+
+# -- accounts that are not there yet -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "key", "expected"),
+    [
+        ("opn", "main", "env:K", "provider: one of google, openai"),
+        ("", "", "", "provider: one of google, openai"),
+        ("op", "", "", "provider: one of openai"),
+        ("openai", "", "env:K", "name: a name of yours"),
+        ("openai", "main", "env:K", "name: another one, as openai/main is there already"),
+        ("openai", "work", "", "key: env:NAME"),
+        ("openai", "a/b", "env:K", "name: "),
+    ],
+)
+def test_an_account_that_cannot_be_added_says_what_was_expected(
+    provider: str, name: str, key: str, expected: str
+) -> None:
+    texts = {"provider": provider, "name": name, "key": key}
+    answer = account_of(texts, ("openai", "google"), {"openai/main"})
+    assert isinstance(answer, str)
+    assert answer.startswith(expected)
+
+
+def test_a_plain_key_is_refused_and_not_repeated() -> None:
+    plain = "sk-" + "ab12" * 10
+    answer = account_of({"provider": "openai", "name": "work", "key": plain}, ("openai",), ())
+    assert isinstance(answer, str)
+    assert plain not in answer
+
+
+async def test_an_account_is_added_shown_and_taken_out_again(tmp_path: Path) -> None:
+    async with open_preferences(tmp_path, start="accounts", size=(100, 40)) as preferences:
+        await preferences.press("n")
+        for text in ("openai", "work", "env:OPENAI_WORK_KEY"):
+            await preferences.type(text)
+            await preferences.press("enter")
+        assert "Add openai/work" in preferences.shown()
+        assert '+id = "work"' in preferences.shown()
+        await preferences.press("enter")
+        written = preferences.places.providers_file.read_text()
+        assert 'key = "env:OPENAI_WORK_KEY"' in written
+        preferences.go_to("group:accounts.openai/work")
+        await preferences.settle()
+        assert "env:OPENAI_WORK_KEY · no limits" in preferences.words()
+        await preferences.press("d")
+        assert "Remove openai/work" in preferences.shown()
+        await preferences.press("enter")
+        assert "work" not in preferences.places.providers_file.read_text()
+
+
+async def test_an_account_that_a_variable_made_cannot_be_taken_out_of_the_file(tmp_path: Path) -> None:
+    async with open_preferences(tmp_path, start="accounts", size=(100, 40)) as preferences:
+        preferences.go_to("group:accounts.openai/main")
+        await preferences.press("d")
+        assert "OPENAI_API_KEY is set: disable it instead" in preferences.words()
+
+
+async def test_without_accounts_their_section_still_adds_one(tmp_path: Path) -> None:
+    async with open_preferences(tmp_path, start="accounts", environ={}) as preferences:
+        preferences.go_to("new:accounts")
+        await preferences.press("enter")
+        assert "Add an account" in preferences.shown()
+        await preferences.press("escape")
+        assert isinstance(preferences.app.screen, PreferencesScreen)

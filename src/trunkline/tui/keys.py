@@ -262,6 +262,7 @@ KEYS: tuple[KeySpec, ...] = (
         "preferences.default", ("d", "delete"), "default", "Back to the default", Scope.PREFERENCES, "default"
     ),
     KeySpec("preferences.undo", ("u",), "undo", "Take the last change back", Scope.PREFERENCES, "undo"),
+    KeySpec("preferences.new", ("n",), "new_account", "Add an account", Scope.PREFERENCES, "add an account"),
     KeySpec(
         "preferences.save",
         ("w", "ctrl+s"),

@@ -12,7 +12,7 @@ from trunkline.config.shape import Kind, choices_of, kind_of, type_name
 from trunkline.tui.screens.preferences.draft import Draft
 
 ACCOUNTS = "accounts"
-_TITLE = "Accounts and limits"
+ACCOUNTS_TITLE = "Accounts and limits"
 _LIMITS = "limits"
 _FIRST = ("enabled", "key", _LIMITS)
 _FIELDS = (*_FIRST, *(name for name in ACCOUNT_FIELDS if name not in (*_FIRST, "id")))
@@ -27,6 +27,12 @@ def account_settings(loaded: Loaded) -> tuple[Setting, ...]:
 def field_of_account(setting: Setting) -> str | None:
     """The field that the setting is of an account; None for any other setting."""
     return setting.key.rpartition(".")[2] if setting.section == ACCOUNTS else None
+
+
+def account_of_group(group: str) -> str | None:
+    """The account, as `provider/account`, that a group of settings is of; None for any other group."""
+    section, _, account = group.partition(".")
+    return account if section == ACCOUNTS and account else None
 
 
 def holds_limits(setting: Setting) -> bool:
@@ -71,7 +77,7 @@ def _setting(facts: AccountFacts, name: str, file: str) -> Setting:
         help=field.description or "",
         kind=Kind.LIST if is_limits else kind_of(field.annotation),
         section=ACCOUNTS,
-        title=_TITLE,
+        title=ACCOUNTS_TITLE,
         group=facts.address,
         required=name == "key",
         source=Source(SourceKind.USER, line=facts.line) if stated else Source(SourceKind.SHIPPED),

@@ -25,9 +25,10 @@ class SettingsRead(Message):
 
 @dataclass
 class Planned(Message):
-    """Unsaved changes were tried and can be saved."""
+    """Unsaved changes were tried and can be saved; `title` says what saving them does."""
 
     plan: Plan
+    title: str = "Save"
 
 
 @dataclass
@@ -76,9 +77,9 @@ class DeskWork:
 
         self._start("read", run)
 
-    def plan(self, loaded: Loaded, edits: Sequence[Edit | TextEdit]) -> None:
+    def plan(self, loaded: Loaded, edits: Sequence[Edit | TextEdit], title: str = "Save") -> None:
         """Try what is to be saved: `Planned`."""
-        self._start("plan", lambda: Planned(self._desk.plan(loaded, edits)))
+        self._start("plan", lambda: Planned(self._desk.plan(loaded, edits), title))
 
     def save(self, plan: Plan) -> None:
         """Write a plan: `Written`."""

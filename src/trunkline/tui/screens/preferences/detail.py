@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trunkline.config.settings import Setting, SourceKind
 from trunkline.config.shape import Kind
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.lines import Line, labelled, paragraph
-from trunkline.tui.screens.preferences.account_settings import field_of_account
+from trunkline.tui.screens.preferences.account_settings import account_of_group, field_of_account
 from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.items import Item, ItemKind
 from trunkline.tui.screens.preferences.rows import origin, weight_shares, weight_text
@@ -22,6 +24,8 @@ _ABOUT_SECTION = {
     "providers": "How each provider is asked. What it may take of you stands with its accounts.",
 }
 
+_ABOUT_NEW = "Asks for a provider, a name of yours for the account, and where its key is. n does the same."
+
 
 def detail_lines(draft: Draft, item: Item | None, width: int, *, compact: bool) -> tuple[Line, ...]:
     """What there is to say of the line under the cursor; `compact` where there are only a few lines for it."""
@@ -29,6 +33,10 @@ def detail_lines(draft: Draft, item: Item | None, width: int, *, compact: bool) 
         return ()
     if item.kind is ItemKind.SECTION:
         return _of_section(draft, item, width)
+    if item.kind is ItemKind.NEW:
+        return (_title("Add an account"), *paragraph(_ABOUT_NEW, width))
+    if item.kind is ItemKind.GROUP and account_of_group(item.name) is not None:
+        return (_title(item.label), *_of_account(draft, item, width))
     if item.kind is ItemKind.GROUP:
         return (_title(item.name), *_weights(draft, f"{item.name}.weights.", "", width))
     setting = draft.settings.get(item.name)
@@ -39,6 +47,18 @@ def detail_lines(draft: Draft, item: Item | None, width: int, *, compact: bool) 
         lines += paragraph(f"✕ {draft.problems[setting.key]}", width, Tone.BAD)
     lines += _compact(draft, setting, width) if compact else _in_full(draft, setting, width)
     return tuple(lines)
+
+
+def _of_account(draft: Draft, item: Item, width: int) -> Iterator[Line]:
+    """An account field by field, its limits one by one."""
+    for key in item.inside:
+        setting, value = draft.settings[key], draft.value(key)
+        name = key.rpartition(".")[2]
+        if setting.kind is Kind.LIST:
+            entries = draft.entries(key)
+            yield from labelled(name, "; ".join(shown(one) for one in entries) or "none", width)
+        elif value is not None:
+            yield from labelled(name, shown_of(setting, value), width)
 
 
 def _title(text: str) -> Line:

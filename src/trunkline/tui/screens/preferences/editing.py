@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trunkline.config.account_facts import LimitText
+from trunkline.config.account_edits import NewAccount
+from trunkline.config.account_facts import LimitText, all_accounts
 from trunkline.config.load import Loaded
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.screens.preferences import changes
+from trunkline.tui.screens.preferences.account import AccountScreen
 from trunkline.tui.screens.preferences.account_settings import holds_limits
 from trunkline.tui.screens.preferences.choice import ChoiceScreen
 from trunkline.tui.screens.preferences.field import FieldScreen
@@ -30,6 +32,9 @@ def edit_item(screen: PreferencesScreen, loaded: Loaded, item: Item) -> None:
     if item.kind in (ItemKind.SECTION, ItemKind.GROUP):
         screen.toggle(item.name)
         return
+    if item.kind is ItemKind.NEW:
+        ask_account(screen, loaded)
+        return
     setting = screen.draft.settings[item.name]
     loaded = with_unsaved(loaded, screen.draft)
     if item.kind in (ItemKind.ENTRY, ItemKind.ADD) and holds_limits(setting):
@@ -48,6 +53,23 @@ def edit_item(screen: PreferencesScreen, loaded: Loaded, item: Item) -> None:
         _ask_choice(screen, loaded, setting)
     else:
         _ask_text(screen, loaded, setting)
+
+
+def ask_account(screen: PreferencesScreen, loaded: Loaded) -> None:
+    """Ask for an account that is not there yet; it is saved with everything that is unsaved."""
+
+    def answered(account: NewAccount | None) -> None:
+        if account is not None:
+            screen.plan_account(f"Add {account.account}", account)
+
+    catalogue = loaded.config.catalogue
+    screen.app.push_screen(
+        AccountScreen(
+            tuple(one.id for one in catalogue.providers),
+            frozenset(facts.address for facts in all_accounts(loaded)),
+        ),
+        answered,
+    )
 
 
 def _ask_choice(screen: PreferencesScreen, loaded: Loaded, setting: Setting) -> None:

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from trunkline.config.shape import Kind
 from trunkline.tui.keymap import KeyTable
+from trunkline.tui.screens.preferences.account_settings import ACCOUNTS
 from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.items import Item, ItemKind
 
@@ -24,8 +25,10 @@ def _of_item(draft: Draft, item: Item | None) -> tuple[Hint, ...]:
     undo: tuple[Hint, ...] = (("preferences.undo", "undo"),) if draft.steps else ()
     if item is None:
         return undo
+    if item.kind is ItemKind.NEW:
+        return (("preferences.edit", "add"), *undo)
     if item.kind in (ItemKind.SECTION, ItemKind.GROUP):
-        return (("preferences.edit", "fold"), *undo)
+        return (("preferences.edit", "fold"), *_of_accounts(item), *undo)
     if item.kind is ItemKind.ENTRY:
         return (
             ("preferences.down+preferences.up", "move"),
@@ -44,6 +47,13 @@ def _of_item(draft: Draft, item: Item | None) -> tuple[Hint, ...]:
     if not draft.is_default(item.name):
         hints.append(("preferences.default", "default"))
     return (*hints, *undo)
+
+
+def _of_accounts(item: Item) -> tuple[Hint, ...]:
+    if item.section != ACCOUNTS:
+        return ()
+    remove = (("preferences.default", "remove"),) if item.kind is ItemKind.GROUP else ()
+    return (*remove, ("preferences.new", "add an account"))
 
 
 _STEP_WORDS = {Kind.WHOLE: "less, more", Kind.NUMBER: "less, more", Kind.CHOICE: "other"}

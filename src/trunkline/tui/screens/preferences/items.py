@@ -10,7 +10,7 @@ from trunkline.config.sections import TITLES
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.tui.fuzzy import best
-from trunkline.tui.screens.preferences.account_settings import ACCOUNTS
+from trunkline.tui.screens.preferences.account_settings import ACCOUNTS, ACCOUNTS_TITLE
 from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.known_settings import key_id
 from trunkline.tui.screens.preferences.values import shown
@@ -29,13 +29,14 @@ class ItemKind(StrEnum):
     SETTING = "setting"
     ENTRY = "entry"
     ADD = "add"
+    NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line. `name` is the section's or group's id, else the setting's key; `entry` a text of its list and `index`
-    the place of it; `label` is what the line is called; `section` the section it stands in; `inside` the keys of the
-    settings under a heading, folded or not."""
+    """A line; NEW adds an account. `name` is the section's or group's id, else the setting's key; `entry` a text of its
+    list and `index` the place of it; `label` is what the line is called; `section` the section it stands in; `inside`
+    the keys of the settings under a heading, folded or not."""
 
     kind: ItemKind
     name: str
@@ -55,7 +56,15 @@ class Item:
 def sections_of(draft: Draft) -> tuple[str, ...]:
     """The sections that have settings, in the order in which they are shown."""
     present = {setting.section for setting in draft.settings.values()}
+    present |= {ACCOUNTS} if present else set()
     return tuple(name for name in _SECTIONS if name in present)
+
+
+def title_of(draft: Draft, section: str) -> str:
+    """A section as its heading calls it."""
+    if section == ACCOUNTS:
+        return ACCOUNTS_TITLE
+    return next((one.title for one in draft.settings.values() if one.section == section), section)
 
 
 def open_at_first(draft: Draft) -> frozenset[str]:
@@ -73,10 +82,13 @@ def items(draft: Draft, opened: frozenset[str], query: str = "") -> tuple[Item, 
         by_section.setdefault(setting.section, []).append(setting)
     lines: list[Item] = []
     for section in sections_of(draft):
-        inside = by_section[section]
-        lines.append(_heading(ItemKind.SECTION, section, inside[0].title, 0, inside))
+        inside = by_section.get(section, [])
+        keys = tuple(setting.key for setting in inside)
+        lines.append(Item(ItemKind.SECTION, section, title_of(draft, section), 0, section, inside=keys))
         if section in opened:
             lines += _grouped(draft, inside, opened)
+        if section in opened and section == ACCOUNTS:
+            lines.append(Item(ItemKind.NEW, ACCOUNTS, "+", 1, ACCOUNTS))
     return tuple(lines)
 
 
@@ -88,7 +100,7 @@ def _found(draft: Draft, opened: frozenset[str], query: str) -> Iterable[Item]:
     keys, words = {one.key for one in found}, query.lower().split()
     found += [one for one in known if one.key not in keys and _says(one, words)]
     for setting in sorted(found, key=lambda one: one.section in FOLDED_SECTIONS)[:MOST_FOUND]:
-        yield from _setting(draft, setting, setting.key, 0, opened)
+        yield from _setting(draft, setting, setting.key.removeprefix(f"{ACCOUNTS}."), 0, opened)
 
 
 def _says(setting: Setting, words: Sequence[str]) -> bool:
@@ -96,9 +108,9 @@ def _says(setting: Setting, words: Sequence[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _heading(kind: ItemKind, name: str, label: str, depth: int, inside: Sequence[Setting]) -> Item:
+def _group(name: str, label: str, depth: int, inside: Sequence[Setting]) -> Item:
     keys = tuple(setting.key for setting in inside)
-    return Item(kind, name, label, depth, inside[0].section, inside=keys)
+    return Item(ItemKind.GROUP, name, label, depth, inside[0].section, inside=keys)
 
 
 def _grouped(draft: Draft, settings: Sequence[Setting], opened: frozenset[str]) -> Iterable[Item]:
@@ -111,7 +123,7 @@ def _grouped(draft: Draft, settings: Sequence[Setting], opened: frozenset[str]) 
                 yield from _setting(draft, setting, short_name(setting), 1, opened)
             continue
         name = f"{inside[0].section}.{group}"
-        yield _heading(ItemKind.GROUP, name, group, 1, inside)
+        yield _group(name, group, 1, inside)
         if name in opened:
             yield from _inside_group(draft, name, inside, opened)
 
@@ -129,7 +141,7 @@ def _inside_group(
             yield from _setting(draft, setting, short_name(setting), 2, opened)
     for table, inside in tables.items():
         name = f"{group}.{table}"
-        yield _heading(ItemKind.GROUP, name, table, 2, inside)
+        yield _group(name, table, 2, inside)
         if name in opened:
             for setting in inside:
                 yield from _setting(draft, setting, short_name(setting).removeprefix(f"{table}."), 3, opened)

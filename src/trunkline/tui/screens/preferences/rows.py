@@ -8,13 +8,14 @@ from trunkline.config.settings import Setting, SourceKind
 from trunkline.config.shape import Kind
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Column, Row, Tone
+from trunkline.tui.screens.preferences.account_settings import account_of_group
 from trunkline.tui.screens.preferences.draft import Draft
-from trunkline.tui.screens.preferences.items import Item, ItemKind, sections_of
+from trunkline.tui.screens.preferences.items import Item, ItemKind, sections_of, title_of
 from trunkline.tui.screens.preferences.values import shown, shown_of
 
 COLUMNS = (
     Column("", 1),
-    Column("setting", 26, flex=4),
+    Column("setting", 26, flex=1),
     Column("value", 24, flex=3),
     Column("from", 14, drop=1),
 )
@@ -33,9 +34,7 @@ def rows(draft: Draft, lines: Sequence[Item], opened: frozenset[str]) -> tuple[R
 def section_rows(draft: Draft, current: str | None) -> tuple[Row, ...]:
     """A row for each section: a sign at the one where the cursor is, and how much in it is unsaved."""
     changed: dict[str, int] = {}
-    titles: dict[str, str] = {}
     for key, setting in draft.settings.items():
-        titles[setting.section] = setting.title
         if draft.is_changed(key):
             changed[setting.section] = changed.get(setting.section, 0) + 1
     return tuple(
@@ -43,7 +42,7 @@ def section_rows(draft: Draft, current: str | None) -> tuple[Row, ...]:
             section,
             (
                 Cell("▸" if section == current else " ", Tone.ACCENT),
-                Cell(titles[section], Tone.ACCENT if section == current else Tone.PLAIN),
+                Cell(title_of(draft, section), Tone.ACCENT if section == current else Tone.PLAIN),
                 Cell(f"{CHANGED} {changed[section]}" if section in changed else "", Tone.WARN),
             ),
         )
@@ -92,6 +91,9 @@ def _row(draft: Draft, item: Item, opened: frozenset[str], shares: Mapping[str, 
         case ItemKind.ADD:
             plus = Cell(f"{indent} {item.label}", Tone.DIM)
             return Row(item.row_key, (Cell(" "), plus, Cell("add an entry", Tone.DIM), Cell("")))
+        case ItemKind.NEW:
+            plus = Cell(f"{indent}{item.label} add an account", Tone.DIM)
+            return Row(item.row_key, (Cell(" "), plus, Cell(""), Cell("")))
 
 
 def _setting_row(draft: Draft, item: Item, opened: frozenset[str], shares: Mapping[str, float | None]) -> Row:
@@ -133,9 +135,18 @@ def origin(setting: Setting, *, changed: bool) -> str:
 
 
 def group_summary(draft: Draft, item: Item) -> str:
-    """The first values of a folded group, in a line."""
+    """The first values of a folded group, in a line; of an account where its key is, and how many limits it has."""
+    if account_of_group(item.name) is not None:
+        return _account_summary(draft, item.name)
     parts = [shown(draft.value(key)) for key in item.inside if _says_much(draft, key)]
     return " · ".join(parts[:3])
+
+
+def _account_summary(draft: Draft, group: str) -> str:
+    limits = len(draft.entries(f"{group}.limits"))
+    counted = f"{limits or 'no'} limit{'' if limits == 1 else 's'}"
+    off = () if draft.value(f"{group}.enabled") else ("off",)
+    return " · ".join((*off, shown(draft.value(f"{group}.key")), counted))
 
 
 def _says_much(draft: Draft, key: str) -> bool:

@@ -10,14 +10,15 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Input
 
-from trunkline.config.desk import ConfigDesk, Plan, reversed_plan
+from trunkline.config.account_edits import AccountEdit, NewAccount, RemovedAccount
+from trunkline.config.desk import ConfigDesk, Edit, Plan, TextEdit, reversed_plan
 from trunkline.config.load import Loaded
 from trunkline.domain.clock import Clock
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.keys import Scope, bindings, specs
 from trunkline.tui.messages import RowOpened, SettingsSaved
 from trunkline.tui.screens.preferences import changes
-from trunkline.tui.screens.preferences.account_settings import edits_of
+from trunkline.tui.screens.preferences.account_settings import account_of_group, edits_of
 from trunkline.tui.screens.preferences.ask import problem_screen, unsaved_screen
 from trunkline.tui.screens.preferences.board import LIST, SECTIONS, PreferencesBoard
 from trunkline.tui.screens.preferences.desk_work import (
@@ -29,7 +30,7 @@ from trunkline.tui.screens.preferences.desk_work import (
     Written,
 )
 from trunkline.tui.screens.preferences.draft import Draft
-from trunkline.tui.screens.preferences.editing import edit_item
+from trunkline.tui.screens.preferences.editing import ask_account, edit_item
 from trunkline.tui.screens.preferences.items import Item, ItemKind, open_at_first, path_to
 from trunkline.tui.screens.preferences.problems import key_of_problem, sentence_of
 from trunkline.tui.screens.preferences.save import SaveScreen
@@ -43,6 +44,10 @@ _REFUSALS = {
     "save": "Nothing was saved",
     "undo": "Nothing was taken back",
 }
+
+
+def _is_of(edit: Edit | TextEdit, account: str) -> bool:
+    return isinstance(edit, AccountEdit) and edit.account == account
 
 
 class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
@@ -166,7 +171,7 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
             self._show()
             return
 
-        self._ask_to_write("Save", "saves", plan, lambda: self._work.save(plan))
+        self._ask_to_write(message.title, "saves", plan, lambda: self._work.save(plan))
 
     def _ask_to_write(self, title: str, verb: str, plan: Plan, write: Callable[[], None]) -> None:
         def answered(yes: bool | None) -> None:
@@ -184,6 +189,12 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
         self.themes.forget()
         self._say("Taken back." if message.undone else "Saved. u takes it back.")
         self._work.read()
+
+    def plan_account(self, title: str, edit: NewAccount | RemovedAccount) -> None:
+        """Have an account added or taken out, and what else is unsaved saved with it."""
+        if self._loaded is not None:
+            others = (one for one in edits_of(self._draft) if not _is_of(one, edit.account))
+            self._work.plan(self._loaded, (*others, edit), title)
 
     # -- changing -------------------------------------------------------------------------------------------
 
@@ -255,9 +266,18 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
             self._board.go_to(item.row_key)
 
     def action_default(self) -> None:
-        """Back to the default; an entry out of its list."""
-        if (item := self.current) is not None:
+        """Back to the default; an entry out of its list; an account out of the file."""
+        item = self.current
+        account = account_of_group(item.name) if item is not None and item.kind is ItemKind.GROUP else None
+        if account is not None:
+            self.plan_account(f"Remove {account}", RemovedAccount(account))
+        elif item is not None:
             self.apply(changes.take_out(self._draft, item))
+
+    def action_new_account(self) -> None:
+        """Add an account."""
+        if self._loaded is not None:
+            ask_account(self, self._loaded)
 
     def action_undo(self) -> None:
         """The last change taken back; with nothing unsaved, the last save."""
