@@ -203,3 +203,14 @@ async def test_a_snapshot_tells_what_a_person_set(tmp_path: Path) -> None:
         assert (shown.theme, shown.keymap) == ("mine", (("help", "f1"),))
         assert "coding" in shown.task_types
         assert (await world.engine.preview(ask())).window_tokens == 32_768
+
+
+async def test_waiting_for_somebody_elses_lock_is_not_taken_for_slow_reading(tmp_path: Path) -> None:
+    async with open_world(tmp_path, Serves("only")) as world:
+        lock = sqlite3.connect(world.places.store_file, isolation_level=None, check_same_thread=False)
+        lock.execute("BEGIN IMMEDIATE")
+        asyncio.get_running_loop().call_later(0.3, lock.close)
+        began_s = asyncio.get_running_loop().time()
+        reading_ms = await world.engine._upkeep.refresh()
+        assert asyncio.get_running_loop().time() - began_s > 0.25
+        assert reading_ms < 150

@@ -124,6 +124,20 @@ async def test_a_full_disk_is_said_counted_and_got_over(
         assert store.ledger.use("requests", MINUTE).used == 10
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_is_taken_away_is_said_until_it_is_back(tmp_path: Path, replaced: bool) -> None:
+    path, away = tmp_path / "t.db", tmp_path / "away.db"
+    async with opened(path) as store:
+        path.rename(away)
+        if replaced:
+            path.write_bytes(b"something else")
+        with pytest.raises(StoreError, match=r"t\.db: was taken away or replaced"):
+            await store.write(note("lost"))
+        assert "taken away" in (store.trouble or "")
+        away.replace(path)
+        assert await store.write(note("kept")) == "kept"
+
+
 async def test_a_lock_held_elsewhere_is_waited_for(tmp_path: Path) -> None:
     async with opened(tmp_path / "t.db") as store:
         other = sqlite3.connect(tmp_path / "t.db", isolation_level=None)

@@ -156,25 +156,27 @@ class Upkeep:
                     await self._erase_if_due(now_ms)
                 if self._core.changed and now_ms >= refresh_from_ms:
                     refresh_from_ms = now_ms + _HOUSEKEEPING_MS
-                    await self.refresh()
-                    took_ms = clock.mono_ms() - now_ms
-                    refresh_from_ms = now_ms + max(_HOUSEKEEPING_MS, took_ms / _READING_SHARE)
+                    reading_ms = await self.refresh()
+                    refresh_from_ms = now_ms + max(_HOUSEKEEPING_MS, reading_ms / _READING_SHARE)
                     self._core.bus.publish(SnapshotChanged())
             except StoreError as error:
                 _log.warning("the store could not be asked: %s", error)
             except Exception:
                 _log.exception("housekeeping failed; it goes on")
 
-    async def refresh(self) -> None:
-        """Take today's sums and the log from the store."""
+    async def refresh(self) -> float:
+        """Take today's sums and the log from the store; gives how long reading them took (ms), without the wait for
+        what is still to be written, which somebody else's lock may draw out."""
         core = self._core
         core.changed = False
         with suppress(StoreError):  # what cannot be written is said by `store.trouble`; the rest can be read
             await core.store.flush()
+        began_ms = core.clock.mono_ms()
         self.stored = await core.store.totals_since(self.since_ms)
         self.recent = await core.store.recent(LOG_LINES)
         self.running = await core.store.running_requests()
         core.spent_day_pico = self.stored.totals.cost.pico
+        return core.clock.mono_ms() - began_ms
 
     def _watch_the_store(self) -> None:
         """Say at once that what happens cannot be kept, and that it can again."""

@@ -130,6 +130,15 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file that is, whatever it is called; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
     """The file's schema version. Raises StoreError when a newer Trunkline made it."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -83,6 +83,7 @@ class Writer:
     def __init__(self, path: Path, connection: sqlite3.Connection, observer: Observer) -> None:
         self._path = path
         self._connection = connection
+        self._file = schema.identity(path)
         self._observer = observer
         self._queue: deque[_Job | None] = deque()
         self._wanted = threading.Event()
@@ -180,6 +181,7 @@ class Writer:
 
     def _work(self, batch: list[_Job]) -> None:
         try:
+            self._check_file()
             self._transact(batch)
         except Exception as cause:
             self._roll_back()
@@ -193,6 +195,17 @@ class Writer:
         failed = next((job.error for job in batch if _is_of_the_file(job.error)), None)
         if isinstance(failed, sqlite3.Error):
             self.trouble = str(schema.store_error(self._path, failed))
+        elif failed is not None:
+            self.trouble = str(failed)
+
+    def _check_file(self) -> None:
+        """What is written to a file that has lost its name is found by nobody. Another file is not opened in its
+        place: SQLite's files beside it may still be in use under the same names."""
+        if schema.identity(self._path) != self._file:
+            raise _FileGoneError(
+                f"{self._path}: was taken away or replaced while in use. "
+                "Put it back, or leave and start again: a new one is made."
+            )
 
     def _prove_room(self) -> None:
         """Forget the trouble if the file grows again: a small write may fit though the disk is full."""
@@ -261,11 +274,14 @@ class Writer:
         _log.error("a write was lost: %s", job.error)
 
 
+class _FileGoneError(StoreError):
+    """The store's path names another file now, or none."""
+
+
 def _is_of_the_file(error: BaseException | None) -> bool:
     """Whether a unit failed for want of a file that can be written, and not by a fault of its own."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.IntegrityError | sqlite3.ProgrammingError
-    )
+    of_its_own = sqlite3.IntegrityError | sqlite3.ProgrammingError
+    return isinstance(error, sqlite3.DatabaseError | _FileGoneError) and not isinstance(error, of_its_own)
 
 
 def _resolve(jobs: list[_Job]) -> None:
