@@ -121,7 +121,7 @@ def test_names_keep_their_room_and_the_least_needed_goes_first(width: int) -> No
     assert sum(widths) + sum(1 for shown in widths if shown) - 1 <= width
     shown = {column.title for column, cells in zip(COLUMNS, widths, strict=True) if cells}
     assert {"account", "state", "left"} <= shown
-    assert ({"first", "today", "figure"} <= shown) == (width >= 100)
+    assert ({"first", "today", "age"} <= shown) == (width >= 100)
 
 
 def test_standing_of_an_unknown_account_is_none() -> None:

@@ -98,7 +98,7 @@ def facts(key: str, width: int = 100, checks: tuple[CheckResult, ...] | None = N
     "text",
     [
         "○ exhausted",
-        "0 of 100, counting limits of an hour or more and the last 20 calls",
+        "0 of 100 · long limits, last 20 calls",
         "key       env:GOOGLE_API_KEY",
         "under way 1 call",
         "quota hit (RESOURCE_EXHAUSTED)",

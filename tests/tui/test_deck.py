@@ -206,7 +206,7 @@ async def test_news_of_blocks_and_configuration_is_in_the_log() -> None:
         deck.screen.tick()
         await deck.settle()
         shown = deck.shown()
-        assert "kimi/main set aside: limit hit" in shown
+        assert "kimi/main set aside until 12:28: limit hit" in shown
         assert "kimi/main is free again" in shown
         assert "configuration refused: providers.toml: no" in shown
 

@@ -10,7 +10,7 @@ from tests.support.clock import START_MS
 
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.snapshot import LogEntry, RunningCall
-from trunkline.tui.cells import Row
+from trunkline.tui.cells import Row, Tone
 from trunkline.tui.log_book import MOST_LINES, MOST_LIVE, MOST_NEWS, LogBook
 from trunkline.tui.log_filter import LogFilter, completions, parse_filter
 from trunkline.tui.log_rows import LiveLine, entry_facets, news_facets
@@ -39,7 +39,7 @@ def call(
 
 def test_lines_are_newest_first_whatever_order_they_come_in() -> None:
     book = book_of(world.entry("B", world.ZAI, ago_s=2), world.entry("C", world.ZAI, ago_s=9))
-    book.take_news(START_MS - 5_000, "kimi set aside", bad=True)
+    book.take_news(START_MS - 5_000, "kimi set aside", Tone.BAD)
     book.take_snapshot((world.entry("A", world.ZAI, ago_s=1), world.entry("D", world.ZAI, ago_s=20)))
     assert keys(book) == ["A", "B", "news-1", "C", "D"]
 
@@ -78,7 +78,7 @@ def test_memory_is_flat_over_a_hundred_thousand_requests() -> None:
             tuple(call(f"E{start + 50 + n}") for n in range(50)),
         )
         book.take_live(LiveLine(f"L{start}", START_MS, "chat", (), ""))
-        book.take_news(START_MS + second * 1000, "something", bad=False)
+        book.take_news(START_MS + second * 1000, "something", Tone.GOOD)
         if start % 10_000 == 0:
             book.rows(zone=UTC)
             made.add(len(book))
@@ -227,13 +227,13 @@ def test_a_filter_is_told_as_it_is_meant() -> None:
 def test_news_and_calls_under_way_are_found_too() -> None:
     book = book_of(world.entry("A", world.ZAI))
     book.take_live(LiveLine("R1", START_MS, "chat", (world.GOOGLE_1.id,), "cost"))
-    book.take_news(START_MS, "kimi/main set aside", bad=True)
+    book.take_news(START_MS, "kimi/main set aside", Tone.BAD)
     assert keys(book, "outcome:running") == ["R1"]
     assert keys(book, "provider:google") == ["R1"]
     assert keys(book, "kimi") == ["news-1"]
     assert keys(book, "from:engine") == ["news-1"]
     assert not LogFilter(parse_filter("task:coding", {}).terms).accepts(
-        news_facets(News(1, START_MS, "x", False))
+        news_facets(News(1, START_MS, "x", Tone.GOOD))
     )
 
 

@@ -12,6 +12,7 @@ from tests.support.panel_app import Panel, open_panel
 from textual.strip import Strip
 
 from trunkline.domain.snapshot import LogEntry, RunningCall
+from trunkline.tui.cells import Tone
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.messages import ReceiptWanted, RowOpened
 from trunkline.tui.widgets.log_panel import LogPanel
@@ -158,7 +159,7 @@ async def test_lines_without_a_receipt_say_why() -> None:
         log.refresh_rows()
         await panel.press("enter")
         book.take_snapshot(())
-        book.take_news(START_MS, "kimi/main set aside", bad=True)
+        book.take_news(START_MS, "kimi/main set aside", Tone.BAD)
         log.refresh_rows()
         await panel.press("enter")
         assert panel.said(ReceiptWanted) == []

@@ -126,7 +126,7 @@ def _of_provider(
 
 
 def _health(health: int) -> str:
-    return f"{health} of 100, counting limits of an hour or more and the last 20 calls"
+    return f"{health} of 100 · long limits, last 20 calls"
 
 
 def _since(since_ms: int, now_ms: int, zone: tzinfo | None) -> str:

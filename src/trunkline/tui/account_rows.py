@@ -16,6 +16,7 @@ from trunkline.tui.account_standing import (
     account_standing,
     state_cell,
     until_cell,
+    until_words,
 )
 from trunkline.tui.cells import Cell, Column, Row, Tone
 
@@ -32,7 +33,7 @@ COLUMNS = (
     Column("cost", 8, drop=4, right=True),
     Column("first", 6, drop=5, right=True),
     Column("today", 6, drop=6, right=True),
-    Column("figure", 8, drop=7, right=True),
+    Column("age", 8, drop=7, right=True),
     Column("used", 20, drop=8, most=48),
 )
 
@@ -162,10 +163,20 @@ def _provider_detail(provider: ProviderView, now_ms: int, zone: tzinfo | None) -
     if provider.block is not None and provider.block.holds_at(now_ms):
         state = block_sentence(provider.block, now_ms, zone)
     return (
-        fmt.one_line(f"{provider.id}: {state}, {len(provider.accounts)} accounts, {billing}"),
+        fmt.one_line(f"{provider.id}: {state}, {billing}"),
+        _ready_sentence(provider, now_ms, zone),
         f"{counts.success:,} answered, {counts.failed:,} failed, "
         f"{fmt.compact(counts.input_tokens)}→{fmt.compact(counts.output_tokens)} tok",
     )
+
+
+def _ready_sentence(provider: ProviderView, now_ms: int, zone: tzinfo | None) -> str:
+    """`1 of 3 accounts ready, the next again at 16:40, in 4 h`."""
+    standings = [account_standing(provider, account, now_ms) for account in provider.accounts]
+    ready = sum(standing.serves for standing in standings)
+    back = [standing.until_ms for standing in standings if not standing.serves and standing.until_ms]
+    soonest = f", the next {until_words(min(back), now_ms, zone)}" if back else ""
+    return f"{ready} of {len(standings)} accounts ready{soonest}"
 
 
 def _account_detail(
@@ -194,4 +205,7 @@ def account_sentence(provider: ProviderView, account: AccountView, now_ms: int, 
         return f"no key: {account.key_ref} is not set"
     if standing.block is not None:
         return block_sentence(standing.block, now_ms, zone)
+    use = standing.limit
+    if use is not None and not standing.serves and use.resets_at_ms is not None:
+        return f"{account.status.value}, {fmt.resets(use.resets_at_ms, now_ms, zone)}"
     return account.status.value

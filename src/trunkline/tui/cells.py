@@ -45,8 +45,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Column:
     """`width` cells wide at least, and up to `most` where its texts are longer; what is left over goes to columns by
-    `flex`. Where the width does not suffice, columns are left out by falling `drop`; those with 0 stay, and those with
-    `SPARE` or more go before another is cut off."""
+    `flex`, to one with a `most` no more than its texts need. Where the width does not suffice, columns are left out by
+    falling `drop`; those with 0 stay, and those with `SPARE` or more go before another is cut off."""
 
     title: str
     width: int
@@ -82,7 +82,7 @@ def share_width(columns: Sequence[Column], width: int, longest: Sequence[int] = 
         if drop == 0 or _needed(wanted if drop >= SPARE else least) <= width:
             continue
         least[index] = wanted[index] = 0
-    return _flexed(columns, _grown(columns, least, wanted, width), width)
+    return _flexed(columns, _grown(columns, least, wanted, width), width, longest)
 
 
 def _grown(columns: Sequence[Column], widths: Sequence[int], wanted: Sequence[int], width: int) -> list[int]:
@@ -96,12 +96,17 @@ def _grown(columns: Sequence[Column], widths: Sequence[int], wanted: Sequence[in
     return grown
 
 
-def _flexed(columns: Sequence[Column], widths: list[int], width: int) -> tuple[int, ...]:
-    """What is left over, or missing, goes to the flexible columns; nothing is left over to one with a `most`."""
+def _flexed(
+    columns: Sequence[Column], widths: list[int], width: int, longest: Sequence[int]
+) -> tuple[int, ...]:
+    """What is left over, or missing, goes to the flexible columns."""
     spare = width - _needed(widths)
-    flexible = [
-        i for i, column in enumerate(columns) if column.flex and widths[i] and (spare < 0 or not column.most)
-    ]
+    flexible = [i for i, column in enumerate(columns) if column.flex and widths[i]]
+    for i in [i for i in flexible if columns[i].most and spare > 0]:
+        given = min(spare, max(0, longest[i] - widths[i])) if longest else 0
+        widths[i] += given
+        spare -= given
+        flexible.remove(i)
     total_flex = sum(columns[i].flex for i in flexible)
     for position, i in enumerate(flexible):
         given = spare if position == len(flexible) - 1 else spare * columns[i].flex // total_flex

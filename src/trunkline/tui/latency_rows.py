@@ -45,6 +45,7 @@ STRETCHES = (
     Stretch("7 d", 7 * DAY_MS, 2 * HOUR_MS),
 )
 FIRST_STRETCH = 1
+FEWEST_BUCKETS = 11
 _STILL_SHORT = 0.8  # of the shortest stretch: what is to be shown there must not fall out of it at once
 
 
@@ -62,6 +63,13 @@ def fitting_stretch(history: LatencyHistory, at: int) -> int:
     if at == 0:
         return 0 if oldest_ms < shortest.length_ms - shortest.bucket_ms else FIRST_STRETCH
     return 0 if oldest_ms < _STILL_SHORT * shortest.length_ms else FIRST_STRETCH
+
+
+def first_moment(history: LatencyHistory, until_ms: int) -> int:
+    """Where the first answer is, a little before it; not so late that an instant would fill the panel."""
+    moments = [point.at_ms for series in history.series for point in series.points]
+    least_ms = FEWEST_BUCKETS * history.bucket_ms
+    return max(history.since_ms, min([until_ms - least_ms, *moments]) - history.bucket_ms)
 
 
 class Measure(StrEnum):
@@ -196,6 +204,7 @@ def _axis_label(value_ms: float) -> str:
 
 
 _TIME_STEPS_MS = (
+    *(seconds * SECOND_MS for seconds in (10, 15, 30)),
     *(minutes * MINUTE_MS for minutes in (1, 2, 5, 10, 15, 30)),
     *(hours * HOUR_MS for hours in (1, 2, 3, 6, 12)),
 )
@@ -212,7 +221,11 @@ def x_ticks(since_ms: int, until_ms: int, zone: tzinfo | None, width: int) -> tu
     offset = datetime.fromtimestamp(since_ms / 1000, tz=UTC).astimezone(zone).utcoffset() or timedelta()
     offset_ms = round(offset.total_seconds() * 1000)
     first = -(-(since_ms + offset_ms) // step_ms) * step_ms - offset_ms
-    return tuple((at_ms, fmt.time_of_day(at_ms, zone)) for at_ms in range(first, until_ms + 1, step_ms))
+    is_fine = step_ms < MINUTE_MS
+    return tuple(
+        (at_ms, fmt.time_of_day(at_ms, zone, seconds=is_fine))
+        for at_ms in range(first, until_ms + 1, step_ms)
+    )
 
 
 def _midnights(since_ms: int, until_ms: int, zone: tzinfo | None) -> tuple[tuple[int, str], ...]:

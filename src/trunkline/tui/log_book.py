@@ -9,7 +9,7 @@ from itertools import count
 
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import LogEntry, RunningCall
-from trunkline.tui.cells import Row
+from trunkline.tui.cells import Row, Tone
 from trunkline.tui.log_filter import FIELDS, NOTHING, Facets, LogFilter
 from trunkline.tui.log_rows import (
     LiveLine,
@@ -128,10 +128,10 @@ class LogBook:
         if len(self._live) > MOST_LIVE:
             del self._live[next(iter(self._live))]
 
-    def take_news(self, at_ms: int, text: str, *, bad: bool) -> None:
+    def take_news(self, at_ms: int, text: str, tone: Tone) -> None:
         """Something that concerns everybody."""
         self._news_count += 1
-        kept = self._keep(NewsLine(self._news_count, at_ms, text, bad))
+        kept = self._keep(NewsLine(self._news_count, at_ms, text, tone))
         self._news.append(kept)
         insort(self._dated, kept)
         if len(self._news) > MOST_NEWS:

@@ -16,7 +16,7 @@ COLUMNS = (
     Column("time", 8),
     Column("from", 7, most=14),
     Column("task", 8, drop=3, most=16),
-    Column("route", 28, flex=1, most=72),
+    Column("route", 28, flex=1, most=34),
     Column("", 5),
     Column("took", 6, right=True),
     Column("first", 6, drop=6, right=True),
@@ -54,7 +54,7 @@ class NewsLine:
     number: int
     at_ms: int
     text: str
-    bad: bool
+    tone: Tone
 
 
 def short_route(route_id: str) -> str:
@@ -176,7 +176,7 @@ def news_row(line: NewsLine, zone: tzinfo | None) -> Row:
         (
             Cell(fmt.time_of_day(line.at_ms, zone, seconds=True), Tone.DIM),
             Cell("engine", Tone.DIM),
-            Cell(fmt.one_line(line.text), Tone.BAD if line.bad else Tone.GOOD),
+            Cell(fmt.one_line(line.text), line.tone),
         ),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 from trunkline.domain.clock import Clock
 from trunkline.domain.events import (
     Alert,
@@ -13,18 +15,24 @@ from trunkline.domain.events import (
     Event,
     Failed,
 )
+from trunkline.domain.state import Block
+from trunkline.tui import format as fmt
+from trunkline.tui.cells import Tone
 from trunkline.tui.log_book import LogBook
 
 ALERT_AGAIN_AFTER_MS = 60_000
 MOST_CAUSES = 500
+_SOON_MS = 600_000
+_TONES = {AlertLevel.NOTICE: Tone.GOOD, AlertLevel.WARNING: Tone.WARN, AlertLevel.CRITICAL: Tone.BAD}
 
 
 class News:
     """Puts events into the log book. One cause is told once a minute, however often it is heard of."""
 
-    def __init__(self, book: LogBook, clock: Clock) -> None:
+    def __init__(self, book: LogBook, clock: Clock, zone: tzinfo | None) -> None:
         self._book = book
         self._clock = clock
+        self._zone = zone
         self._told_at_ms: dict[str, int] = {}
         self._last_block: str | None = None
 
@@ -35,17 +43,31 @@ class News:
                 self._book.take_ending(receipt)
             case BreakerChanged(target, block):
                 if block is None:
-                    self._book.take_news(event.at_ms, f"{target} is free again", bad=False)
+                    self._book.take_news(event.at_ms, f"{target} is free again", Tone.GOOD)
                 else:
-                    what = block.message or block.code.replace("_", " ")
-                    self._book.take_news(event.at_ms, f"{target} set aside: {what}", bad=True)
+                    text, tone = self._set_aside(target, block)
+                    self._book.take_news(event.at_ms, text, tone)
                     self._last_block = f"block:{target}:{block.code}"
             case ConfigChanged(_, error):
                 text = f"configuration refused: {error}" if error else "configuration read again"
-                self._book.take_news(event.at_ms, text, bad=error is not None)
+                self._book.take_news(event.at_ms, text, Tone.BAD if error else Tone.GOOD)
             case Alert() as alert:
                 return self._take_alert(alert)
         return None
+
+    def _set_aside(self, target: str, block: Block) -> tuple[str, Tone]:
+        """What no longer gets calls, until when and why; what ends by itself is only a warning."""
+        what = block.message or block.code.replace("_", " ")
+        if block.until_ms is None:
+            return f"{target} set aside until you act: {what}", Tone.BAD
+        now_ms = self._clock.wall_ms()
+        is_soon = block.until_ms - now_ms < _SOON_MS
+        until = (
+            fmt.time_of_day(block.until_ms, self._zone, seconds=True)
+            if is_soon
+            else fmt.reset_moment(block.until_ms, now_ms, self._zone)
+        )
+        return f"{target} set aside until {until}: {what}", Tone.WARN
 
     def _take_alert(self, alert: Alert) -> Alert | None:
         now_ms = self._clock.wall_ms()
@@ -57,5 +79,5 @@ class News:
         for cause in list(self._told_at_ms)[:-MOST_CAUSES]:
             del self._told_at_ms[cause]
         if alert.cause != self._last_block:  # which has its line already
-            self._book.take_news(now_ms, alert.text, bad=alert.level is not AlertLevel.NOTICE)
+            self._book.take_news(now_ms, alert.text, _TONES[alert.level])
         return None if alert.level is AlertLevel.NOTICE else alert

@@ -28,6 +28,7 @@ from trunkline.tui.latency_rows import (
     Stretch,
     Track,
     empty_text,
+    first_moment,
     fitting_stretch,
     legend_lines,
     scale_of,
@@ -230,8 +231,12 @@ class LatencyPanel(Vertical, can_focus=True):
         self._draw()
 
     def _span(self, history: LatencyHistory) -> tuple[int, int]:
-        """What is drawn begins and ends at whole buckets, so that it moves only from bucket to bucket."""
-        return history.since_ms, history.since_ms + self._shown.length_ms + self._shown.bucket_ms
+        """What is drawn begins and ends at whole buckets, so that it moves only from bucket to bucket. Until a person
+        chooses a stretch, it begins with the first answer there is."""
+        until_ms = history.since_ms + self._shown.length_ms + self._shown.bucket_ms
+        if self._is_chosen:
+            return history.since_ms, until_ms
+        return first_moment(history, until_ms), until_ms
 
     def _plotted(self, history: LatencyHistory, found: tuple[Track, ...], height: int) -> Content:
         from trunkline.tui.latency_plot import draw_plot
