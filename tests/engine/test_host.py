@@ -162,6 +162,19 @@ async def test_refused_orders_come_as_alerts_and_good_ones_as_snapshots(tmp_path
             await _close(host)
 
 
+async def test_what_an_order_changes_is_told_at_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path, Serves("only")) as world:
+        face, host = Face(), host_of(world)
+        host.start(face.hear)
+        try:
+            await until(lambda: face.of(Snapshot))
+            for paused in (True, False, True):
+                (host.pause if paused else host.resume)()
+                await until(lambda: face.of(Snapshot)[-1].paused is paused, 0.5)  # noqa: B023 - over before the next
+        finally:
+            await _close(host)
+
+
 async def test_previews_and_receipts_are_delivered(tmp_path: Path) -> None:
     async with open_world(tmp_path, Serves("only")) as world:
         face, host = Face(), host_of(world)

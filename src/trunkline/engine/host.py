@@ -104,11 +104,11 @@ class EngineHost:
 
     def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """See `HostedEngine.switch`."""
-        self._on_engine(lambda engine: engine.switch(route, expires_at_ms=expires_at_ms))
+        self._order(lambda engine: engine.switch(route, expires_at_ms=expires_at_ms))
 
     def set_account(self, account: str, *, enabled: bool) -> None:
         """See `HostedEngine.set_account`."""
-        self._on_engine(lambda engine: engine.set_account(account, enabled=enabled))
+        self._order(lambda engine: engine.set_account(account, enabled=enabled))
 
     def latency(self, since_ms: int, bucket_ms: int, deliver: Callable[[LatencyHistory], None]) -> None:
         """See `HostedEngine.latency`."""
@@ -150,19 +150,19 @@ class EngineHost:
 
     def set_mode(self, mode: str) -> None:
         """See `HostedEngine.set_mode`."""
-        self._on_engine(lambda engine: engine.set_mode(mode))
+        self._order(lambda engine: engine.set_mode(mode))
 
     def reset(self) -> None:
         """See `HostedEngine.reset`."""
-        self._on_engine(lambda engine: engine.reset())
+        self._order(lambda engine: engine.reset())
 
     def pause(self) -> None:
         """See `HostedEngine.pause`."""
-        self._on_engine(lambda engine: engine.pause())
+        self._order(lambda engine: engine.pause())
 
     def resume(self) -> None:
         """See `HostedEngine.resume`."""
-        self._on_engine(lambda engine: engine.resume())
+        self._order(lambda engine: engine.resume())
 
     def run_beside(self, work: Callable[[Engine], None]) -> None:
         """Run `work` on the engine's thread with the engine; the demo starts its agents so."""
@@ -196,6 +196,15 @@ class EngineHost:
             loop.call_soon_threadsafe(self._guarded, work)
         except RuntimeError:
             _log.debug("the engine's loop was closed already")
+
+    def _order(self, work: Callable[[Engine], None]) -> None:
+        """As `_on_engine`; what has changed is told at once, not with the next second's snapshot."""
+
+        def ordered(engine: Engine) -> None:
+            work(engine)
+            self._tell(engine.snapshot())
+
+        self._on_engine(ordered)
 
     def _answer(
         self, ask: Callable[[Engine], Awaitable[_Result]], deliver: Callable[[_Result], None] | None = None
