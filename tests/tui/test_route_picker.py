@@ -209,3 +209,19 @@ async def test_the_decks_switch_key_pins_everything_for_so_long() -> None:
         assert deck.engine.orders == [
             ("switch", ("google/google-2/gemini-3.8-flash", START_MS + 15 * MINUTE_MS))
         ]
+
+
+async def test_its_keys_are_in_the_help_and_follow_the_keymap() -> None:
+    async with open_deck() as deck:
+        await deck.show(world.snapshot(keymap=(("picker.scope", "ctrl+y"),)))
+        await deck.press("escape", "p")
+        assert "ctrl-y for this conversation" in deck.shown()
+        await deck.press("ctrl+y")
+        assert "ctrl-y for this message" in deck.shown()
+        await deck.press("f1")
+        shown = deck.shown()
+        assert "Choosing a route" in shown
+        assert "How far the choice reaches" in shown
+        assert "In the filter" not in shown
+        await deck.press("escape", "escape")
+        assert deck.app.screen is deck.screen

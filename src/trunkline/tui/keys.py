@@ -28,6 +28,7 @@ class Scope(StrEnum):
     CONVERSATIONS = "conversations"
     PREFERENCES = "preferences"
     HELP = "help"
+    PICKER = "picker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,16 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("detail.help", ("question_mark", "f1"), "app.help", "What every key does", Scope.DETAIL),
     KeySpec("detail.close", ("escape", "q"), "app.pop_screen", "Back", Scope.DETAIL, "back"),
     KeySpec("help.search", ("slash",), "search", "Search this list", Scope.HELP, "search"),
+    KeySpec("picker.take", ("enter",), "", "Take what is under the cursor", Scope.PICKER, "take it"),
+    KeySpec("picker.close", ("escape",), "leave", "Leave all as it is", Scope.PICKER, "leave"),
+    KeySpec("picker.next", ("down", "ctrl+j"), "move(1)", "Next choice", Scope.PICKER),
+    KeySpec("picker.previous", ("up", "ctrl+k"), "move(-1)", "Previous choice", Scope.PICKER),
+    KeySpec("picker.page_down", ("pagedown",), "page(1)", "A page down", Scope.PICKER),
+    KeySpec("picker.page_up", ("pageup",), "page(-1)", "A page up", Scope.PICKER),
+    KeySpec("picker.scope", ("tab",), "scope(1)", "How far the choice reaches", Scope.PICKER, "how far"),
+    KeySpec("picker.scope_back", ("shift+tab",), "scope(-1)", "How far, backwards", Scope.PICKER),
+    KeySpec("picker.expiry", ("ctrl+t",), "expiry", "How long the choice holds", Scope.PICKER, "how long"),
+    KeySpec("picker.help", ("f1",), "app.help", "What every key does", Scope.PICKER, "help"),
     KeySpec("receipt.pin", ("p",), "pin", "Pin this route", Scope.RECEIPT, "pin"),
     KeySpec("receipt.avoid", ("v",), "avoid", "Ask again, not here", Scope.RECEIPT, "not here"),
     KeySpec(

@@ -33,6 +33,7 @@ _TITLES = {
     Scope.CONVERSATIONS: "Conversations",
     Scope.PREFERENCES: "Preferences",
     Scope.HELP: "In this help",
+    Scope.PICKER: "Choosing a route",
 }
 
 _LEGEND = (
@@ -103,7 +104,7 @@ def help_content(sections: Sequence[Section], width: int) -> Content:
     for section in sections:
         pieces.append((f"{section.title}\n", "bold $text-primary"))
         for key, text in section.lines:
-            keys = textwrap.wrap(key, left - 2) or [""]
+            keys = textwrap.wrap(key, left - 2, break_on_hyphens=False) or [""]
             words = textwrap.wrap(text, max(16, width - left - 1)) or [""]
             for row in range(max(len(keys), len(words))):
                 pieces += [
@@ -121,12 +122,11 @@ def scopes_here(screen: Screen[object]) -> tuple[Scope, ...]:
     scopes: list[Scope] = []
     if isinstance(focused, TextArea):
         scopes.append(Scope.EDITOR)
-    elif isinstance(focused, Input):
+    bound = [table.find(active.binding.id) for active in screen.active_bindings.values()]
+    here = [spec.scope for spec in bound if spec is not None]
+    if isinstance(focused, Input) and Scope.PICKER not in here:
         scopes.append(Scope.FIELD)
-    for active in screen.active_bindings.values():
-        spec = table.find(active.binding.id)
-        if spec is not None:
-            scopes.append(spec.scope)
+    scopes += here
     found = list(dict.fromkeys(scopes))
     if Scope.LISTS in found:  # what is special about a list comes before what every list has
         found.remove(Scope.LISTS)

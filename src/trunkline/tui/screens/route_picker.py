@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,6 +18,8 @@ from trunkline.domain.snapshot import Snapshot
 from trunkline.tui import format as fmt
 from trunkline.tui import fuzzy
 from trunkline.tui.cells import Tone, share_width
+from trunkline.tui.keymap import keys_in_force
+from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.route_choices import (
     COLUMNS,
     NAME_COLUMN,
@@ -53,6 +54,15 @@ class RouteChoice:
     expires_in_ms: int | None
 
 
+def _own_bindings() -> list[BindingType]:
+    """The picker's keys act before the text field sees them; enter is the field's own."""
+    return [
+        replace(one, priority=True)
+        for one in bindings(Scope.PICKER)
+        if isinstance(one, Binding) and one.action
+    ]
+
+
 class RoutePicker(ModalScreen["RouteChoice | None"]):
     """A list narrowed by typing. Every row says how it stands, so that the choice is informed; what cannot serve now
     can be chosen all the same. Gives None when nothing was chosen.
@@ -61,16 +71,7 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
 
     CSS_PATH = "route_picker.tcss"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-tall")]  # noqa: RUF012 - an instance variable in Textual
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", id="picker.close"),
-        Binding("down,ctrl+j", "move(1)", "Next", priority=True, id="picker.next"),
-        Binding("up,ctrl+k", "move(-1)", "Previous", priority=True, id="picker.previous"),
-        Binding("pagedown", "page(1)", "A page down", priority=True, id="picker.page_down"),
-        Binding("pageup", "page(-1)", "A page up", priority=True, id="picker.page_up"),
-        Binding("tab", "scope(1)", "How far", priority=True, id="picker.scope"),
-        Binding("shift+tab", "scope(-1)", "How far, backwards", priority=True, id="picker.scope_back"),
-        Binding("ctrl+t", "expiry", "How long", priority=True, id="picker.expiry"),
-    ]
+    BINDINGS = _own_bindings()
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
     def compose(self) -> ComposeResult:
         with Vertical(id="picker-box") as box:
             box.border_title = fmt.one_line(self._title)
-            box.border_subtitle = "enter takes it · esc leaves"
+            box.border_subtitle = Content(self._ways_out())
             yield Input(placeholder="provider, account, model …", id="picker-input")
             yield Static("", id="picker-header", markup=False)
             yield OptionList(id="picker-list", markup=False)
@@ -167,14 +168,21 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         far = "for " + SCOPE_WORDS[self._scope]
         pieces: list[Content | str | tuple[str, str]] = []
         if len(self._scopes) > 1:
-            pieces += [("tab ", "bold $text-accent")]
+            pieces += [(f"{self._key('picker.scope')} ", "bold $text-accent")]
         pieces.append(far)
         if option.selector is not None and self._scope is PinScope.EVERYTHING:
             words = expiry_words(self._expiry_of(option), option, self._now_ms, self._zone)
-            pieces += ["   ", ("ctrl-t ", "bold $text-accent"), words]
+            pieces += ["   ", (f"{self._key('picker.expiry')} ", "bold $text-accent"), words]
         elif option.selector is not None and self._scope is PinScope.CONVERSATION:
             pieces.append(", until taken back")
         return pieces
+
+    def _key(self, spec_id: str) -> str:
+        """The key in force as a person reads it."""
+        return keys_in_force(self).named(spec_id).first_label
+
+    def _ways_out(self) -> str:
+        return f"enter takes it · {self._key('picker.close')} leaves · {self._key('picker.help')} help"
 
     def _expiry_of(self, option: RouteOption) -> Expiry:
         """The expiry asked for, where the option knows it."""
