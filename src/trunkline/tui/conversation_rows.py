@@ -9,7 +9,7 @@ from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Column, Row, Tone
 
 COLUMNS = (
-    Column("title", 20, flex=1),
+    Column("title", 30, flex=1),
     Column("turns", 6, drop=1, right=True),
     Column("begun", 11, drop=2, right=True),
     Column("last", 11, right=True),

@@ -27,6 +27,16 @@ MOST_LISTED = 500
 SEARCH_AFTER_S = 0.2
 NONE_KEPT = "No conversation is kept yet. n begins one; what is said is kept from its first message on."
 
+_HINTS = (
+    "list.open",
+    "detail.close",
+    "conversations.search",
+    "conversations.new",
+    "conversations.rename",
+    "conversations.delete",
+    "conversations.undo",
+)
+
 
 class Listed(Message):
     """The store's answer to search number `serial`."""
@@ -64,17 +74,31 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
         yield Input(placeholder="words of a title or a message", id="conversations-search")
         yield RowList(COLUMNS, empty="reading …", id="conversations")
         yield Input(placeholder="its first message", id="conversations-rename")
-        yield Static(self._hints(), id="conversations-hints", markup=False)
+        yield Static("", id="conversations-hints", markup=False)
 
     def on_mount(self) -> None:
         self._search()
 
-    def _hints(self) -> Content:
-        pieces: list[str | tuple[str, str]] = [" ", ("enter", "bold $text-accent"), " open "]
-        for spec in keys_in_force(self).of(Scope.CONVERSATIONS):
-            if spec.hint and spec.keys:
-                pieces += [" ", (spec.label.split(" / ")[0], "bold $text-accent"), f" {spec.hint} "]
-        return Content.assemble(*pieces, " ", ("esc", "bold $text-accent"), " back")
+    def on_resize(self) -> None:
+        self._show_hints()
+
+    def _show_hints(self) -> None:
+        """The keys, as far as there is room, the way back before those that can be guessed; what has nothing to act on
+        is dimmed."""
+        table = keys_in_force(self)
+        dim = {"conversations.undo"} if not self._deleted else set()
+        if not self._found:
+            dim |= {"list.open", "conversations.rename", "conversations.delete"}
+        pieces: list[tuple[str, str]] = []
+        room = self.size.width - 1
+        for spec in (table.named(one) for one in _HINTS):
+            needed = len(spec.first_label) + len(spec.hint) + 3
+            if spec.keys and needed <= room:
+                room -= needed
+                off = spec.id in dim
+                key, word = ("$text-disabled",) * 2 if off else ("bold $text-accent", "$text-muted")
+                pieces += [(f" {spec.first_label}", key), (f" {spec.hint} ", word)]
+        self.query_one("#conversations-hints", Static).update(Content.assemble(*pieces))
 
     # -- what there is --------------------------------------------------------------------------------------
 
@@ -132,6 +156,7 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
         shown = f"{len(rows):,}{' latest' if len(rows) == MOST_LISTED else ''}"
         undo = f" · {len(self._deleted)} deleted, u brings back; erased in a day" if self._deleted else ""
         self.query_one("#conversations-title", Static).update(f"Conversations · {shown}{undo}")
+        self._show_hints()
 
     def _chosen(self) -> ConversationSummary | None:
         chosen = self._found.get(self._list.cursor_key or "")

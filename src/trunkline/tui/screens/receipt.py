@@ -33,6 +33,7 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
     CSS_PATH = "receipt.tcss"
     AUTO_FOCUS = "#receipt-main"
     HORIZONTAL_BREAKPOINTS = [(0, "-single"), (TWO_COLUMNS_FROM, "-apart")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
     BINDINGS = bindings(Scope.RECEIPT, Scope.DETAIL, instead={"detail.close": "dismiss"})
 
     def __init__(

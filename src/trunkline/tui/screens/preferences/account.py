@@ -17,7 +17,7 @@ from trunkline.config.account_edits import NewAccount, check_account
 _FIELDS = {
     "provider": "whose account it is, such as openai",
     "name": "a name of yours, such as main",
-    "key": "env:NAME, the variable that holds its key; none where it wants no key",
+    "key": "env:NAME of the variable that holds it, or none",
 }
 _MOST_NAMED = 12
 
@@ -77,8 +77,14 @@ class AccountScreen(ModalScreen["NewAccount | None"]):
 
     def _show(self, answer: NewAccount | str) -> None:
         line = self.query_one("#preferences-reason", Static)
-        line.update(f"✕ {answer}" if isinstance(answer, str) else f"adds {answer.account}")
-        line.set_class(isinstance(answer, str), "-bad")
+        if isinstance(answer, NewAccount):
+            said, is_wrong = f"adds {answer.account}", False
+        else:  # a field that nothing was typed into yet is only what comes next
+            wanted = answer.partition(":")[0]
+            is_wrong = any(field.value.strip() for field in self.query(Input) if field.name == wanted)
+            said = f"✕ {answer}" if is_wrong else answer
+        line.update(said)
+        line.set_class(is_wrong, "-bad")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

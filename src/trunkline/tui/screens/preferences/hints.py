@@ -13,12 +13,18 @@ from trunkline.tui.screens.preferences.draft import Draft
 from trunkline.tui.screens.preferences.items import Item, ItemKind
 
 Hint = tuple[str, str]
-_ALWAYS = (("preferences.search", "search"), ("preferences.save", "save"), ("detail.close", "back"))
+_SAVE, _SEARCH, _BACK = (
+    ("preferences.save", "save"),
+    ("preferences.search", "search"),
+    ("detail.close", "back"),
+)
 
 
 def hint_ids(draft: Draft, item: Item | None) -> tuple[Hint, ...]:
-    """(key id, word) in the order of use here. Two ids joined by `+` share a word."""
-    return (*_of_item(draft, item), *_ALWAYS)
+    """(key id, word) in the order of use here: saving comes early where something is unsaved. Two ids joined by `+`
+    share a word."""
+    own = _of_item(draft, item)
+    return (*own[:2], _SAVE, *own[2:], _SEARCH, _BACK) if draft.changes else (*own, _SEARCH, _SAVE, _BACK)
 
 
 def _of_item(draft: Draft, item: Item | None) -> tuple[Hint, ...]:
@@ -66,8 +72,9 @@ def hint_line(hints: Sequence[Hint], keys: KeyTable, width: int) -> Content:
     room = width - 1
     for ids, word in hints:
         label = "/".join(keys.named(one).first_label for one in ids.split("+"))
-        room -= len(label) + len(word) + 3
-        if room < 0:
-            break
+        needed = len(label) + len(word) + 3
+        if needed > room:
+            continue  # a shorter one may fit
+        room -= needed
         pieces += [" ", (label, "bold $text-accent"), " ", (word, "$text-muted"), " "]
     return Content.assemble(*pieces)

@@ -32,7 +32,7 @@ class KeyCaptureScreen(ModalScreen["tuple[str, ...] | None"], inherit_bindings=F
     def compose(self) -> ComposeResult:
         with Vertical(classes="preferences-box") as box:
             box.border_title = f"Keys of {self._spec.id}"
-            box.border_subtitle = "enter takes them · backspace removes one · esc leaves it"
+            box.border_subtitle = "enter takes · backspace removes · esc leaves"
             yield Static(f"{self._spec.description}. In: {self._spec.scope}.", classes="about", markup=False)
             yield Static("", id="preferences-keys", markup=False)
             yield Static("", id="preferences-reason", classes="reason", markup=False)
