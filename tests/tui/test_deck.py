@@ -319,3 +319,28 @@ async def test_ctrl_q_leaves() -> None:
     async with open_deck() as deck:
         await deck.press("ctrl+q")
         assert deck.app.return_code == 0
+
+
+async def test_a_deck_that_watches_offers_first_what_acts_and_says_why_the_rest_does_not() -> None:
+    async with open_deck(NARROW, start_panel=1) as deck:
+        await deck.show(world.snapshot(read_only=True, providers=(), log=()))
+        hints = deck.shown().splitlines()[-1]
+        assert "filter" in hints
+        assert not {"write", "pin", "switch", "test", "disable"} & set(hints.split())
+        assert "They come once `trunkline` has run" in deck.shown()
+        await deck.press("i")
+        assert any("only watches" in note.message for note in deck.app._notifications)
+        assert deck.screen._layout.current == 1
+        await deck.press("2")
+        await deck.settle()
+        assert "Those of other processes come here." in deck.shown()
+        await deck.press("3")
+        assert "Those of other processes come here" in deck.shown()
+
+
+@pytest.mark.parametrize("key", ["space", "t", "d", "enter"])
+async def test_without_accounts_the_keys_of_panel_1_say_so(key: str) -> None:
+    async with open_deck(NARROW, start_panel=1) as deck:
+        await deck.show(world.snapshot(providers=()))
+        await deck.press(key)
+        assert any("there is no" in note.message for note in deck.app._notifications)

@@ -257,7 +257,7 @@ async def test_what_cannot_act_now_is_dimmed_and_its_key_says_why(monkeypatch: p
         return "there is nothing to switch to" if action == "switch" else None
 
     monkeypatch.setattr(DeckScreen, "action_state", state, raising=False)
-    async with open_deck(start_panel=1) as deck:
+    async with open_deck((200, 50), start_panel=1) as deck:
         await deck.show(world.snapshot())
         hints = deck.screen.query_one(KeyHints)
         hints.recheck()

@@ -36,7 +36,7 @@ _MEETING = frozenset(frozenset(pair) for chain in CHAINS for pair in combination
 }
 
 # Without these nobody could leave a screen, the deck, or find the rest.
-_NEVER_UNBOUND = frozenset({"back", "quit", "palette", "detail.close", "send"})
+_NEVER_UNBOUND = frozenset({"back", "quit", "palette", "detail.close", "picker.close", "send"})
 
 _COMBINATION = re.compile(r"((?:(?:ctrl|alt|shift|super|hyper|meta)[+-])*)(.+)", re.IGNORECASE | re.DOTALL)
 _ALIASES = {
@@ -187,7 +187,7 @@ def _read(spec: KeySpec, text: str) -> tuple[tuple[str, ...], str]:
             return (), f"there is no key {written.strip()!r}; a comma is written `comma`."
         if key in _ARRIVES_AS:
             return (), f"{key} reaches a program as {_ARRIVES_AS[key]}."
-        if spec.scope in (Scope.EDITOR, Scope.ANYWHERE, Scope.FIELD) and _types_text(key):
+        if spec.scope in (Scope.EDITOR, Scope.ANYWHERE, Scope.FIELD, Scope.PICKER) and _types_text(key):
             return (), f"{written.strip()!r} is needed to write; use it with ctrl or alt, or a function key."
         keys.append(key)
     return tuple(dict.fromkeys(keys)), ""

@@ -293,11 +293,12 @@ def spark(track: Track, since_ms: int, until_ms: int, width: int, most_ms: float
     )
 
 
-def empty_text(stretch: Stretch, measure: Measure, *, measured_other: bool) -> str:
+def empty_text(stretch: Stretch, measure: Measure, *, measured_other: bool, watching: bool = False) -> str:
     """What to say where there is nothing to draw, and which key would help."""
     if measured_other:
         other = Measure.REPLY if measure is Measure.FIRST_TOKEN else Measure.FIRST_TOKEN
         return f"No {measure.value} was measured in the last {stretch.label}. v shows the {other.value}."
     if stretch is STRETCHES[-1]:
-        return f"No answer in the last {stretch.label}. Write a message in the chat (key 4)."
+        remedy = "Those of other processes come here." if watching else "Write a message in the chat (key 4)."
+        return f"No answer in the last {stretch.label}. {remedy}"
     return f"No answer in the last {stretch.label}. + shows a longer stretch."

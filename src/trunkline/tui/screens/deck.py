@@ -60,7 +60,7 @@ _SEVERITIES: dict[AlertLevel, SeverityLevel] = {
     AlertLevel.CRITICAL: "error",
 }
 _LAYOUT, _OPENED = "layout", "opened"
-_ORDERS = frozenset({"switch", "pin", "cycle_mode", "automatic", "pause"})
+_ORDERS = frozenset({"switch", "pin", "cycle_mode", "automatic", "pause", "check", "toggle_account"})
 
 
 def _orders_shown(snapshot: Snapshot) -> tuple[object, ...]:
@@ -183,7 +183,8 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         if self._snapshot is None:
             return
         self._accounts.show(self._snapshot, self._clock.wall_ms())
-        self._latency.tick(tuple(provider.id for provider in self._snapshot.providers))
+        self._latency.tick(self._snapshot)
+        self._log.watching = self._snapshot.read_only
         self._log.refresh_rows()
         self._visits.tick()
         self._show_summary()
@@ -276,8 +277,12 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         self._arrange(without)
 
     def action_write(self) -> None:
-        """Go to the editor."""
-        self.action_panel(CHAT)
+        """Go to the editor, if there is one."""
+        refusal = self.action_state("write")
+        if refusal is not None:
+            self._say(refusal)
+        else:
+            self.action_panel(CHAT)
 
     def action_back(self) -> None:
         """Leave what is open, one level at a time."""
@@ -302,7 +307,9 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         name = action.partition("(")[0].removeprefix("screen.")
         if name == "undo":
             return None if self._layout.current == CHAT else self._orders.undo_refusal
-        return self._orders.refusal() if name in _ORDERS else None
+        if name == "write" and (self._snapshot is None or not self._snapshot.read_only):
+            return None  # a message may be written while the engine starts, and when it has ended
+        return self._orders.refusal() if name in _ORDERS or name == "write" else None
 
     def action_cycle_mode(self) -> None:
         """The next mode."""

@@ -20,6 +20,8 @@ EMPTY = (
     "Set a key such as OPENAI_API_KEY and start again,\n"
     "add one in the preferences (key ,), or try `trunkline demo`."
 )
+EMPTY_WATCHING = "No accounts are known yet.\nThey come once `trunkline` has run on this machine."
+NOTHING_HERE = "there is no account here yet"
 DETAIL_LINES = 3
 
 
@@ -49,7 +51,7 @@ class AccountsPanel(Vertical):
     def show(self, snapshot: Snapshot, now_ms: int) -> None:
         """Show a snapshot as it reads at `now_ms`."""
         self._snapshot, self._now_ms = snapshot, now_ms
-        self.listing.set_empty(EMPTY)
+        self.listing.set_empty(EMPTY_WATCHING if snapshot.read_only else EMPTY)
         self.listing.show_rows(account_rows(snapshot, now_ms, zone=self._zone, folded=self._folded))
         self._show_detail()
 
@@ -85,6 +87,7 @@ class AccountsPanel(Vertical):
         """Fold or unfold the pool under the cursor; the cursor goes to the pool."""
         key = self.listing.cursor_key
         if self._snapshot is None or key is None:
+            self._say(NOTHING_HERE)
             return
         pool = key.partition("/")[0]
         at = next((i for i, row in enumerate(self.listing.rows) if row.key == pool), None)
@@ -98,13 +101,16 @@ class AccountsPanel(Vertical):
     def action_check(self) -> None:
         """Ask what is under the cursor whether it answers."""
         key = self.listing.cursor_key
-        if key is not None:
+        if key is None:
+            self._say(NOTHING_HERE)
+        else:
             self.post_message(CheckWanted(key))
 
     def action_toggle_account(self) -> None:
         """Take the account under the cursor out, or put it back."""
         key, account = self.listing.cursor_key, self._account()
         if key is None:
+            self._say(NOTHING_HERE)
             return
         refusal = toggle_refusal(account)
         if refusal is not None or account is None:

@@ -123,13 +123,15 @@ class KeyHints(Widget):
         return frozenset(action for action in actions if screen.action_state(action) is not None)
 
     def _shown(self) -> list[Hint]:
-        """The hints for which there is room; a shorter one may stand where a longer one did not fit."""
-        room, shown = self.size.width - 1, []
-        for hint in hints_for(self._scope, keys_in_force(self)):
+        """The hints for which there is room; a shorter one may stand where a longer one did not fit. Those that cannot
+        act get only the room that the others leave."""
+        hints = hints_for(self._scope, keys_in_force(self))
+        room, shown = self.size.width - 1, set()
+        for hint in sorted(hints, key=lambda hint: hint.action in self._dimmed):
             if hint.width <= room:
                 room -= hint.width
-                shown.append(hint)
-        return shown
+                shown.add(hint)
+        return [hint for hint in hints if hint in shown]
 
     def render(self) -> Content:
         pieces: list[str | tuple[str, str]] = []

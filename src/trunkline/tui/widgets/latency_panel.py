@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.latency_history import LatencyHistory
+from trunkline.domain.snapshot import Snapshot
 from trunkline.tui import format as fmt
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.keys import Scope, bindings
@@ -84,6 +85,7 @@ class LatencyPanel(Vertical, can_focus=True):
         self._stretch_at = FIRST_STRETCH if chosen is None else chosen
         self._measure = next((measure for measure in Measure if measure.value in words), Measure.REPLY)
         self._order: tuple[str, ...] = ()
+        self._watching = False
         self._serial = 0
         self._asked_ms: float | None = None
         self._waiting = False
@@ -95,7 +97,7 @@ class LatencyPanel(Vertical, can_focus=True):
         self._retitle()
 
     def compose(self) -> ComposeResult:
-        yield Static(STARTING, markup=False, id="latency-legend")
+        yield Static(Content(f" {STARTING}").stylize("$text-muted"), id="latency-legend")
         yield Static("", markup=False, id="latency-plot")
 
     def set_pace(self, seconds: float) -> None:
@@ -111,10 +113,12 @@ class LatencyPanel(Vertical, can_focus=True):
 
     # -- figures --------------------------------------------------------------------------------------------
 
-    def tick(self, providers: tuple[str, ...] = ()) -> None:
+    def tick(self, snapshot: Snapshot | None = None) -> None:
         """A moment has passed, or a snapshot came: ask for newer figures when they are due and the panel is seen.
-        `providers` are in the order of panel 1, which the legend follows."""
-        self._order = providers or self._order
+        The legend follows the order of the snapshot's providers."""
+        if snapshot is not None:
+            self._order = tuple(provider.id for provider in snapshot.providers)
+            self._watching = snapshot.read_only
         if self._is_seen and self._is_due:
             self._ask()
 
@@ -195,7 +199,10 @@ class LatencyPanel(Vertical, can_focus=True):
         self._drawn = now
         if not found:
             measured_other = any(series.points for series in history.series)
-            self._put(empty_text(self._shown, self._measure, measured_other=measured_other), "")
+            text = empty_text(
+                self._shown, self._measure, measured_other=measured_other, watching=self._watching
+            )
+            self._put(Content(f" {text}").stylize("$text-muted"), "")
         elif is_plot:
             legend = self._legend(history, found, 1 + rows // ROWS_A_LEGEND_LINE)
             self._put(legend, self._plotted(history, found, rows - legend.plain.count("\n") - 1))

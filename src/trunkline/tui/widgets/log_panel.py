@@ -19,11 +19,13 @@ from trunkline.tui.widgets.log_filter_line import LogFilterLine
 from trunkline.tui.widgets.row_list import RowList
 
 EMPTY = "No requests yet.\nWrite one in the chat (key 4), or run `trunkline ask` in another terminal."
+EMPTY_WATCHING = "No requests yet.\nThose of other processes come here, of `trunkline ask` as well."
 NO_MATCH = "Nothing matches the filter.\nEsc takes it back."
 
 
 class LogPanel(Vertical):
-    """The log, which can be held still, and a filter line that opens on demand."""
+    """The log, which can be held still, and a filter line that opens on demand. `watching`: nothing can be asked from
+    this deck."""
 
     BINDINGS = bindings(Scope.LOG)
 
@@ -34,6 +36,7 @@ class LogPanel(Vertical):
         self._wanted = NOTHING
         self._held: frozenset[str] | None = None
         self._title = ""
+        self.watching = False
 
     def compose(self) -> ComposeResult:
         yield RowList(COLUMNS, empty=EMPTY, id="log")
@@ -69,7 +72,8 @@ class LogPanel(Vertical):
         """Show the book as it stands, or say how much of it is not shown while the lines are held."""
         rows = self._book.rows(zone=self._zone, wanted=self._wanted)
         if self._held is None:
-            self.listing.set_empty(NO_MATCH if self._wanted and len(self._book) else EMPTY)
+            empty = EMPTY_WATCHING if self.watching else EMPTY
+            self.listing.set_empty(NO_MATCH if self._wanted and len(self._book) else empty)
             self.listing.show_rows(rows)
         self._tell(rows)
 

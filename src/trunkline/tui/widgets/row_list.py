@@ -276,6 +276,8 @@ class RowList(ScrollView, can_focus=True):
         """Choose the row under the cursor."""
         if self.cursor_key is not None:
             self.post_message(RowOpened(self.id or "", self.cursor_key))
+        else:
+            self.notify("there is no line to open", timeout=4)
 
     def on_focus(self) -> None:
         self.refresh(self._line(self._cursor))
