@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,13 +32,12 @@ from trunkline.tui.palette import Command, deck_commands, screen_commands
 from trunkline.tui.plain_signs import PlainSigns
 from trunkline.tui.screens.deck import DeckScreen
 from trunkline.tui.themes import ThemeShelf, usable_theme
+from trunkline.tui.ways_out import WaysOut
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-LOST_SIGNAL = 1  # SIGHUP, where there is one
 THEMES_EVERY_S = 3.0
-SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
 
 
 def _import_markdown() -> None:
@@ -86,7 +83,7 @@ class DeckApp(PlainlyFailingApp[None], inherit_bindings=False):
         self._link = link
         self._options = options
         self._on_first_paint = on_first_paint
-        self._loop_for_signals: asyncio.AbstractEventLoop | None = None
+        self.ways_out = WaysOut(lambda code: self.exit(return_code=code))
         self._seen: PreferencesSeen | None = None
         self._theme_asked = options.theme
         self._can_order = False
@@ -129,12 +126,7 @@ class DeckApp(PlainlyFailingApp[None], inherit_bindings=False):
         return self.deck
 
     def on_mount(self) -> None:
-        loop = self._loop_for_signals = asyncio.get_running_loop()
-        for number in SIGNALS:
-            try:
-                loop.add_signal_handler(number, self._leave_on, number)
-            except (NotImplementedError, RuntimeError, ValueError):
-                break  # not the main thread, or a platform without: the terminal watch remains
+        self.ways_out.open()
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
         self.call_after_refresh(self._painted)
         self.use_keymap(self._options.keymap)
@@ -249,14 +241,6 @@ class DeckApp(PlainlyFailingApp[None], inherit_bindings=False):
             self.notify(f"{quits} quits", timeout=4, markup=False)
         else:
             self.exit()
-
-    def leave_for_lost_terminal(self) -> None:
-        """May be called on any thread."""
-        if self._loop_for_signals is not None:
-            self._loop_for_signals.call_soon_threadsafe(self._leave_on, LOST_SIGNAL)
-
-    def _leave_on(self, number: int) -> None:
-        self.exit(return_code=128 + number)
 
     # -- the palette ----------------------------------------------------------------------------------------
 

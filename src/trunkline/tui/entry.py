@@ -59,7 +59,7 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
         app = DeckApp(
             link, clock, IdSource(clock), options, low_bandwidth=sparing, on_first_paint=settle_process
         )
-        watch = TerminalWatch(app.leave_for_lost_terminal, link.close)
+        watch = TerminalWatch(app.ways_out.terminal_lost, link.close)
         watch.start()
         app.run()
         watch.stop()

@@ -20,8 +20,8 @@ class DeckOptions:
     `desk` changes the user's files; None where there are none to change (while watching). `memory_file` keeps what the
     deck remembers from one time to the next: layout, history of messages. `files_folder` is where answers and
     conversations are written, and from where `@file` is read; None the current folder. `keymap` (binding id to keys) is
-    the user's. `ascii` None: where the terminal's encoding has no lines to draw with. `log_file` keeps what failed; None
-    where it would not outlive the deck."""
+    the user's. `ascii` None: where the terminal's encoding has no lines to draw with. `log_file` keeps what failed;
+    None where it would not outlive the deck."""
 
     DEFAULT_THEME: ClassVar[str] = "trunkline-dark"
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -24,9 +21,8 @@ from trunkline.tui.options import DeckOptions
 from trunkline.tui.screens.first_run.facts import Choice, FirstRunFacts, Outcome
 from trunkline.tui.screens.first_run.rows import Line, aligned, mode_width, rows
 from trunkline.tui.themes import ThemeShelf, usable_theme
+from trunkline.tui.ways_out import WaysOut
 
-LOST_SIGNAL = 1  # SIGHUP, where there is one
-SIGNALS = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
 _COLOURS = {
     Line.HEADING: "bold $foreground",
     Line.FOUND: "$foreground",
@@ -65,7 +61,7 @@ class FirstRunApp(PlainlyFailingApp[Outcome], inherit_bindings=False):
         self._facts = facts
         self._options = options
         self._gather = look_again
-        self._loop_for_signals: asyncio.AbstractEventLoop | None = None
+        self.ways_out = WaysOut(lambda code: self.exit(return_code=code))
         shelf = ThemeShelf(options.themes_folder)
         for theme in shelf.read():
             self.register_theme(theme)
@@ -83,12 +79,7 @@ class FirstRunApp(PlainlyFailingApp[Outcome], inherit_bindings=False):
         yield Static(id="first-hints", markup=False)
 
     def on_mount(self) -> None:
-        loop = self._loop_for_signals = asyncio.get_running_loop()
-        for number in SIGNALS:
-            try:
-                loop.add_signal_handler(number, self._leave_on, number)
-            except (NotImplementedError, RuntimeError, ValueError):
-                break  # not the main thread, or a platform without: the terminal watch remains
+        self.ways_out.open()
         self._show()
 
     def _show(self) -> None:
@@ -208,11 +199,3 @@ class FirstRunApp(PlainlyFailingApp[Outcome], inherit_bindings=False):
         self._facts = facts
         self._tell("")
         self._show()
-
-    def leave_for_lost_terminal(self) -> None:
-        """May be called on any thread."""
-        if self._loop_for_signals is not None:
-            self._loop_for_signals.call_soon_threadsafe(self._leave_on, LOST_SIGNAL)
-
-    def _leave_on(self, number: int) -> None:
-        self.exit(return_code=128 + number)

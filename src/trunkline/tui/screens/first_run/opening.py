@@ -21,7 +21,7 @@ def run_first_run(
     from trunkline.tui.terminal_watch import TerminalWatch
 
     app = FirstRunApp(facts, options, look_again)
-    watch = TerminalWatch(app.leave_for_lost_terminal, lambda: None)
+    watch = TerminalWatch(app.ways_out.terminal_lost, lambda: None)
     watch.start()
     outcome = app.run()
     watch.stop()
