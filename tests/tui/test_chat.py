@@ -59,8 +59,7 @@ async def test_a_message_is_sent_and_its_answer_streamed_with_a_receipt(size: tu
         await deck.settle()
         assert answer_text(deck) == "A **linear** merge walks."
         words = deck.chat_words()
-        assert "╰ google/google-2 · gemini-3.8-flash" in words
-        assert "412 ms · 1,204→380 tok · $0.0023" in words
+        assert "google-2 · gemini-3.8-flash · 412 ms · 1,204→380 tok · $0.0023" in words
         assert "cost: cheapest above the floor" in words
         assert not deck.screen._chat.is_streaming
 
@@ -126,7 +125,7 @@ async def test_waiting_parking_and_seams_are_told() -> None:
         )
         await deck.settle()
         words = deck.chat_words()
-        assert "⧗ zai/main asks to wait until 12:00:02 (in 2 s)" in words
+        assert "◷ zai/main asks to wait 2 s, until 12:00:02" in words
         assert "nobody can serve before 12:01 (in 1 m): google/*: limit until 12:01 (in 1 m)" in words
         assert "from character 5 on zai/main is writing" in words
         deck.engine.happen(
@@ -310,3 +309,18 @@ def test_the_first_message_names_a_conversation_once_there_are_more() -> None:
     assert chat_title(longer, 60) == "4 Chat · merge two sorted lists · 2 turns"
     assert chat_title(longer, 34) == "4 Chat · merge two sort… · 2 turns"
     assert chat_title(longer, 20) == "4 Chat · 2 turns"
+
+
+async def test_what_is_held_counts_down_below_the_editor_until_it_goes_on() -> None:
+    async with open_deck() as deck:
+        request_id = await deck.say("x")
+        deck.engine.happen(request_id, Waiting(world.START_MS + 90_000, world.ZAI))
+        await deck.settle()
+        assert "waiting for zai/main, 2 m left · esc esc stops" in deck.shown()
+        deck.clock.advance(60_000)
+        await deck.show(world.snapshot())
+        assert "waiting for zai/main, 30 s left · esc esc stops" in deck.shown()
+        deck.engine.happen(request_id, AttemptStarted(1, world.ZAI))
+        await deck.settle()
+        assert "left · esc" not in deck.shown()
+        assert "esc esc stops the answer" in deck.shown()

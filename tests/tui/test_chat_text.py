@@ -322,5 +322,5 @@ def test_a_receipt_breaks_before_its_reason_and_leaves_out_who_answered_last() -
     why = "cost: cheapest above the floor"
     assert rows_of(110) == (f"{who} · {figures} · {why}",)
     assert rows_of(80) == (f"{who} · {figures}", why)
-    assert rows_of(66) == (who, f"{figures} · {why}")
+    assert rows_of(64) == (f"google-2 · gemini-3.8-flash · {figures}", why)
     assert rows_of(50) == rows_of(20) == (figures, why)

@@ -8,7 +8,7 @@ from trunkline.domain.events import Body, Parked, RerouteCause, Rerouted, Restar
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.log_rows import short_route
-from trunkline.tui.receipt_line import moment, nobody_sentence
+from trunkline.tui.receipt_line import nobody_sentence
 
 _CAUSES = {
     RerouteCause.REFUSED: "refused",
@@ -16,6 +16,31 @@ _CAUSES = {
     RerouteCause.SHORT: "has too little left",
     RerouteCause.CUT: "broke off",
 }
+
+
+def _wait(until_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """` 90 s, until 12:01:30`, which is as true later as it is now; nothing of a moment that has passed."""
+    ahead_ms = until_ms - now_ms
+    if ahead_ms <= 0:
+        return ""
+    soon = ahead_ms < 3_600_000
+    until = (
+        fmt.time_of_day(until_ms, zone, seconds=True) if soon else fmt.reset_moment(until_ms, now_ms, zone)
+    )
+    return f" {fmt.countdown(ahead_ms)}, until {until}"
+
+
+def waiting_line(body: Body, now_ms: int) -> Cell | None:
+    """How long a request is still held, for the line under the editor; None where it is not, or nobody knows."""
+    match body:
+        case Waiting(until_ms, route):
+            who = f"waiting for {short_route(route.id)}"
+        case Parked(int(until_ms)):
+            who = "parked"
+        case _:
+            return None
+    left = f", {fmt.countdown(until_ms - now_ms)} left" if until_ms > now_ms else ""
+    return Cell(f"{who}{left} · esc esc stops", Tone.WARN)
 
 
 def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
@@ -30,12 +55,10 @@ def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
         )
     if isinstance(body, Waiting):
         return Cell(
-            f"⧗ {short_route(body.route.id)} asks to wait"
-            + (f" until {until}" if (until := moment(body.until_ms, now_ms, zone)) else ""),
-            Tone.WARN,
+            f"◷ {short_route(body.route.id)} asks to wait{_wait(body.until_ms, now_ms, zone)}", Tone.WARN
         )
     if isinstance(body, Parked):
-        return Cell(f"⧗ parked: {nobody_sentence(body.no_route, now_ms, zone)}", Tone.WARN)
+        return Cell(f"◷ parked: {nobody_sentence(body.no_route, now_ms, zone)}", Tone.WARN)
     if isinstance(body, Seam):
         return Cell(
             f"┄ from character {body.at_char:,} on {short_route(body.route.id)} is writing", Tone.WARN

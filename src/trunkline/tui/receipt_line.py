@@ -12,6 +12,7 @@ from trunkline.domain.receipts import FinishReason, Outcome, Receipt
 from trunkline.routing import rejection_words, short_reason
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
+from trunkline.tui.log_rows import short_route
 
 _REASONS = {
     Reason.PREFERENCE: "first on your list for this task",
@@ -50,6 +51,7 @@ def receipt_rows(receipt: Receipt, width: int) -> tuple[str, ...]:
     layouts = (
         ((*who, *figures, *why),),
         ((*who, *figures), why),
+        ((*_who_in_short(receipt), *figures), why),
         (who, (*figures, *why)),
         ((*figures, *why),),
         (figures, why),
@@ -65,6 +67,11 @@ def receipt_rows(receipt: Receipt, width: int) -> tuple[str, ...]:
 def _who(receipt: Receipt) -> tuple[str, ...]:
     route = receipt.route
     return () if route is None else (f"{route.provider}/{route.account}", route.model)
+
+
+def _who_in_short(receipt: Receipt) -> tuple[str, ...]:
+    route = receipt.route
+    return () if route is None else (short_route(route.id), route.model)
 
 
 def _figures(receipt: Receipt) -> tuple[str, ...]:

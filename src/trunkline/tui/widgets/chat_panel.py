@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import TrunklineError
-from trunkline.domain.events import Event
+from trunkline.domain.events import Body, Event, Parked, Waiting
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostedEngine
@@ -36,6 +36,7 @@ from trunkline.tui.messages import (
     StreamEnded,
     TurnEvents,
 )
+from trunkline.tui.notices import waiting_line
 from trunkline.tui.widgets.answer import AnswerBlock
 from trunkline.tui.widgets.chat_files import ChatFiles
 from trunkline.tui.widgets.composer import Composer
@@ -45,6 +46,7 @@ from trunkline.tui.widgets.transcript import Transcript, TurnOrder
 from trunkline.tui.widgets.turn_feed import TurnFeed, changes_log
 from trunkline.tui.widgets.turn_orders import TurnOrders
 
+STOPS = Cell("esc esc stops the answer", Tone.DIM)
 WATCHING = "watching only: c lists the conversations that are kept"
 _TITLE_EDGES = 6  # cells of the border that a title leaves free
 
@@ -91,6 +93,7 @@ class ChatPanel(Vertical):
         self._opener = ConversationOpener(self)
         self._feed = TurnFeed(self.session, book, clock, zone)
         self._armed = False
+        self._held: Body | None = None
         self._ready = False
         self._watching = False
         self.dead: str | None = None
@@ -160,9 +163,16 @@ class ChatPanel(Vertical):
     def use(self, snapshot: Snapshot) -> None:
         """What there is to complete, and whether anything can be asked here."""
         self.composer.use(snapshot)
+        self._count_down()
         if snapshot.read_only != self._watching:
             self._watching = snapshot.read_only
             self.transcript.set_watching(self._watching)
+
+    def _count_down(self) -> None:
+        """How long what is on its way is still held."""
+        line = None if self._held is None else waiting_line(self._held, self._clock.wall_ms())
+        if line is not None and self.is_streaming and not self._armed:
+            self.status(line)
 
     def status(self, cell: Cell | None) -> None:
         """The line under the editor."""
@@ -231,7 +241,7 @@ class ChatPanel(Vertical):
             self._over()
             self.status(Cell(f"not sent: {error}", Tone.BAD))
         else:
-            self.status(Cell("esc esc stops the answer", Tone.DIM))
+            self.status(STOPS)
 
     def engine_ready(self) -> None:
         """Requests are taken from now on; what waited for it is done."""
@@ -263,10 +273,18 @@ class ChatPanel(Vertical):
             block = self.transcript.block(message.turn_id)
             if asking is None or asking.request_id != event.request_id or block is None:
                 break
+            self._hold(event.body)
             if await self._feed.take(event, block) is not None:
                 self._over()
         if any(changes_log(event) for event in message.events):
             self.post_message(LogTouched())
+
+    def _hold(self, body: Body) -> None:
+        was, self._held = self._held, body if isinstance(body, Waiting | Parked) else None
+        if self._held is not None:
+            self._count_down()
+        elif was is not None and not self._armed:
+            self.status(STOPS)
 
     def _over(self) -> None:
         """No more comes of the answer that was on its way."""

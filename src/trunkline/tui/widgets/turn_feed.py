@@ -13,6 +13,7 @@ from trunkline.domain.events import (
     Decided,
     Event,
     Failed,
+    Parked,
     Rerouted,
     Restarted,
     TextDelta,
@@ -55,6 +56,10 @@ class TurnFeed:
                 return None
             case AttemptStarted(_, route):
                 block.name_answerer(route)
+            case Waiting():
+                block.say("waiting …")
+            case Parked():
+                block.say("parked …")
             case Restarted():
                 self._session.restart()
                 block.restart()
