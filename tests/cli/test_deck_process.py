@@ -15,7 +15,7 @@ from tests.cli.processes import Terminal, children_of, running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
-RECEIPT_LINE = re.compile(r"╰ [\d.]+ m?s · ≈?[\d,]+→[\d,]+ tok · ")
+RECEIPT_LINE = re.compile(r"╰ (\S+ · \S+ · )?[\d.]+ m?s · ≈?[\d,]+→[\d,]+ tok · ")
 
 
 @pytest.fixture
