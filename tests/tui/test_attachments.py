@@ -12,9 +12,12 @@ from trunkline.tui.attachments import (
     Entry,
     attached_rows,
     bytes_text,
+    files_kept,
     mentions,
+    only_files,
     path_typed,
     suggest_paths,
+    title_without_files,
     with_attachments,
     without_attachments,
 )
@@ -214,3 +217,20 @@ def test_what_is_attached_is_shown_with_size_and_tokens() -> None:
         "▤ file-2.md 3.1 kB ≈800 tok  ▤ and 6 more 18.6 kB ≈4.8k tok",
     )
     assert attached_rows((file("x" * 90),), 40, 1) == ("▤ " + "x" * 21 + "… 3.1 kB ≈800 tok",)
+
+
+def test_files_that_go_with_a_message_anyway_are_not_kept_twice() -> None:
+    notes, plan = (
+        Attachment(Path(name), text, 3, 1) for name, text in (("notes.md", "a\nb"), ("plan.md", "c"))
+    )
+    blocks = with_attachments("", [notes, plan])
+    again = with_attachments("rewritten @notes.md", [notes])
+    assert files_kept(blocks, again) == (1,)
+    assert only_files(blocks, (1,)) == with_attachments("", [plan])
+    assert files_kept(blocks, "rewritten") == (0, 1)
+    assert files_kept("", again) == ()
+
+
+def test_a_title_ends_where_the_files_begin() -> None:
+    assert title_without_files('Look at this <file path="notes.md" li…') == "Look at this"
+    assert title_without_files("Look at this") == "Look at this"

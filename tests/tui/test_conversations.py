@@ -98,7 +98,7 @@ async def test_conversations_are_listed_latest_first_and_opened(size: tuple[int,
 
 async def test_the_empty_list_says_what_fills_it_and_n_begins_one() -> None:
     async with listed(FakeEngine()) as (deck, given):
-        assert "No conversation is kept yet. n begins one" in deck.shown()
+        assert "No conversation is kept. n begins one" in deck.shown()
         await deck.press("d")
         assert "no conversation under the cursor" in deck.shown()
         await deck.press("n")
@@ -144,7 +144,7 @@ async def test_a_deleted_conversation_comes_back_and_the_open_one_is_left_when_i
     engine = engine_with(kept("C1", "one", kept_turn(1)), kept("C2", "two", ago_h=2))
     async with listed(engine, current="C1") as (deck, given):
         await deck.press("d")
-        assert "1 deleted, u brings back; erased in a day" in deck.shown()
+        assert "1 deleted · u brings it back, for a day" in deck.shown()
         assert list(engine.kept) == ["C2"]
         await deck.press("u")
         assert set(engine.kept) == {"C1", "C2"}

@@ -53,13 +53,35 @@ def with_attachments(text: str, attachments: Sequence[Attachment]) -> str:
 def without_attachments(sent: str) -> tuple[str, tuple[tuple[str, int], ...]]:
     """The text of a sent message, and (name, characters) of each file that went with it."""
     for first in _BLOCK_START.finditer(sent):
-        files = _blocks_to_the_end(sent, first.start())
-        if files:
-            return sent[: first.start()], files
+        blocks = _blocks_to_the_end(sent, first.start())
+        if blocks:
+            return sent[: first.start()], tuple((one.name, one.length) for one in blocks)
     return sent, ()
 
 
-def _blocks_to_the_end(sent: str, at: int) -> tuple[tuple[str, int], ...]:
+def files_kept(blocks: str, sent: str) -> tuple[int, ...]:
+    """Which of the files in `blocks`, as `with_attachments` wrote them, do not go with the message `sent` anyway."""
+    again = {name for name, _ in without_attachments(sent)[1]}
+    return tuple(at for at, one in enumerate(_blocks_to_the_end(blocks, 0)) if one.name not in again)
+
+
+def only_files(blocks: str, kept: Sequence[int]) -> str:
+    """Those of the `blocks`."""
+    found = _blocks_to_the_end(blocks, 0)
+    return "".join(blocks[found[at].start : found[at].end] for at in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A file in a sent message: its name, how many characters it has, and where its block begins and ends."""
+
+    name: str
+    length: int
+    start: int
+    end: int
+
+
+def _blocks_to_the_end(sent: str, at: int) -> tuple[_Block, ...]:
     """The files of the blocks from `at` on; none where something else follows."""
     files = []
     while at < len(sent):
@@ -73,9 +95,17 @@ def _blocks_to_the_end(sent: str, at: int) -> tuple[tuple[str, int], ...]:
                 return ()
         if not sent.startswith(_BLOCK_END, end):
             return ()
-        files.append((start[1], end - start.end()))
+        files.append(_Block(start[1], end - start.end(), at, end + len(_BLOCK_END)))
         at = end + len(_BLOCK_END)
     return tuple(files)
+
+
+_BEGUN = ' <file path="'
+
+
+def title_without_files(title: str) -> str:
+    """A title that was made of the beginning of a sent message, without the beginning of its files."""
+    return title.partition(_BEGUN)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from trunkline.domain.messages import ChatRequest, Hints
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.tui import format as fmt
-from trunkline.tui.attachments import Attachment
+from trunkline.tui.attachments import Attachment, files_kept, only_files
 from trunkline.tui.conversation import Conversation, Turn
 
 
@@ -60,9 +60,9 @@ class ChatSession:
     def draft(self, text: str) -> ChatRequest:
         """What would be asked if `text` were sent now."""
         rewriting = self.rewriting
-        messages = self.conversation.messages(
-            text + (rewriting.attached if rewriting is not None else ""), rewriting.id if rewriting else None
-        )
+        if rewriting is not None:
+            text += only_files(rewriting.attached, files_kept(rewriting.attached, text))
+        messages = self.conversation.messages(text, rewriting.id if rewriting else None)
         return self._request(messages=messages, route=self._route)
 
     def say(self, text: str, attachments: Sequence[Attachment]) -> tuple[Turn, ...]:
@@ -71,8 +71,9 @@ class ChatSession:
         gone: tuple[Turn, ...] = ()
         turns = self.conversation.turns
         if self.rewriting is not None:
-            turn.attached += self.rewriting.attached
-            turn.files += self.rewriting.files
+            kept = files_kept(self.rewriting.attached, turn.sent)
+            turn.attached += only_files(self.rewriting.attached, kept)
+            turn.files += tuple(self.rewriting.files[at] for at in kept)
             gone = self.conversation.from_turn(self.rewriting.id)
             standing = len(turns) - len(gone)
             self._rewritten.append(Rewritten(tuple(turns), standing, turn.id))

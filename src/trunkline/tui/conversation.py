@@ -11,7 +11,13 @@ from trunkline.domain.messages import Message, Role
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.text import strip_controls
 from trunkline.tui import format as fmt
-from trunkline.tui.attachments import Attachment, bytes_text, with_attachments, without_attachments
+from trunkline.tui.attachments import (
+    Attachment,
+    bytes_text,
+    title_without_files,
+    with_attachments,
+    without_attachments,
+)
 
 CUT_MARK = "\n\n[This answer was cut off here.]"
 _TITLE_CHARACTERS = 60
@@ -80,7 +86,12 @@ class Conversation:
     def kept(cls, kept: KeptConversation) -> Conversation:
         """A conversation as the store has it."""
         turns = [Turn.kept(turn) for turn in kept.turns]
-        return cls(kept.summary.conversation_id, turns, kept.settings, kept.summary.title or None)
+        return cls(
+            kept.summary.conversation_id,
+            turns,
+            kept.settings,
+            title_without_files(kept.summary.title) or None,
+        )
 
     @property
     def title(self) -> str:

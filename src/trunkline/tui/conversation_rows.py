@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from trunkline.domain.chats import ConversationSummary
 from trunkline.tui import format as fmt
+from trunkline.tui.attachments import title_without_files
 from trunkline.tui.cells import Cell, Column, Row, Tone
 
 COLUMNS = (
@@ -34,7 +35,7 @@ def conversation_row(
 ) -> Row:
     """A conversation; the open one has a mark before its title."""
     is_open = one.conversation_id == current_id
-    title = fmt.one_line(one.title) or UNTITLED
+    title = fmt.one_line(title_without_files(one.title)) or UNTITLED
     return Row(
         one.conversation_id,
         (

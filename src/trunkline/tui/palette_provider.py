@@ -12,6 +12,7 @@ from textual.content import Content
 
 from trunkline.domain.chats import ConversationSummary
 from trunkline.tui import format as fmt
+from trunkline.tui.attachments import title_without_files
 from trunkline.tui.messages import ConversationWanted
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class PaletteProvider(Provider):
                 said = _line(command.key, matcher.highlight(command.title), command.refusal)
                 yield Hit(score, said, command.run, text=command.title)
         for found in await self._conversations(query):
-            title = fmt.one_line(found.title)
+            title = fmt.one_line(title_without_files(found.title))
             said = _line(_CHAT, matcher.highlight(title), None)
             open_it = partial(self._deck_app.deck.post_message, ConversationWanted(found.conversation_id))
             yield Hit(max(_FOUND_IN_TEXT, matcher.match(title)), said, open_it, text=title)

@@ -16,6 +16,7 @@ from trunkline.domain.chats import ConversationSummary
 from trunkline.domain.clock import Clock
 from trunkline.engine.api import HostedEngine
 from trunkline.tui import format as fmt
+from trunkline.tui.attachments import title_without_files
 from trunkline.tui.conversation_rows import COLUMNS, conversation_row
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.keymap import keys_in_force
@@ -25,7 +26,7 @@ from trunkline.tui.widgets.row_list import RowList
 
 MOST_LISTED = 500
 SEARCH_AFTER_S = 0.2
-NONE_KEPT = "No conversation is kept yet. n begins one; what is said is kept from its first message on."
+NONE_KEPT = "No conversation is kept. n begins one:\nwhat is said is kept from its first message on."
 
 _HINTS = (
     "list.open",
@@ -91,7 +92,8 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
             dim |= {"list.open", "conversations.rename", "conversations.delete"}
         pieces: list[tuple[str, str]] = []
         room = self.size.width - 1
-        for spec in (table.named(one) for one in _HINTS):
+        first = ("conversations.undo",) if self._deleted else ()
+        for spec in (table.named(one) for one in dict.fromkeys((*first, *_HINTS))):
             needed = len(spec.first_label) + len(spec.hint) + 3
             if spec.keys and needed <= room:
                 room -= needed
@@ -154,7 +156,7 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
         )
         self._list.show_rows(rows)
         shown = f"{len(rows):,}{' latest' if len(rows) == MOST_LISTED else ''}"
-        undo = f" · {len(self._deleted)} deleted, u brings back; erased in a day" if self._deleted else ""
+        undo = f" · {len(self._deleted)} deleted · u brings it back, for a day" if self._deleted else ""
         self.query_one("#conversations-title", Static).update(f"Conversations · {shown}{undo}")
         self._show_hints()
 
@@ -223,7 +225,7 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
         chosen = self._chosen()
         if chosen is not None:
             self._renaming = chosen.conversation_id
-            self._title.value = chosen.title
+            self._title.value = title_without_files(chosen.title)
             self._title.border_title = "Title · enter keeps it, nothing: its first message"
             self.add_class("-renaming")
             self._title.focus()

@@ -29,7 +29,7 @@ def window_start(chosen: int, rows: int, total: int, start: int) -> int:
 
 def row_text(item: Suggestion, label_width: int, width: int, *, chosen: bool) -> Content:
     """One line: a mark where it is chosen, the label with the typed letters in bold, the help as far as it fits."""
-    style = "reverse" if chosen else ""
+    style = "$block-cursor-foreground on $block-cursor-background" if chosen else ""
     label = Content(item.label)
     for position in item.positions:
         label = label.stylize("bold $text-accent", position, position + 1)
