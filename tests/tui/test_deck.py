@@ -328,15 +328,15 @@ async def test_a_deck_that_watches_offers_first_what_acts_and_says_why_the_rest_
         assert "filter" in hints
         assert not {"write", "pin", "switch", "test", "disable"} & set(hints.split())
         assert "They come once `trunkline` has run" in deck.shown()
-        await deck.press("i")
-        assert any("only watches" in note.message for note in deck.app._notifications)
-        assert deck.screen._layout.current == 1
         await deck.press("2")
         for _ in range(5):  # one stretch after the other is found empty
             await deck.settle()
         assert "Those of other processes come here." in deck.shown()
         await deck.press("3")
         assert "Those of other processes come here" in deck.shown()
+        await deck.press("i")
+        assert any("only watches" in note.message for note in deck.app._notifications)
+        assert deck.screen._layout.current == 3
 
 
 @pytest.mark.parametrize("key", ["space", "t", "d", "enter"])

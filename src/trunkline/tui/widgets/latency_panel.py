@@ -261,6 +261,8 @@ class LatencyPanel(Vertical, can_focus=True):
         marks = f"{REROUTED} {len(history.reroutes)} rerouted" if history.reroutes else ""
         width = self.content_size.width - cell_len(marks) - 2
         lines, hidden = legend_lines(found, width, most_lines)
+        if hidden:
+            lines, hidden = legend_lines(found, width - len("  +99"), most_lines)
         drawn = [
             Content("  ").join(
                 Content.assemble((track.marker, colour_of(track)), f" {text}") for track, text in line
