@@ -5,6 +5,7 @@ import logging
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.store.samples import MINUTE, ask, claim, opened, receipt
@@ -148,6 +149,54 @@ async def test_a_lock_held_elsewhere_is_waited_for(tmp_path: Path) -> None:
         other.execute("ROLLBACK")
         other.close()
         assert await waiting == "a"
+
+
+def test_a_question_given_up_while_the_file_is_opened_leaves_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    before, opening, go, connect = (
+        threading.active_count(),
+        threading.Event(),
+        threading.Event(),
+        sqlite3.connect,
+    )
+
+    def connect_slowly(*given: Any, **named: Any) -> sqlite3.Connection:
+        opening.set()
+        go.wait(5)
+        return connect(*given, **named)
+
+    async def run() -> None:
+        async with opened(tmp_path / "t.db") as store:
+            monkeypatch.setattr(sqlite3, "connect", connect_slowly)
+            question = asyncio.create_task(store.recent(1))
+            await asyncio.to_thread(opening.wait, 5)
+            question.cancel()
+            asyncio.get_running_loop().call_later(0.05, go.set)
+            with pytest.raises(asyncio.CancelledError):
+                await question
+
+    asyncio.run(run())
+    go.set()
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            thread.join(5)
+    assert failed == []
+    assert threading.active_count() == before
+
+
+async def test_a_question_given_up_does_not_spoil_the_next(tmp_path: Path) -> None:
+    async with opened(tmp_path / "t.db") as store:
+        assert await store.recent(1) == ()
+        for steps in range(6):
+            question = asyncio.create_task(store.recent(1))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            question.cancel()
+            await asyncio.gather(question, return_exceptions=True)
+            assert await store.recent(1) == ()
 
 
 def test_posted_writes_outlive_the_loop_and_are_drained_without_one(tmp_path: Path) -> None:

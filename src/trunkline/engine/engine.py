@@ -346,15 +346,19 @@ class Engine:
         if self._closed:
             return
         self._closed = True
-        for closer in self._closers:
-            closer()
-        await self._upkeep.stop()
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await self._core.aclose()
-        await self._core.store.close()
+        try:
+            for closer in self._closers:
+                closer()
+            await self._upkeep.stop()
+            running = list(self._running)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await self._core.aclose()
+        finally:
+            await (
+                self._core.store.close()
+            )  # whatever failed: a thread of it would keep the process from ending
 
     def close_now(self) -> None:
         """Close without a loop, for commands that made no call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,7 +46,8 @@ class Store:
         self.process_id = upkeep.process_id
         self._writer = writer
         self._upkeep = upkeep
-        self._reading: Connection | None = None
+        self._reading: asyncio.Task[Connection] | None = None
+        self._closing = False
         self._reading_lock = asyncio.Lock()
 
     @classmethod
@@ -98,9 +100,11 @@ class Store:
 
     async def close(self) -> None:
         """Commit everything posted, mark the process ended and close the file. Idempotent."""
+        self._closing = True
         if self._reading is not None:
             reading, self._reading = self._reading, None
-            await reading.close()
+            with suppress(sqlite3.Error):
+                await (await reading).close()
         if not self._writer.closed:
             try:
                 await self._writer.write(self._upkeep.leave)
@@ -180,22 +184,33 @@ class Store:
         async with self._reading_lock:
             try:
                 reading = await self._reader()
-                await reading.execute("BEGIN")
                 try:
+                    await reading.execute("BEGIN")
                     results = [list(await reading.execute_fetchall(*found)) for found in query.statements]
                 finally:
-                    await reading.execute("ROLLBACK")
+                    await reading.rollback()
             except sqlite3.Error as cause:
                 raise schema.store_error(self.path, cause) from cause
         return query.build([[tuple(row) for row in rows] for rows in results])
 
     async def _reader(self) -> Connection:
+        if self._closing:
+            raise StoreError(f"{self.path}: the store is already closed.")
         if self._reading is None:
-            from aiosqlite import connect
+            self._reading = asyncio.get_running_loop().create_task(self._connect())
+        # A question that is given up leaves the connection to be made and to `close`: its thread, which Python waits
+        # for at exit, would otherwise find the loop closed, or wait for work for ever.
+        try:
+            return await asyncio.shield(self._reading)
+        except sqlite3.Error:
+            self._reading = None
+            raise
 
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            self._reading = await connect(uri, uri=True, isolation_level=None)
-        return self._reading
+    async def _connect(self) -> Connection:
+        from aiosqlite import connect
+
+        uri = f"{self.path.absolute().as_uri()}?mode=ro"
+        return await connect(uri, uri=True, isolation_level=None)
 
     async def recent(
         self,
