@@ -65,11 +65,24 @@ def test_however_it_ends_nothing_is_left(deck: Terminal, tmp_path: Path, way_out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_deck_that_is_killed_takes_its_simulator_along(deck: Terminal) -> None:
+def test_a_deck_that_is_killed_takes_its_simulator_along_and_the_next_one_its_folder(
+    deck: Terminal, tmp_path: Path
+) -> None:
     simulator = simulator_of(deck)
     os.kill(deck.pid, signal.SIGKILL)
     assert deck.wait() == -signal.SIGKILL
     until(lambda: not running(simulator), "end of the simulator")
+    assert len(list(tmp_path.glob("trunkline-demo-*"))) == 1, "who is killed removes nothing"
+    following = Terminal("demo", TMPDIR=str(tmp_path), TRUNKLINE_HOME=str(tmp_path / "home"))
+    try:
+        simulator_of(following)
+        assert len(list(tmp_path.glob(f"trunkline-demo-{following.pid}-*"))) == 1
+        assert len(list(tmp_path.glob("trunkline-demo-*"))) == 1
+        following.type("\x11")
+        assert following.wait() == 0
+    finally:
+        following.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plain_trunkline_opens_the_deck_on_ones_own_accounts(cli: Cli) -> None:

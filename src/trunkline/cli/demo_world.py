@@ -27,6 +27,7 @@ DEMO_SECONDS = 60.0
 _START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 2.0
 _COMPLAINTS = "simulator.err"
+_HOME = "trunkline-demo-"
 
 
 class DemoError(TrunklineError):
@@ -49,7 +50,8 @@ class DemoWorld:
         command = [sys.executable, "-m", "trunkline.simulator", "--config", str(_asset("demo.toml"))]
         command += ["--seed", str(seed), "--speed", str(speed)]
         # Its own process group: a Ctrl-C in the terminal is the deck's to handle, and the simulator ends with it.
-        home = Path(tempfile.mkdtemp(prefix="trunkline-demo-"))
+        _remove_what_killed_demos_left()
+        home = Path(tempfile.mkdtemp(prefix=f"{_HOME}{os.getpid()}-"))
         try:
             with (home / _COMPLAINTS).open("w") as complaints:
                 simulator = subprocess.Popen(  # noqa: S603 - our own module, no shell
@@ -121,6 +123,26 @@ class DemoDesk(ConfigDesk):
         settings = self._world.settings()
         base = settings.base_providers_text
         return load(settings.places, settings.environ, base_providers_text=base, user_text=user_text)
+
+
+def _remove_what_killed_demos_left() -> None:
+    """The homes of demos whose process is gone: one that is killed cannot remove its own."""
+    for home in Path(tempfile.gettempdir()).glob(f"{_HOME}*-*"):
+        owner = home.name.removeprefix(_HOME).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # there, asking so would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _asset(name: str) -> Path:
