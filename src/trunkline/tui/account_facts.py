@@ -81,12 +81,13 @@ def _of_account(
 ) -> tuple[Section, ...]:
     sign, tone = shape(account.status)
     blocks = [block for block in (account.block, provider.block) if block is not None]
-    sentence = "" if blocks else account_sentence(provider, account, now_ms, zone)
+    sentence = account.status.value if blocks else account_sentence(provider, account, now_ms, zone)
+    if not sentence.startswith(account.status.value):
+        sentence = f"{account.status.value}, {sentence}"
     key = account.key_ref if account.has_key else f"{account.key_ref} is not set"
     state = (
-        *labelled("state", f"{sign} {account.status.value}", width, tone),
+        *labelled("state", f"{sign} {sentence}", width, tone),
         *labelled("health", _health(account.health), width),
-        *(labelled("", sentence, width) if sentence not in ("", account.status.value) else ()),
         *labelled("billing", account.billing.value.replace("_", " "), width),
         *labelled("key", key, width),
         *labelled("under way", "1 call" if account.in_flight == 1 else f"{account.in_flight} calls", width),

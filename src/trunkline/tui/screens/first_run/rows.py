@@ -40,7 +40,7 @@ def rows(facts: FirstRunFacts) -> tuple[Row, ...]:
     lines: list[Row] = []
     if not facts.usable:
         lines.append(
-            Row(Line.NOTE, "!", ("Nobody can be asked yet. Any one of these would do; then start again.",))
+            Row(Line.NOTE, "!", ("Nobody can be asked yet: set one of these, start again.",))
         )
     keys = [one for one in facts.missing if not one.local]
     local = [one for one in facts.missing if one.local]
