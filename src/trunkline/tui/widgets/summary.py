@@ -52,7 +52,7 @@ def summary_parts(
     if snapshot.config_error:
         parts.append(Part("⚠ configuration", 1, Tone.BAD))
     if sparing:
-        parts.append(Part("sparing", 8, Tone.DIM))
+        parts.append(Part("sparing", 6, Tone.DIM))
     return tuple(parts)
 
 
