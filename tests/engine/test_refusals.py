@@ -150,6 +150,21 @@ async def test_a_prompt_too_long_for_everybody_fails_after_one_call(tmp_path: Pa
         assert result.receipt.fault.kind is FaultKind.CONTEXT
 
 
+async def test_what_is_too_long_for_everybody_from_the_start_says_so_and_is_not_called(
+    tmp_path: Path,
+) -> None:
+    small = Serves("small", models={"m": {"context": 4_000}})
+    larger = Serves("larger", models={"m": {"context": 6_000}})
+    async with open_world(tmp_path, small, larger) as world:
+        receipt = (await world.run(ask("word " * 20_000))).receipt
+        assert receipt.outcome is Outcome.FAILED
+        assert receipt.attempts == ()
+        assert receipt.fault is not None
+        assert receipt.fault.kind is FaultKind.CONTEXT
+        assert "too long for everybody here" in receipt.fault.message
+        assert "the widest window takes 6,000" in receipt.fault.message
+
+
 async def test_a_refusal_for_content_stops_and_says_the_providers_reason(tmp_path: Path) -> None:
     async with open_world(tmp_path, TWO) as world:
         world.fault("content", account="a")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from trunkline.domain.decisions import NoRoute
+from trunkline.domain.decisions import NoRoute, RejectionCode
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.money import Usage
@@ -18,6 +18,15 @@ WATCHING = "watching"
 NO_ROUTE = "no_route"
 ANCHOR_MISSED = "anchor_missed"
 DEADLINE = "deadline"
+_NOT_THERE = frozenset(
+    {
+        RejectionCode.DISABLED,
+        RejectionCode.NO_KEY,
+        RejectionCode.PINNED_ELSEWHERE,
+        RejectionCode.RETIRED,
+        RejectionCode.EXCLUDED,
+    }
+)
 
 
 def nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
@@ -29,6 +38,8 @@ def nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
             return last
         if last.kind not in OF_THE_KEY:
             return replace(last, usable_at_ms=until_ms)
+    if last is None and (too_long := _too_long(no_route)) is not None:
+        return Fault(FaultKind.CONTEXT, FaultScope.REQUEST, NO_ROUTE, too_long, request_sent=False)
     return Fault(
         last.kind if last is not None and last.kind.is_limit else FaultKind.QUOTA_WINDOW,
         FaultScope.REQUEST,
@@ -38,6 +49,17 @@ def nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
         usable_at_ms=until_ms,
         request_sent=False,
     )
+
+
+def _too_long(no_route: NoRoute) -> str | None:
+    """Says so where length alone keeps everybody who is there from answering: waiting would not help."""
+    there = [one for one in no_route.rejected if one.code not in _NOT_THERE]
+    if not there or any(one.code is not RejectionCode.CONTEXT_WINDOW for one in there):
+        return None
+    figures = [dict(one.facts) for one in there]
+    needed = max(int(one.get("needed_tokens") or 0) for one in figures)
+    widest = max(int(one.get("window_tokens") or 0) for one in figures)
+    return f"this is too long for everybody here: about {needed:,} tokens, and the widest window takes {widest:,}"
 
 
 def anchor_fault() -> Fault:
