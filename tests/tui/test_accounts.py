@@ -97,6 +97,18 @@ def test_where_only_a_minute_is_used_up_the_health_of_long_windows_gives_way_to_
     assert state_cell(Status.CRITICAL, 100).text == "◔ 100"
 
 
+def test_an_account_whose_one_model_is_used_up_still_serves_with_the_others() -> None:
+    one_out = world.limit(amount=10, used=10, model="small")
+    account = replace(world.account("p", "a", one_out, HALF_USED), status=Status.CRITICAL)
+    provider = world.provider("p", account)
+    standing = account_standing(provider, account, START_MS)
+    assert standing.serves
+    assert standing.limit == one_out
+    assert not account_standing(provider, account, START_MS, "small").serves
+    all_out = replace(account, status=Status.EXHAUSTED)
+    assert not account_standing(provider, all_out, START_MS).serves
+
+
 def test_a_pool_tells_how_many_are_ready_and_folded_what_its_fullest_has_left() -> None:
     google = account_rows(world.snapshot(), START_MS, zone=UTC)[0]
     assert [cell.text for cell in google.cells[:4]] == ["▾ google", "●  92", "2 of 3 ready", ""]

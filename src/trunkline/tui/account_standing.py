@@ -110,9 +110,11 @@ def _by_limits(account: AccountView, model: str | None) -> Standing:
     if model is not None and any(use.amount <= 0 for use in limits):
         return Standing(False, "not in plan", Tone.BAD, needs_you=True)
     use = tightest(limits)
-    if use is not None and use.left <= 0:
+    is_out = account.status in (Status.EXHAUSTED, Status.DOWN)
+    other_models_serve = model is None and use is not None and use.model is not None and not is_out
+    if use is not None and use.left <= 0 and not other_models_serve:
         return Standing(False, tone=Tone.BAD, until_ms=use.resets_at_ms, limit=use)
-    if account.status in (Status.EXHAUSTED, Status.DOWN):
+    if is_out:
         words = "used up" if account.status is Status.EXHAUSTED else "serves nothing"
         return Standing(False, words, Tone.BAD)
     if use is None:
