@@ -113,6 +113,24 @@ async def test_a_reroute_is_told_as_it_happens_in_the_answer_and_the_log() -> No
         assert any("chat" in line for line in log_lines)
 
 
+async def test_who_is_still_parked_is_told_so_once() -> None:
+    def parked(seconds: int) -> Parked:
+        until_ms = world.START_MS + seconds * 1000
+        return Parked(
+            until_ms, NoRoute((Rejection("google/*", RejectionCode.LIMIT, (), until_ms),), until_ms)
+        )
+
+    async with open_deck() as deck:
+        request_id = await deck.say("x")
+        deck.engine.happen(request_id, parked(10), parked(20), parked(30))
+        await deck.settle()
+        assert deck.chat_words().count("parked:") == 1
+        assert "before 12:00:30" in deck.chat_words()
+        deck.engine.happen(request_id, Restarted(world.GOOGLE_1), parked(40))
+        await deck.settle()
+        assert deck.chat_words().count("parked:") == 2
+
+
 async def test_waiting_parking_and_seams_are_told() -> None:
     no_route = NoRoute(
         (Rejection("google/*", RejectionCode.LIMIT, (), world.START_MS + 60_000),), world.START_MS + 60_000

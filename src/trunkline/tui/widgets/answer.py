@@ -42,6 +42,7 @@ class AnswerBlock(Vertical):
         self._turn = turn
         self._answer: AnswerText | None = None
         self._passed: list[Widget] = []
+        self._standing: Static | None = None
         self._buffer = ""
         self._timer: Timer | None = None
 
@@ -74,10 +75,17 @@ class AnswerBlock(Vertical):
             heading = self.query_one(".answerer", Static)
             heading.update(f"{heading.content} · thinking")
 
-    async def add_notice(self, notice: Cell) -> None:
-        """Tell what happened, below what has been written so far."""
+    async def add_notice(self, notice: Cell, *, still: bool = False) -> None:
+        """Tell what happened, below what has been written so far. What is `still` so takes the place of what was said
+        of it last, where nothing has happened since."""
         self._flush()
-        await self.mount(_notice(notice))
+        standing = self._standing
+        if still and standing is not None and self.children[-1] is standing:
+            standing.update(notice.text)
+            return
+        line = _notice(notice)
+        self._standing = line if still else None
+        await self.mount(line)
 
     # -- the answer -----------------------------------------------------------------------------------------
 

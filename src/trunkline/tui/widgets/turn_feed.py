@@ -69,7 +69,7 @@ class TurnFeed:
                 return receipt
         happened = notice(body, self._clock.wall_ms(), self._zone)
         if happened is not None:
-            await block.add_notice(happened)
+            await block.add_notice(happened, still=isinstance(body, Parked))
         self._note_live(event)
         return None
 
