@@ -58,8 +58,9 @@ LIMIT_S = 30.0
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without anything that would configure an account or a place."""
-    wanted = ("_API_KEY", "_BASE_URL", "_HOST", "_PROXY", "_proxy", "TRUNKLINE_", "COLUMNS")
+    """This process's environment without anything that would configure an account, a place or a terminal's size (a
+    test runner sets that for its workers)."""
+    wanted = ("_API_KEY", "_BASE_URL", "_HOST", "_PROXY", "_proxy", "TRUNKLINE_", "COLUMNS", "LINES")
     return {name: value for name, value in os.environ.items() if not any(part in name for part in wanted)}
 
 

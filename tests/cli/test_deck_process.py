@@ -30,7 +30,7 @@ def deck(tmp_path: Path) -> Iterator[Terminal]:
 
 def simulator_of(deck: Terminal) -> int:
     """The process id of its child, once there is an account on the screen."""
-    deck.wait_for(lambda text: "Trunkline" in text, "a first paint")
+    deck.wait_for(lambda text: "1 Providers" in text, "a first paint")
     deck.wait_for(lambda text: "google-1" in text and "kimi" in text, "the accounts")
     (child,) = children_of(deck.pid)
     return child
