@@ -221,9 +221,9 @@ def test_every_piece_costs_the_same(unit: str, opening: str, monkeypatch: pytest
         answer_lines, "code_parts", lambda text, *rest: read.append(len(text)) or code(text, *rest)
     )
     text, lines = opening + unit * (MOST_SHOWN // len(unit) - 10), AnswerLines(80)
-    for at in range(0, len(text), 400):
+    for at in range(0, len(text), 2_000):
         read.clear()
-        lines.append(text[at : at + 400])
+        lines.append(text[at : at + 2_000])
         assert sum(read) <= 4 * LONGEST_OPEN_BLOCK
     assert len(lines.lines) > 100
 
