@@ -1,4 +1,4 @@
-"""For every test: a worker that has imported everything should not have its garbage collector walk all of that again."""
+"""For every test: a worker that has imported everything need not have its collector walk all of that again."""
 
 from __future__ import annotations
 

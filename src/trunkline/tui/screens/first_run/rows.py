@@ -39,9 +39,7 @@ def rows(facts: FirstRunFacts) -> tuple[Row, ...]:
     """Everything that was found and is missing, most useful first."""
     lines: list[Row] = []
     if not facts.usable:
-        lines.append(
-            Row(Line.NOTE, "!", ("Nobody can be asked yet: set one of these, start again.",))
-        )
+        lines.append(Row(Line.NOTE, "!", ("Nobody can be asked yet: set one of these, start again.",)))
     keys = [one for one in facts.missing if not one.local]
     local = [one for one in facts.missing if one.local]
     for title, part in (
