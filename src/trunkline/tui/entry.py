@@ -22,7 +22,7 @@ def prepare_environment(environment: MutableMapping[str, str], low_bandwidth: bo
     sparing = "SSH_CONNECTION" in environment if low_bandwidth is None else low_bandwidth
     environment.setdefault("TEXTUAL_ANIMATIONS", "none")
     environment.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
-    environment.setdefault("TEXTUAL_FPS", "5" if sparing else "15")
+    environment.setdefault("TEXTUAL_FPS", "10" if sparing else "24")
     return sparing
 
 
