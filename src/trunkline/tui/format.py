@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
 
-from trunkline.domain.money import PICO_PER_USD, MoneySum
+from trunkline.domain.money import PICO_PER_USD, MoneySum, Usage
 from trunkline.domain.text import strip_controls
 
 UNKNOWN = "–"
@@ -126,6 +126,12 @@ def money_sum(total: MoneySum) -> str:
 def count(number: int | None) -> str:
     """A whole number with thousands marked."""
     return UNKNOWN if number is None else f"{number:,}"
+
+
+def tokens(usage: Usage) -> str:
+    """What went in and came out: `1,204→380 tok`, `≈` before what is an estimate."""
+    about = "≈" if usage.estimated else ""
+    return f"{about}{count(usage.input_tokens)}→{count(usage.output_tokens)} tok"
 
 
 def compact(number: int) -> str:

@@ -27,7 +27,8 @@ _TONES = {AlertLevel.NOTICE: Tone.GOOD, AlertLevel.WARNING: Tone.WARN, AlertLeve
 
 
 class News:
-    """Puts events into the log book. One cause is told once a minute, however often it is heard of."""
+    """Puts events into the log book. One cause is told once a minute, however often it is heard of: a breaker that
+    opens again and again is one line until its target was free in between."""
 
     def __init__(self, book: LogBook, clock: Clock, zone: tzinfo | None) -> None:
         self._book = book
@@ -42,18 +43,24 @@ class News:
             case Answered(receipt) | Failed(receipt) | Cancelled(receipt):
                 self._book.take_ending(receipt)
             case BreakerChanged(target, block):
-                if block is None:
-                    self._book.take_news(event.at_ms, f"{target} is free again", Tone.GOOD)
-                else:
-                    text, tone = self._set_aside(target, block)
-                    self._book.take_news(event.at_ms, text, tone)
-                    self._last_block = f"block:{target}:{block.code}"
+                self._take_breaker(event.at_ms, target, block)
             case ConfigChanged(_, error):
                 text = f"configuration refused: {error}" if error else "configuration read again"
                 self._book.take_news(event.at_ms, text, Tone.BAD if error else Tone.GOOD)
             case Alert() as alert:
                 return self._take_alert(alert)
         return None
+
+    def _take_breaker(self, at_ms: int, target: str, block: Block | None) -> None:
+        if block is None:
+            for cause in [one for one in self._told_at_ms if one.startswith(f"aside:{target}:")]:
+                del self._told_at_ms[cause]
+            self._book.take_news(at_ms, f"{target} is free again", Tone.GOOD)
+            return
+        self._last_block = f"block:{target}:{block.code}"
+        if self._is_due(f"aside:{target}:{block.code}"):
+            text, tone = self._set_aside(target, block)
+            self._book.take_news(at_ms, text, tone)
 
     def _set_aside(self, target: str, block: Block) -> tuple[str, Tone]:
         """What no longer gets calls, until when and why; what ends by itself is only a warning."""
@@ -70,14 +77,20 @@ class News:
         return f"{target} set aside until {until}: {what}", Tone.WARN
 
     def _take_alert(self, alert: Alert) -> Alert | None:
-        now_ms = self._clock.wall_ms()
-        last_ms = self._told_at_ms.get(alert.cause)
-        if last_ms is not None and now_ms - last_ms < ALERT_AGAIN_AFTER_MS:
+        if not self._is_due(alert.cause):
             return None
-        self._told_at_ms.pop(alert.cause, None)
-        self._told_at_ms[alert.cause] = now_ms
-        for cause in list(self._told_at_ms)[:-MOST_CAUSES]:
-            del self._told_at_ms[cause]
         if alert.cause != self._last_block:  # which has its line already
-            self._book.take_news(now_ms, alert.text, _TONES[alert.level])
+            self._book.take_news(self._clock.wall_ms(), alert.text, _TONES[alert.level])
         return None if alert.level is AlertLevel.NOTICE else alert
+
+    def _is_due(self, cause: str) -> bool:
+        """Whether a cause was not told in the last minute; it counts as told from now on then."""
+        now_ms = self._clock.wall_ms()
+        last_ms = self._told_at_ms.get(cause)
+        if last_ms is not None and now_ms - last_ms < ALERT_AGAIN_AFTER_MS:
+            return False
+        self._told_at_ms.pop(cause, None)
+        self._told_at_ms[cause] = now_ms
+        for oldest in list(self._told_at_ms)[:-MOST_CAUSES]:
+            del self._told_at_ms[oldest]
+        return True

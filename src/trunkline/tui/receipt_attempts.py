@@ -111,12 +111,7 @@ def _figures(attempt: Attempt) -> str:
         parts.append(
             f"first token {fmt.duration(attempt.first_token_ms - attempt.started_ms)} after the call"
         )
-    usage = attempt.usage
-    if usage is None:
-        parts.append("tokens unknown")
-    else:
-        about = "≈" if usage.estimated else ""
-        parts.append(f"{about}{fmt.count(usage.input_tokens)}→{fmt.count(usage.output_tokens)} tok")
+    parts.append("tokens unknown" if attempt.usage is None else fmt.tokens(attempt.usage))
     vain = "" if attempt.outcome is AttemptOutcome.OK or attempt.cost_pico == 0 else " in vain"
     parts.append(f"{fmt.money(attempt.cost_pico)}{vain}")
     return " · ".join(parts)

@@ -76,12 +76,9 @@ def _who_in_short(receipt: Receipt) -> tuple[str, ...]:
 
 def _figures(receipt: Receipt) -> tuple[str, ...]:
     usage = receipt.usage
-    about = "≈" if usage.estimated else ""
-    parts = [
-        fmt.duration(receipt.total_ms),
-        f"{about}{fmt.count(usage.input_tokens)}→{fmt.count(usage.output_tokens)} tok",
-        fmt.money(receipt.cost_pico),
-    ]
+    parts = [fmt.duration(receipt.total_ms)]
+    if receipt.outcome is not Outcome.FAILED or usage.output_tokens:  # else they are only the last call's
+        parts += [fmt.tokens(usage), fmt.money(receipt.cost_pico)]
     if receipt.waste_pico or receipt.waste_unknown:
         unknown = "+?" if receipt.waste_unknown else ""
         parts.append(f"{fmt.money(receipt.waste_pico)}{unknown} wasted")

@@ -170,9 +170,8 @@ def _took(receipt: Receipt) -> str:
     calls = len(receipt.attempts)
     parts.append("no call" if not calls else f"{calls} call{'' if calls == 1 else 's'}")
     usage = receipt.usage
-    if usage.input_tokens is not None or usage.output_tokens is not None:
-        about = "≈" if usage.estimated else ""
-        parts.append(f"{about}{fmt.count(usage.input_tokens)}→{fmt.count(usage.output_tokens)} tok")
+    if usage.output_tokens or (usage.input_tokens is not None and receipt.outcome is not Outcome.FAILED):
+        parts.append(fmt.tokens(usage))
     if receipt.outcome is Outcome.ANSWERED:
         parts.append(fmt.money(receipt.cost_pico))
     return " · ".join(parts)
