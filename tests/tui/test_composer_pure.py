@@ -97,16 +97,25 @@ def test_a_line_of_the_list_fills_its_width(label: str) -> None:
 def test_two_decks_share_one_memory(tmp_path: Path) -> None:
     file = tmp_path / "deck.json"
     one, other = DeckMemory(file), DeckMemory(file)
-    one.add("history", "first", 3)
-    other.add("history", "second", 3)
+    for deck, text in ((one, "first"), (other, "second"), (other, "third"), (one, "fourth"), (one, "fourth")):
+        deck.add("history", text, 3)
+        deck.flush()
+    one.keep("layout", ("narrow",))
     one.keep("layout", ("wide",))
-    other.add("history", "third", 3)
-    one.add("history", "fourth", 3)
-    one.add("history", "fourth", 3)
+    one.flush()
     again = DeckMemory(file)
     assert again.strings("history") == ("second", "third", "fourth")
     assert again.strings("layout") == ("wide",)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_last_word_stands_whichever_thread_writes_it(tmp_path: Path) -> None:
+    file = tmp_path / "deck.json"
+    memory = DeckMemory(file)
+    for turn in range(50):
+        memory.keep("layout", (f"turn {turn}",))
+    memory.flush()
+    assert DeckMemory(file).strings("layout") == ("turn 49",)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"history": [1, "x"]}', '{"history": "x"}'])
@@ -115,6 +124,7 @@ def test_a_broken_memory_counts_as_none(tmp_path: Path, content: str) -> None:
     file.write_text(content)
     memory = DeckMemory(file)
     memory.add("history", "new", 9)
+    memory.flush()
     assert memory.strings("history")[-1] == "new"
     assert DeckMemory(file).strings("history")[-1] == "new"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -259,18 +258,12 @@ async def test_what_a_person_chose_is_remembered_and_what_suits_is_not(tmp_path:
         await deck.show(world.snapshot())
         assert "2 Latency · 5 min · whole reply" in await drawn(deck)
         await deck.press("v")
-        _wait_for_threads()
+        memory.flush()
         assert memory.strings("latency") == ("first token",)
         await deck.press("plus", "plus")
-        _wait_for_threads()
+        memory.flush()
     again = LatencyPanel(deck.screen._latency._link, deck.clock, UTC, DeckMemory(tmp_path / "deck.json"))
     assert again.border_title == "2 Latency · 1 h · first token"
-
-
-def _wait_for_threads() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "latency":
-            thread.join()
 
 
 async def test_the_legend_follows_the_order_of_the_accounts() -> None:

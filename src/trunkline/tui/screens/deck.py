@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
@@ -39,7 +37,6 @@ from trunkline.tui.messages import (
     PinWanted,
     ReceiptFound,
     ReceiptWanted,
-    StreamEnded,
 )
 from trunkline.tui.news import News
 from trunkline.tui.options import DeckOptions
@@ -113,7 +110,6 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         self._zone = options.zone
         self._layout = Layout.from_words(memory.strings(_LAYOUT), options.start_panel)
         self._snapshot: Snapshot | None = None
-        self._dead: str | None = None
         self._ticker: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -129,7 +125,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self._arrange(self._layout)
         self._use_pace()
-        self._remember(_OPENED, ("yes",))
+        self._memory.keep(_OPENED, ("yes",))
 
     def _use_pace(self) -> None:
         if self._ticker is not None:
@@ -157,11 +153,11 @@ class DeckScreen(Screen[None], inherit_bindings=False):
                 self._chat.engine_ready()
                 self._show_summary()
             case EngineDied(text):
-                self._dead = self._orders.dead = fmt.one_line(text)
+                self._orders.dead = fmt.one_line(text)
                 self._book.drop_live()
                 self._log.refresh_rows()
                 self._show_summary()
-                await self._chat.engine_died(self._dead)
+                await self._chat.engine_died(self._orders.dead)
             case Event() as event:
                 alert = self._news.take(event)
                 if alert is not None:
@@ -192,8 +188,8 @@ class DeckScreen(Screen[None], inherit_bindings=False):
 
     def _show_summary(self) -> None:
         parts: tuple[Part, ...] = ()
-        if self._dead is not None:
-            parts = (Part(f"✕ the engine has ended: {self._dead}", 0, Tone.BAD),)
+        if self._orders.dead is not None:
+            parts = (Part(f"✕ the engine has ended: {self._orders.dead}", 0, Tone.BAD),)
         if self._snapshot is not None:
             parts += summary_parts(self._snapshot, sparing=self._pace.sparing, zone=self._zone)
         self.query_one(Summary).show(*(parts or (Part("engine ready", 0, Tone.DIM),)))
@@ -201,9 +197,6 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     def on_log_touched(self, message: LogTouched) -> None:
         message.stop()
         self._log.refresh_rows()
-
-    def on_stream_ended(self, message: StreamEnded) -> None:
-        message.stop()
 
     def _notify(self, text: str, severity: SeverityLevel) -> None:
         self.app.notify(fmt.one_line(text), severity=severity, timeout=6, markup=False)
@@ -215,8 +208,9 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     # -- where the focus is ---------------------------------------------------------------------------------
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
+        around = event.widget.ancestors_with_self
         for number, panel in self._panels().items():
-            inside = event.widget in panel.walk_children(with_self=True)
+            inside = panel in around
             panel.set_class(inside, "-focused")
             if inside and number != self._layout.current:
                 self._show(self._layout.go_to(number))
@@ -234,11 +228,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
             self.set_class(panel in layout.hidden, f"-without-{panel}")
         self.set_class(layout.hidden >= {ACCOUNTS, LATENCY, LOG}, "-chat-only")
         self.set_class(layout.zoomed, "-zoomed")
-        self._remember(_LAYOUT, layout.words())
-
-    def _remember(self, name: str, words: tuple[str, ...]) -> None:
-        if words != self._memory.strings(name):
-            threading.Thread(target=self._memory.keep, args=(name, words), name="memory").start()
+        self._memory.keep(_LAYOUT, layout.words())
 
     def _arrange(self, layout: Layout) -> None:
         """Show a layout and go to its current panel."""

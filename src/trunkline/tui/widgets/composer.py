@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
@@ -220,12 +219,10 @@ class Composer(Vertical):
             self.post_message(PromptSubmitted(reading.sent, reading.attachments))
 
     def _keep(self, entered: str) -> None:
-        """Out of the editor, into the history; a long one only while the deck is open. Not on a daemon thread: what was
-        sent last is to be kept."""
+        """Out of the editor, into the history; a long one only while the deck is open."""
         self.prompt.taken(entered)
         if len(entered) <= MOST_KEPT_CHARACTERS:
-            kept = (HISTORY, entered, MOST_HISTORY)
-            threading.Thread(target=self._memory.add, args=kept, name="history").start()
+            self._memory.add(HISTORY, entered, MOST_HISTORY)
 
     # -- what is shown --------------------------------------------------------------------------------------
 

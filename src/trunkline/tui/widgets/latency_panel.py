@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
@@ -311,5 +310,4 @@ class LatencyPanel(Vertical, can_focus=True):
 
     def _remember(self) -> None:
         stretch = (self._stretch.label,) if self._is_chosen else ()
-        words = (*stretch, self._measure.value)
-        threading.Thread(target=self._memory.keep, args=(_REMEMBERED, words), name="latency").start()
+        self._memory.keep(_REMEMBERED, (*stretch, self._measure.value))
