@@ -29,9 +29,9 @@ from trunkline.domain.messages import Role
 from trunkline.domain.receipts import FinishReason, Outcome
 from trunkline.engine.api import Preview
 from trunkline.tui.conversation import Conversation, Turn
+from trunkline.tui.conversation_rows import chat_title
 from trunkline.tui.messages import PromptSubmitted
 from trunkline.tui.widgets.answer_text import AnswerText
-from trunkline.tui.widgets.chat_panel import chat_title
 
 
 def answer_text(deck: Deck) -> str:

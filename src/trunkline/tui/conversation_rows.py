@@ -1,13 +1,16 @@
-"""Lines of the list of conversations. Pure."""
+"""How conversations are called: in their list, and above the chat. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
 
+from rich.cells import cell_len
+
 from trunkline.domain.chats import ConversationSummary
 from trunkline.tui import format as fmt
 from trunkline.tui.attachments import title_without_files
 from trunkline.tui.cells import Cell, Column, Row, Tone
+from trunkline.tui.conversation import Conversation
 
 COLUMNS = (
     Column("title", 30, flex=1),
@@ -44,4 +47,18 @@ def conversation_row(
             Cell(past_moment(one.started_at_ms, now_ms, zone), Tone.DIM),
             Cell(past_moment(one.updated_at_ms, now_ms, zone), Tone.DIM),
         ),
+    )
+
+
+def chat_title(conversation: Conversation, width: int) -> str:
+    """The panel's title in `width` cells. The first message names the conversation once there are more, as it stands
+    right below before."""
+    turns = len(conversation.turns)
+    name = conversation.title if turns > 1 or conversation.own_title else ""
+    if not name:
+        return "4 Chat"
+    counted = f" · {turns:,} turn{'s' if turns > 1 else ''}" if turns else ""
+    room = width - cell_len(f"4 Chat · {counted}")
+    return (
+        f"4 Chat · {fmt.fit(name, min(room, cell_len(name)))}{counted}" if room >= 8 else f"4 Chat{counted}"
     )

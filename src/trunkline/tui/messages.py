@@ -78,11 +78,6 @@ class RowOpened(Message):
 
 
 @dataclass
-class StreamEnded(Message):
-    """No answer is on its way any more."""
-
-
-@dataclass
 class LogTouched(Message):
     """The log book has something new that should be seen at once."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import tzinfo
 from pathlib import Path
 
-from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -22,18 +21,17 @@ from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.chat_commands import set_by_command
 from trunkline.tui.chat_session import ChatSession
 from trunkline.tui.conversation import Conversation
+from trunkline.tui.conversation_rows import chat_title
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import (
     CommandGiven,
     ConversationFound,
-    ConversationWanted,
     LogTouched,
     PromptSubmitted,
     ReceiptFound,
     RetryWanted,
-    StreamEnded,
     TurnEvents,
 )
 from trunkline.tui.notices import waiting_line
@@ -49,20 +47,6 @@ from trunkline.tui.widgets.turn_orders import TurnOrders
 STOPS = Cell("esc esc stops the answer", Tone.DIM)
 WATCHING = "watching only: c lists the conversations that are kept"
 _TITLE_EDGES = 6  # cells of the border that a title leaves free
-
-
-def chat_title(conversation: Conversation, width: int) -> str:
-    """The panel's title in `width` cells. The first message names the conversation once there are more, as it stands
-    right below before."""
-    turns = len(conversation.turns)
-    name = conversation.title if turns > 1 or conversation.own_title else ""
-    if not name:
-        return "4 Chat"
-    counted = f" · {turns:,} turn{'s' if turns > 1 else ''}" if turns else ""
-    room = width - cell_len(f"4 Chat · {counted}")
-    return (
-        f"4 Chat · {fmt.fit(name, min(room, cell_len(name)))}{counted}" if room >= 8 else f"4 Chat{counted}"
-    )
 
 
 class ChatPanel(Vertical):
@@ -291,7 +275,6 @@ class ChatPanel(Vertical):
         self.session.end(None)
         self._armed = False
         self.status(None)
-        self.post_message(StreamEnded())
         self.composer.idle()
 
     def arm_or_stop(self) -> bool:
@@ -333,10 +316,6 @@ class ChatPanel(Vertical):
             await self.new_conversation()
         else:
             self._opener.open(conversation_id)
-
-    async def on_conversation_wanted(self, message: ConversationWanted) -> None:
-        message.stop()
-        await self.open_conversation(message.conversation_id)
 
     async def on_conversation_found(self, message: ConversationFound) -> None:
         message.stop()
