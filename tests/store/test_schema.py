@@ -16,6 +16,7 @@ from trunkline.store.store import Store, StoreReader
 TABLES = {
     *("meta", "process", "limit_counter", "reservation", "limit_reading", "block", "request", "attempt"),
     *("decision", "conversation", "message", "feedback", "rollup", "audit"),
+    *("parked", "account_report", "crisis", "crisis_move", "shared_allowance"),
 }
 
 

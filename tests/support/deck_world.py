@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.clock import START_MS
 
+from trunkline.domain.crisis import Crisis, CrisisMove, CrisisStep, CrisisSummary, MoveKind
 from trunkline.domain.decisions import Decision, Ranked, Reason, Terms
 from trunkline.domain.events import (
     Answered,
@@ -204,7 +205,7 @@ def snapshot(**changes: object) -> Snapshot:
         "modes": ("balanced", "cost_first", "quality_first", "free_only"),
         "pin": None,
         "paused": False,
-        "crisis": False,
+        "crisis": None,
         "current_route": GOOGLE_2.id,
         "providers": providers,
         "routes": tuple(
@@ -285,3 +286,15 @@ def story(request_id: str = "R1") -> tuple[Event, ...]:
         Answered(receipt(request_id, attempts=(refused, served))),
     )
     return tuple(Event(request_id, n, START_MS + 40 * n, body) for n, body in enumerate(bodies))
+
+
+def crisis() -> CrisisSummary:
+    """Two of six providers are lost; one request was moved and one parked."""
+    moves = (
+        CrisisMove(
+            "R7", START_MS, MoveKind.MOVED, "kimi/main/kimi-k3", "local/main/qwen3-8b", "agent-7", "simple"
+        ),
+        CrisisMove("R8", START_MS, MoveKind.PARKED, "kimi/main/kimi-k3", None, "docs", "documentation"),
+    )
+    under_way = Crisis("C1", START_MS - 90_000, ("kimi", "zai"), 6, tuple(CrisisStep), START_MS + 600_000)
+    return CrisisSummary(under_way, answered=12, moved=1, parked=1, moves=moves)

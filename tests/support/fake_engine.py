@@ -10,6 +10,7 @@ from tests.support.clock import START_MS
 
 from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.events import Body, Event
 from trunkline.domain.latency_history import LatencyHistory
 from trunkline.domain.messages import ChatRequest
@@ -34,6 +35,7 @@ class FakeEngine:
     history: LatencyHistory | None = None
     trial: PreferencesTrial = field(default_factory=lambda: PreferencesTrial(0, ()))
     checked: tuple[CheckResult, ...] = ()
+    past_crises: tuple[CrisisSummary, ...] = ()
     closed: bool = False
     listener: Callable[[HostNews], None] | None = None
     ready_at_start: bool = True
@@ -116,6 +118,24 @@ class FakeEngine:
 
     def set_mode(self, mode: str) -> None:
         self.orders.append(("set_mode", mode))
+
+    def override(self, route: str | None) -> None:
+        self.orders.append(("override", route))
+
+    def free(self, target: str) -> None:
+        self.orders.append(("free", target))
+
+    def promote(self, request_id: str) -> None:
+        self.orders.append(("promote", request_id))
+
+    def move(self, request_id: str, places: int) -> None:
+        self.orders.append(("move", (request_id, places)))
+
+    def drop(self, request_id: str) -> None:
+        self.orders.append(("drop", request_id))
+
+    def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
+        deliver(self.past_crises[:limit])
 
     def reset(self) -> None:
         self.orders.append(("reset", None))

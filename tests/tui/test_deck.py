@@ -88,7 +88,9 @@ async def test_only_the_changed_cells_are_drawn_again() -> None:
 async def test_the_first_line_tells_the_day() -> None:
     totals = Totals(412, 2, 0, 3, 420, 4, 1, 7, MoneySum(1_840_000_000_000, 1), None)
     async with open_deck() as deck:
-        await deck.show(world.snapshot(pin="google/google-2", paused=True, crisis=True, totals=totals))
+        await deck.show(
+            world.snapshot(pin="google/google-2", paused=True, crisis=world.crisis(), totals=totals)
+        )
         line = deck.shown().splitlines()[0]
         for part in (
             "pinned google/google-2",

@@ -158,7 +158,7 @@ def test_the_book_keeps_its_bound() -> None:
 
 
 def test_the_first_line_keeps_what_matters_at_every_width() -> None:
-    parts = summary_parts(world.snapshot(crisis=True))
+    parts = summary_parts(world.snapshot(crisis=world.crisis()))
     for width in (60, 80, 120, 200):
         shown = fit_parts(parts, width)
         text = "  ".join(part.text for part in shown)

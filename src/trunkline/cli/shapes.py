@@ -228,7 +228,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
     return {
         "mode": snapshot.mode,
         "current_route": snapshot.current_route,
-        "crisis": snapshot.crisis,
+        "crisis": snapshot.crisis is not None,
         "pin": snapshot.pin,
         "paused": snapshot.paused,
         "since": iso(snapshot.since_ms),

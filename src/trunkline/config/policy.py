@@ -10,16 +10,19 @@ from trunkline.config.catalogue import ENVIRONMENT
 from trunkline.config.files import KeyPath, Layer, dotted, layer_of, value_at
 from trunkline.config.preferences_schema import PreferencesFile, TierTable, WeightsTable
 from trunkline.config.problems import problem, suggestion
+from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.money import pico_from_usd, pico_per_token
 from trunkline.domain.preferences import (
     BudgetMode,
     CallLimits,
+    CrisisPolicy,
     EnvironmentOverride,
     HistoryPolicy,
     Mode,
     Preferences,
     QualityMode,
+    QueuePolicy,
     RoleOverride,
     Rules,
     TaskPolicy,
@@ -169,6 +172,8 @@ def compile_preferences(
         thresholds=_thresholds(file),
         call_limits=_call_limits(file),
         rules=Rules(**file.rules.model_dump()),
+        crisis=_crisis(file),
+        queue=_queue(file),
         history=_history(file),
         theme=file.theme,
         low_bandwidth=_SWITCHES[file.low_bandwidth],
@@ -295,7 +300,39 @@ def _thresholds(file: PreferencesFile) -> Thresholds:
 
 def _call_limits(file: PreferencesFile) -> CallLimits:
     table = file.timeouts
-    return CallLimits(_ms(table.connect_s), _ms(table.first_token_s), _ms(table.stall_s), _ms(table.total_s))
+    return CallLimits(
+        _ms(table.connect_s),
+        _ms(table.first_token_s),
+        _ms(table.stall_s),
+        _ms(table.total_s),
+        first_token_floor_ms=_ms(table.first_token_floor_s),
+        first_token_ceiling_ms=_ms(table.first_token_ceiling_s),
+        least_tokens_per_s=table.least_tokens_per_s,
+        pace_window_ms=_ms(table.pace_window_s),
+    )
+
+
+def _crisis(file: PreferencesFile) -> CrisisPolicy:
+    table = file.crisis
+    return CrisisPolicy(
+        enabled=table.enabled,
+        lost_providers=table.lost_providers,
+        of_enabled=table.of_enabled,
+        after_ms=_ms(table.after_s),
+        steps=tuple(CrisisStep(step) for step in table.steps),
+        output_share=table.output_share,
+        least_output_tokens=table.least_output_tokens,
+    )
+
+
+def _queue(file: PreferencesFile) -> QueuePolicy:
+    table = file.queue
+    return QueuePolicy(
+        age_ms=_ms(table.age_s),
+        park_at_most_ms=None if table.park_at_most_h is None else _ms(table.park_at_most_h * 3600),
+        recheck_ms=_ms(table.recheck_s),
+        spread_ms=_ms(table.spread_s),
+    )
 
 
 def _history(file: PreferencesFile) -> HistoryPolicy:

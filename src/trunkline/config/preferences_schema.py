@@ -30,6 +30,7 @@ from trunkline.domain.tasks import Priority
 Money = Annotated[Usd, Step(0.5)]
 PriceOf1k = Annotated[Usd, Step(0.0001)]
 Switch = Literal["auto", "on", "off"]
+CrisisStepText = Literal["simple_to_cheap", "park_the_rest", "shrink_output", "allow_local"]
 
 
 class WeightsTable(Table):
@@ -125,9 +126,45 @@ class ThresholdsTable(Table):
 class TimeoutsTable(Table):
     connect_s: Seconds = doc("seconds to wait for a connection", 10.0)
     first_token_s: Seconds = doc("seconds to wait for the first token, until a route's own is learned", 30.0)
-    stall_s: Seconds = doc("seconds to wait between two tokens", 60.0)
+    stall_s: Seconds = doc("seconds of silence in a stream after which it counts as stalled", 60.0)
     total_s: Seconds = doc("seconds that one upstream call may take", 600.0)
+    first_token_floor_s: Seconds = doc("least seconds to wait for a first token, whatever was learned", 5.0)
+    first_token_ceiling_s: Seconds = doc(
+        "most seconds to wait for a first token, whatever was learned", 120.0
+    )
+    least_tokens_per_s: Annotated[float, Field(ge=0, le=100), Step(0.5)] = doc(
+        "tokens a second under which a stream is given up; 0: never", 1.0
+    )
+    pace_window_s: Seconds = doc("seconds over which the pace of a stream is taken", 20.0)
     request_s: Seconds = doc("seconds that a request may take with all its attempts", 600.0)
+
+
+class CrisisTable(Table):
+    enabled: bool = doc("whether there is a crisis mode", True)
+    lost_providers: Annotated[int, Field(ge=1)] = doc(
+        "providers without a usable account that make a crisis", 2
+    )
+    of_enabled: Annotated[int, Field(ge=1)] = doc("least enabled providers for there to be one", 3)
+    after_s: Seconds = doc("seconds that they must have been lost", 60.0)
+    steps: list[CrisisStepText] = doc(
+        "what a crisis changes, in this order",
+        ["simple_to_cheap", "park_the_rest", "shrink_output", "allow_local"],
+    )
+    output_share: Share = doc("share of the usual output limit that an answer gets in a crisis", 0.5)
+    least_output_tokens: Annotated[int, Field(ge=1), Step(64)] = doc(
+        "output limit that a crisis leaves at least", 512
+    )
+
+
+class QueueTable(Table):
+    age_s: Seconds = doc("seconds of waiting that lift a request by one lane", 30.0)
+    park_at_most_h: Annotated[float, Field(ge=0.1, le=8_784), Step(1)] | None = doc(
+        "hours that a request may be kept for until somebody can serve it; without it, however long", None
+    )
+    recheck_s: Seconds = doc("seconds until a kept request is tried again where nobody states a reset", 60.0)
+    spread_s: Annotated[float, Field(ge=0, le=600), Step(1)] = doc(
+        "seconds over which those who waited for a reset are spread", 2.0
+    )
 
 
 class RulesTable(Table):
@@ -175,6 +212,8 @@ class PreferencesFile(Table):
     roles: dict[Id, RoleTable] = doc("roles by name", {})
     rules: RulesTable = doc("habits and cost rules", RulesTable())
     thresholds: ThresholdsTable = doc("numbers of the routing policy", ThresholdsTable())
+    crisis: CrisisTable = doc("when too few providers are left", CrisisTable())
+    queue: QueueTable = doc("work that waits", QueueTable())
     timeouts: TimeoutsTable = doc("time limits in seconds", TimeoutsTable())
     history: HistoryTable = doc("how much history is sent", HistoryTable())
     keymap: dict[Text, Text] = doc("keys of the control centre: an action's id = its keys", {})

@@ -16,6 +16,8 @@ TITLES: dict[str, str] = {
     "rules": "Habits and cost rules",
     "thresholds": "Thresholds",
     "timeouts": "Time limits",
+    "queue": "Work that waits",
+    "crisis": "Crisis mode",
     "history": "History",
     "terminal": "Colours and terminal",
     "keymap": "Keys",

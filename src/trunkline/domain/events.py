@@ -9,6 +9,7 @@ from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.faults import Fault
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.money import Usage
+from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import FinishReason, Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.state import Block
@@ -127,10 +128,21 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """Nobody can serve now; kept until then."""
+    """Nobody can serve now; it waits until then (None: nobody can say). `kept`: in the store, so that it outlives this
+    process."""
 
     until_ms: int | None
     no_route: NoRoute
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Not let go yet for another reason than that nobody can serve; `until_ms` None: nobody can say."""
+
+    held_for: HeldFor
+    why: str
+    until_ms: int | None = None
 
 
 class SeamKind(StrEnum):
@@ -243,6 +255,7 @@ RequestBody = (
     | Rerouted
     | Waiting
     | Parked
+    | Held
     | Seam
     | Restarted
     | Answered

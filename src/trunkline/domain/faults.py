@@ -64,6 +64,8 @@ class Fault:
     `message` is our sentence; `provider_text` is the provider's own words, already stripped and redacted.
     `usable_at_ms` (wall time) is when the scope may be used again, None where nobody said.
     `request_sent` is False only when not one byte of the request left this machine.
+    `confidence` 0..1 is how sure the scope is: 1 where the provider named it, less where it is inferred.
+    `flaw` says what of the hint was absurd and left out or capped, empty where nothing was.
     """
 
     kind: FaultKind
@@ -76,3 +78,5 @@ class Fault:
     evidence: str = ""
     readings: tuple[LimitReading, ...] = ()
     request_sent: bool = True
+    confidence: float = 1.0
+    flaw: str = ""

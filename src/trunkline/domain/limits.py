@@ -156,10 +156,29 @@ def limit_key(*, provider: str, owner: str, model: str | None, metric: Metric, w
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """How a limit will fare if use goes on as it has: `burn_per_hour` in the limit's own unit, recent use weighing
+    more; `lasts_until_ms` (wall time) when nothing is left, None where the reset comes first or nothing is used.
+    `confidence` 0..1 grows with the use seen and falls with its unevenness."""
+
+    burn_per_hour: float
+    lasts_until_ms: int | None
+    confidence: float
+
+    def runs_out_before(self, resets_at_ms: int | None) -> bool:
+        """Whether the allowance is used up before it renews."""
+        return self.lasts_until_ms is not None and (
+            resets_at_ms is None or self.lasts_until_ms < resets_at_ms
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class LimitUse:
     """One limit of one account (of one model, or of those that match, where `model` is set) as it stands: `used`
     includes what is reserved. `resets_at_ms` is when a full window's allowance is back; None for a balance, an idle
-    rolling window or a session that has not begun."""
+    rolling window or a session that has not begun. `confidence` 0..1 is how far the amount is believed: 1 for what is
+    configured or just reported. `flaw` says what was wrong with a figure that was told, empty where nothing was.
+    `forecast` is there where panels are shown it; decisions do not look at it."""
 
     key: str
     metric: Metric
@@ -171,6 +190,9 @@ class LimitUse:
     resets_at_ms: int | None
     source: FigureSource
     as_of_ms: int
+    confidence: float = 1.0
+    flaw: str = ""
+    forecast: Forecast | None = None
 
     @property
     def left(self) -> int:
@@ -192,7 +214,8 @@ class LimitReading:
     """What a provider said of a limit, in a header or a refusal. `remaining` and `amount` are None where it did
     not say. `resets_at_ms` is absolute, already capped to something sane. `model` is the model it is about, or a
     pattern with `*` (`*:free`) for the models that share it; None: what `scope` says, the model it was read on or the
-    whole account or organisation."""
+    whole account or organisation. `flaw` says what of it was absurd and left out or capped, empty where nothing
+    was."""
 
     metric: Metric
     window: Window
@@ -202,3 +225,4 @@ class LimitReading:
     scope: LimitScope = LimitScope.MODEL
     source: FigureSource = FigureSource.REPORTED
     model: str | None = None
+    flaw: str = ""

@@ -131,7 +131,8 @@ class ChatRequest:
 
     `route` pins this message to a route, account, provider or model (see `Catalogue.select`). `prefer` is an
     ordered list the asker states. `budget_pico` caps the cost, `deadline_at_ms` (wall time) the time. `effort`
-    None leaves thinking as the model has it.
+    None leaves thinking as the model has it. `park` says that it may be kept until somebody can serve it, however long
+    that is and whatever becomes of this process; without it, it fails when nobody can in time.
     """
 
     messages: tuple[Message, ...]
@@ -154,3 +155,4 @@ class ChatRequest:
     response_format: ResponseFormat = ResponseFormat.TEXT
     effort: Effort | None = None
     stream: bool = True
+    park: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.routes import Catalogue
 from trunkline.domain.tasks import Priority, Tier
 
@@ -102,12 +103,18 @@ class EnvironmentOverride:
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """Time limits of one upstream call, in milliseconds."""
+    """Time limits of one upstream call, in milliseconds. `first_token_ms` holds until a route's own is learned, which
+    stays between `first_token_floor_ms` and `first_token_ceiling_ms`. A stream that gives fewer than
+    `least_tokens_per_s` over `pace_window_ms` counts as stalled; 0: no such limit."""
 
     connect_ms: int = 10_000
     first_token_ms: int = 30_000
     stall_ms: int = 60_000
     total_ms: int = 600_000
+    first_token_floor_ms: int = 5_000
+    first_token_ceiling_ms: int = 120_000
+    least_tokens_per_s: float = 1.0
+    pace_window_ms: int = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,33 @@ class HistoryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class CrisisPolicy:
+    """When there is a crisis and what it changes (DESIGN §4.6). Of at least `of_enabled` enabled providers,
+    `lost_providers` or more without a usable account for `after_ms`. `steps` are taken in their order. Answers are
+    held to `output_share` of their usual limit, and to no less than `least_output_tokens`."""
+
+    enabled: bool = True
+    lost_providers: int = 2
+    of_enabled: int = 3
+    after_ms: int = 60_000
+    steps: tuple[CrisisStep, ...] = tuple(CrisisStep)
+    output_share: float = 0.5
+    least_output_tokens: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePolicy:
+    """How waiting work is treated. Waiting `age_ms` lifts a request by one lane. `park_at_most_ms` (None: however long)
+    is the longest stated wait for which a request that may be kept is kept; without any stated moment it is looked at
+    again every `recheck_ms`. After a reset those who waited go `spread_ms` apart at most."""
+
+    age_ms: int = 30_000
+    park_at_most_ms: int | None = None
+    recheck_ms: int = 60_000
+    spread_ms: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Which cost rules and habits are on."""
 
@@ -199,6 +233,8 @@ class Preferences:
     thresholds: Thresholds = field(default_factory=Thresholds)
     call_limits: CallLimits = field(default_factory=CallLimits)
     rules: Rules = field(default_factory=Rules)
+    crisis: CrisisPolicy = field(default_factory=CrisisPolicy)
+    queue: QueuePolicy = field(default_factory=QueuePolicy)
     history: HistoryPolicy = field(default_factory=HistoryPolicy)
     theme: str = "trunkline-dark"
     low_bandwidth: bool | None = None

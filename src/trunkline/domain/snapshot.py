@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from trunkline.domain.checks import AccountReport
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.limits import LimitUse
 from trunkline.domain.money import MoneySum
+from trunkline.domain.queue import QueueItem
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.routes import Billing
 from trunkline.domain.state import Block
@@ -47,9 +50,20 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedAllowance:
+    """A suspicion that `account` (its id, at the same provider) draws on the same allowance; `evidence` says why."""
+
+    account: str
+    confidence: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """An account as panels show it. `gone` are models that its provider serves to it no longer. `set_aside`: a person
-    took it out for now, by key; the configuration has it enabled."""
+    took it out for now, by key; the configuration has it enabled. `report` is what its account endpoint told last, of
+    `reported_at_ms`. `shares_with` are accounts that seem to draw on the same allowance, each with how sure that is
+    (0..1). `concurrency` is how many calls at once it has been found to take, None where no end of it was met."""
 
     provider: str
     id: str
@@ -66,6 +80,10 @@ class AccountView:
     in_flight: int = 0
     gone: tuple[str, ...] = ()
     set_aside: bool = False
+    report: AccountReport | None = None
+    reported_at_ms: int | None = None
+    shares_with: tuple[SharedAllowance, ...] = ()
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +154,10 @@ class RunningCall:
 class Snapshot:
     """Everything panels show. `log` is newest first. `pin` is the selector of a pin over everything, in force until
     `pin_expires_at_ms` (None: until taken back). `store_error` says why what happens cannot be kept, while it cannot.
-    `theme` and `keymap` (binding id to keys) are the preferences in force. `read_only`: nothing can be ordered."""
+    `theme` and `keymap` (binding id to keys) are the preferences in force. `read_only`: nothing can be ordered.
+    `queue` is what waits, of every process, in the order in which it will go. `crisis` is the one under way, with what
+    it did so far; `last_crisis` the one before, for the summary after it. `override` is the route forced for
+    everything."""
 
     at_ms: int
     since_ms: int
@@ -145,7 +166,7 @@ class Snapshot:
     modes: tuple[str, ...]
     pin: str | None
     paused: bool
-    crisis: bool
+    crisis: CrisisSummary | None
     current_route: str | None
     providers: tuple[ProviderView, ...]
     routes: tuple[str, ...]
@@ -159,3 +180,6 @@ class Snapshot:
     theme: str | None = None
     keymap: tuple[tuple[str, str], ...] = ()
     read_only: bool = False
+    queue: tuple[QueueItem, ...] = ()
+    last_crisis: CrisisSummary | None = None
+    override: str | None = None

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import LimitUse
-from trunkline.domain.routes import Route
+from trunkline.domain.routes import Route, Selector
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Why something may not be called for now. `target` is a provider id, `provider/account` or a route id.
     `until_ms` None: until a person acts. `half_open`: one request may try it. `failures` counts in a row.
-    `key_mark` is the `Secret.mark` of the key to blame, where one is: with another key the block means nothing."""
+    `key_mark` is the `Secret.mark` of the key to blame, where one is: with another key the block means nothing.
+    `provider_text` is what the provider said, redacted; `evidence` says what the scope rests on, `confidence` 0..1 how
+    sure it is; `flaw` what was absurd about the hint."""
 
     target: str
     scope: FaultScope
@@ -27,6 +30,10 @@ class Block:
     half_open: bool = False
     failures: int = 1
     key_mark: str | None = None
+    provider_text: str = ""
+    evidence: str = ""
+    confidence: float = 1.0
+    flaw: str = ""
 
     def holds_at(self, now_ms: int) -> bool:
         """Whether calls are refused at that moment."""
@@ -36,7 +43,8 @@ class Block:
 @dataclass(frozen=True, slots=True)
 class AccountState:
     """An account at one moment. `limits` are all its limits, those of single models included; `health` 0..100;
-    `organisation_uses` are inside `limits` like any other. `last_used_ms` is wall time, 0 for never."""
+    `organisation_uses` are inside `limits` like any other. `last_used_ms` is wall time, 0 for never. `concurrency` is
+    how many calls at once it has been found to take, None where no end of it was met."""
 
     provider: str
     account: str
@@ -45,6 +53,7 @@ class AccountState:
     health: int = 100
     in_flight: int = 0
     last_used_ms: int = 0
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,8 @@ class ConversationState:
 class RoutingState:
     """Everything that changes and that a decision looks at, at `now_ms` (wall). `providers` holds blocks of whole
     providers. `cursors` is the account each pool served last. `draw` is one random number 0..1 for the random
-    strategy. `spent_day_pico` is today's spending."""
+    strategy. `spent_day_pico` is today's spending. `crisis_steps` are what a crisis changes, empty while there is none.
+    `override` is the one route, account, provider or model that a person forces for everything."""
 
     now_ms: int
     accounts: Mapping[tuple[str, str], AccountState] = field(default_factory=dict)
@@ -90,3 +100,5 @@ class RoutingState:
     conversation: ConversationState | None = None
     spent_day_pico: int = 0
     draw: float = 0.0
+    crisis_steps: tuple[CrisisStep, ...] = ()
+    override: Selector | None = None

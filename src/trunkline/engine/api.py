@@ -9,6 +9,7 @@ from typing import Protocol
 
 from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.events import Event
 from trunkline.domain.latency_history import LatencyHistory
@@ -110,6 +111,32 @@ class EngineFace(Protocol):
 
     def set_mode(self, mode: str) -> None:
         """Use another mode. Raises ConfigError when there is none of that name."""
+        ...
+
+    def override(self, route: str | None) -> None:
+        """Emergency: force a route, account, provider or model for everything and hold back what is not critical; None
+        takes that back. Raises ConfigError when `route` names nothing known."""
+        ...
+
+    def free(self, target: str) -> None:
+        """A person says that a provider, `provider/account` or route is available again: close its breaker and those
+        under it at once."""
+        ...
+
+    def promote(self, request_id: str) -> None:
+        """Let a waiting request go before all others, and try it at once."""
+        ...
+
+    def move(self, request_id: str, places: int) -> None:
+        """Have a waiting request go that many places earlier (negative) or later."""
+        ...
+
+    def drop(self, request_id: str) -> None:
+        """Cancel a waiting request, whichever process has it."""
+        ...
+
+    async def crises(self, limit: int) -> tuple[CrisisSummary, ...]:
+        """The last crises, newest first, the one under way included."""
         ...
 
     def reset(self) -> None:
@@ -220,6 +247,30 @@ class HostedEngine(Protocol):
 
     def set_mode(self, mode: str) -> None:
         """As `EngineFace.set_mode`; a refusal comes as an `Alert`."""
+        ...
+
+    def override(self, route: str | None) -> None:
+        """As `EngineFace.override`; a refusal comes as an `Alert`."""
+        ...
+
+    def free(self, target: str) -> None:
+        """As `EngineFace.free`."""
+        ...
+
+    def promote(self, request_id: str) -> None:
+        """As `EngineFace.promote`."""
+        ...
+
+    def move(self, request_id: str, places: int) -> None:
+        """As `EngineFace.move`."""
+        ...
+
+    def drop(self, request_id: str) -> None:
+        """As `EngineFace.drop`."""
+        ...
+
+    def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
+        """As `EngineFace.crises`."""
         ...
 
     def reset(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.errors import ConfigError
-from trunkline.domain.routes import Catalogue
+from trunkline.domain.routes import Catalogue, Selector
 from trunkline.store.keep import ControlState
 
 
@@ -20,6 +20,8 @@ class Standing:
     pin: Pin | None
     pin_text: str | None
     paused: bool
+    override: Selector | None = None
+    override_text: str | None = None
 
 
 class Control:
@@ -46,7 +48,15 @@ class Control:
             selector = catalogue.select(state.pin)
             if selector is not None:
                 pin = Pin(selector, PinScope.EVERYTHING, state.pin_expires_at_ms)
-        return Standing(state.mode or default_mode, pin, state.pin if pin else None, state.paused)
+        override = None if state.override is None else catalogue.select(state.override)
+        return Standing(
+            state.mode or default_mode,
+            pin,
+            state.pin if pin else None,
+            state.paused,
+            override,
+            state.override if override is not None else None,
+        )
 
     def switched(
         self, route: str | None, catalogue: Catalogue, *, expires_at_ms: int | None = None
@@ -87,6 +97,19 @@ class Control:
             )
         others = {one for one in self._state.set_aside if one != account}
         return replace(self._state, set_aside=tuple(sorted(others if enabled else others | {account})))
+
+    def overridden(self, route: str | None, catalogue: Catalogue) -> ControlState:
+        """The orders with `route` forced for everything, or no more. Raises ConfigError when it names nothing
+        known."""
+        if route is not None and catalogue.select(route) is None:
+            raise ConfigError(
+                file="override",
+                key="route",
+                value=route,
+                expected="a provider, an account, a model or provider/account/model",
+                remedy="`trunkline status` lists them",
+            )
+        return replace(self._state, override=route)
 
     def automatic(self) -> ControlState:
         """Nothing ordered, but that accounts a person took out stay out."""

@@ -23,6 +23,7 @@ from trunkline.domain.ids import IdSource
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.money import Price
+from trunkline.domain.queue import QueueItem
 from trunkline.domain.receipts import Attempt
 from trunkline.domain.routes import LocalServer, Route
 from trunkline.domain.state import Block, ConversationState, RoutingState
@@ -31,12 +32,17 @@ from trunkline.engine.blame import mark_of_blame, still_means
 from trunkline.engine.bus import Bus
 from trunkline.engine.control import Control, Standing
 from trunkline.engine.conversations import Conversations
+from trunkline.engine.crisis_watch import CrisisWatch
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
+from trunkline.engine.lanes import Lanes
+from trunkline.engine.parking import ParkingLot
+from trunkline.engine.waiting_room import WaitingRoom
 from trunkline.engine.window_watch import WindowWatch
 from trunkline.providers.call import Transport
 from trunkline.providers.protocol import WireProtocol
 from trunkline.quota.ledger import Ledger
+from trunkline.quota.scope import ScopeJudge
 from trunkline.quota.tracker import QuotaTracker
 from trunkline.store.keep import ControlState
 from trunkline.store.records import StoredRequest
@@ -60,6 +66,7 @@ class EngineCore:
         store: Store,
         generation: Generation,
         make_transport: Callable[[], Transport],
+        process_name: str,
     ) -> None:
         self.clock = clock
         self.ids = ids
@@ -69,7 +76,12 @@ class EngineCore:
         self.generation = generation
         thresholds = generation.config.preferences.thresholds
         self.tracker = QuotaTracker(generation.config.catalogue, store.ledger, thresholds)
-        self._resting: set[asyncio.Future[None]] = set()
+        self.process_name = process_name
+        self.scopes = ScopeJudge(generation.config.catalogue)
+        self.waiting_room = WaitingRoom(clock)
+        self.lanes = Lanes(clock, self.waiting_room)
+        self.parking = ParkingLot(self)
+        self.crisis = CrisisWatch(self)
         self.control = Control(ControlState())
         self.conversations = Conversations()
         self.window_watch = WindowWatch()
@@ -155,6 +167,8 @@ class EngineCore:
             conversation=conversation,
             spent_day_pico=self.spent_day_pico,
             draw=draw,
+            crisis_steps=self.crisis.steps,
+            override=standing.override,
         )
 
     @staticmethod
@@ -164,27 +178,15 @@ class EngineCore:
 
     # -- waiting ------------------------------------------------------------------------------------------------
 
-    @property
-    def waiting(self) -> int:
-        """Requests that wait for a reset or for the end of a pause."""
-        return len(self._resting)
-
-    async def rest(self, at_most_ms: float) -> None:
-        """Wait that long, or until somebody may have become free sooner than was known."""
-        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        sleeping = asyncio.ensure_future(self.clock.sleep(at_most_ms))
-        self._resting.add(called)
-        try:
-            await asyncio.wait((called, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._resting.discard(called)
-            sleeping.cancel()
+    def queue(self) -> tuple[QueueItem, ...]:
+        """Everything that waits: here, and kept in the store by whomever."""
+        here = self.waiting_room.items()
+        known = {item.request_id for item in here}
+        return (*here, *(item for item in self.parking.kept if item.request_id not in known))
 
     def rouse(self) -> None:
         """Have everybody who waits look again: something was freed, ordered or configured."""
-        for called in self._resting:
-            if not called.done():
-                called.set_result(None)
+        self.waiting_room.rouse()
 
     # -- what calls teach ---------------------------------------------------------------------------------------
 
@@ -195,6 +197,7 @@ class EngineCore:
 
     def call_succeeded(self, attempt: Attempt) -> None:
         """A call gave a whole answer."""
+        self.scopes.answered(attempt.route, self.clock.wall_ms())
         duration_ms = attempt.ended_ms - attempt.started_ms
         first_token_ms = (
             None if attempt.first_token_ms is None else attempt.first_token_ms - attempt.started_ms
@@ -240,6 +243,7 @@ class EngineCore:
     def fault_seen(self, route: Route, fault: Fault) -> None:
         """A call failed for good: block what it concerns, keep that, and say it once."""
         self.limits_read(route, fault.readings)
+        fault = self.scopes.judged(fault, route, self.clock.wall_ms())
         if fault.kind is FaultKind.NETWORK and self._is_local(route):
             self.on_local_news()
         for block in self.tracker.faulted(route, fault, self.clock.wall_ms(), self.draw()):
@@ -294,6 +298,7 @@ class EngineCore:
         except Exception:
             _log.exception("what became of a request could not be kept", extra={"request_id": log.request_id})
         self.changed = True
+        self.waiting_room.leave(log.request_id)
         self.bus.forward(log.append(ending))
 
     def _keep(self, request: ChatRequest, ending: Ending, answer: str, generation: Generation) -> None:

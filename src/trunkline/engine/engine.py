@@ -13,6 +13,7 @@ from typing import TypeVar
 from trunkline.config.load import Loaded, load
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.decisions import Decision
 from trunkline.domain.errors import ConfigError, EngineClosedError
 from trunkline.domain.events import Event
@@ -82,6 +83,7 @@ class Engine:
         self._closers: list[Callable[[], object]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._origins: dict[str, str] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closed = False
         self.chats = Chats(core.store, core.clock)
 
@@ -107,6 +109,7 @@ class Engine:
             store=store,
             generation=Generation.of(loaded.config, loaded.keys),
             make_transport=lambda: (make_transport or _http_transport)(clock),
+            process_name=settings.process_name,
         )
         try:
             return cls(settings, core, loaded)
@@ -137,10 +140,12 @@ class Engine:
         task = asyncio.get_running_loop().create_task(run.serve())
         self._running.add(task)
         self._origins[request_id] = str(request.origin)
+        self._tasks[request_id] = task
 
         def over(_: asyncio.Task[None]) -> None:
             self._running.discard(task)
             self._origins.pop(request_id, None)
+            self._tasks.pop(request_id, None)
             if log.receipt is None:
                 run.cancelled_unstarted()
 
@@ -229,7 +234,9 @@ class Engine:
                     replace(call, origin=self._origins.get(call.request_id)) for call in upkeep.running
                 ),
                 in_flight=len(self._running),
-                waiting=core.waiting,
+                queue=core.queue(),
+                crisis=core.crisis.current,
+                last_crisis=core.crisis.last,
                 config_error=upkeep.config_error,
                 store_error=core.store.trouble,
             )
@@ -305,6 +312,40 @@ class Engine:
         """See `EngineFace.set_mode`."""
         known = tuple(mode.name for mode in self._core.generation.config.preferences.modes)
         self._order(self._core.control.with_mode(mode, known), "mode")
+
+    def override(self, route: str | None) -> None:
+        """See `EngineFace.override`."""
+        catalogue = self._core.generation.config.catalogue
+        self._order(self._core.control.overridden(route, catalogue), "override")
+
+    def free(self, target: str) -> None:
+        """See `EngineFace.free`."""
+        for one in self._core.tracker.clear(target):
+            self._core.unblocked(one)
+        self._upkeep.announce_change()
+
+    def promote(self, request_id: str) -> None:
+        """See `EngineFace.promote`."""
+        if not self._core.waiting_room.promote(request_id):
+            self._core.parking.promote(request_id)
+        self._upkeep.announce_change()
+
+    def move(self, request_id: str, places: int) -> None:
+        """See `EngineFace.move`."""
+        self._core.parking.move(request_id, places)
+        self._upkeep.announce_change()
+
+    def drop(self, request_id: str) -> None:
+        """See `EngineFace.drop`."""
+        task = self._tasks.get(request_id)
+        if task is not None:
+            task.cancel()
+        self._core.parking.drop(request_id)
+        self._upkeep.announce_change()
+
+    async def crises(self, limit: int) -> tuple[CrisisSummary, ...]:
+        """See `EngineFace.crises`."""
+        return ()
 
     def reset(self) -> None:
         """See `EngineFace.reset`."""

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.events import (
     Alert,
@@ -151,6 +152,30 @@ class EngineHost:
     def set_mode(self, mode: str) -> None:
         """See `HostedEngine.set_mode`."""
         self._order(lambda engine: engine.set_mode(mode))
+
+    def override(self, route: str | None) -> None:
+        """See `HostedEngine.override`."""
+        self._order(lambda engine: engine.override(route))
+
+    def free(self, target: str) -> None:
+        """See `HostedEngine.free`."""
+        self._order(lambda engine: engine.free(target))
+
+    def promote(self, request_id: str) -> None:
+        """See `HostedEngine.promote`."""
+        self._order(lambda engine: engine.promote(request_id))
+
+    def move(self, request_id: str, places: int) -> None:
+        """See `HostedEngine.move`."""
+        self._order(lambda engine: engine.move(request_id, places))
+
+    def drop(self, request_id: str) -> None:
+        """See `HostedEngine.drop`."""
+        self._order(lambda engine: engine.drop(request_id))
+
+    def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
+        """See `HostedEngine.crises`."""
+        self._answer(lambda engine: engine.crises(limit), deliver)
 
     def reset(self) -> None:
         """See `HostedEngine.reset`."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.events import Alert, AlertLevel, BusBody, ConfigChanged, Event, Failed
 from trunkline.domain.ids import IdSource
@@ -125,6 +126,30 @@ class Monitor:
     def set_account(self, account: str, *, enabled: bool) -> None:
         """Refused."""
         self._refuse("accounts are taken out and put back")
+
+    def override(self, route: str | None) -> None:
+        """Refused."""
+        self._refuse("a route is forced")
+
+    def free(self, target: str) -> None:
+        """Refused."""
+        self._refuse("accounts are marked as available")
+
+    def promote(self, request_id: str) -> None:
+        """Refused."""
+        self._refuse("waiting requests are let go")
+
+    def move(self, request_id: str, places: int) -> None:
+        """Refused."""
+        self._refuse("waiting requests are moved")
+
+    def drop(self, request_id: str) -> None:
+        """Refused."""
+        self._refuse("waiting requests are cancelled")
+
+    def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
+        """Nothing is known of crises here yet."""
+        self._on_thread(lambda _: deliver(()))
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         """Refused."""

@@ -17,7 +17,6 @@ from trunkline.domain.events import (
     Decided,
     Ending,
     Failed,
-    Parked,
     Queued,
     RerouteCause,
     Rerouted,
@@ -33,6 +32,7 @@ from trunkline.domain.routes import Route
 from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Task
 from trunkline.engine.accounting import Books
+from trunkline.engine.admission import Admission
 from trunkline.engine.answer import AnswerSoFar
 from trunkline.engine.attempt import CallFollower
 from trunkline.engine.continuation import Continuation
@@ -47,6 +47,8 @@ from trunkline.engine.own_faults import (
     internal_fault,
     nobody_fault,
 )
+from trunkline.engine.patience import Patience
+from trunkline.engine.ticket import Ticket
 from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import CallContext
 from trunkline.quota.ledger import Reservation, Shortage
@@ -56,10 +58,8 @@ _log = logging.getLogger(__name__)
 
 # A shortage costs a trip to the ledger but no call; so many in a row mean that something else is wrong.
 _MAX_SHORTAGES = 200
-# Who waits for a reset looks again this often at the soonest, and everybody a little apart.
-_MIN_PARK_MS = 20.0
+_TRY_AGAIN_MS = 20.0
 _GONE_OF_ONE_ACCOUNT = 2
-_RESET_JITTER_MS = 200.0
 
 
 class RequestRun:
@@ -84,6 +84,8 @@ class RequestRun:
         self._started_at_ms = core.clock.wall_ms()
         self._deadline_at_ms = sys.maxsize if request.deadline_at_ms is None else request.deadline_at_ms
         self._task: Task = core.analyse(request, core.generation)
+        self._ticket = Ticket(log.request_id, request, self._task, self._started_at_ms)
+        self._patience = Patience(core, self._ticket, self._answer.emit)
         self._decision: Decision | None = None
         self._state = RoutingState(0)
         self._fault: Fault | None = None
@@ -129,7 +131,8 @@ class RequestRun:
 
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._task.priority.value))
-        if not await self._wait_while_paused():
+        if not await Admission(self._core, self._ticket, self._answer.emit).admit():
+            self._fault = deadline_fault(None)
             return Outcome.FAILED
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
         longest_ms = self._preferences.thresholds.request_deadline_ms
@@ -183,7 +186,7 @@ class RequestRun:
                 self._core.tracker.picked(decision.route)
                 self._core.keep_warm(decision, self._state, self._generation)
                 return decision.route
-            await self._clock.sleep(_MIN_PARK_MS)
+            await self._clock.sleep(_TRY_AGAIN_MS)
         return None
 
     def _has_time(self) -> bool:
@@ -191,13 +194,6 @@ class RequestRun:
             return True
         self._fault = deadline_fault(self._fault)
         return False
-
-    async def _wait_while_paused(self) -> bool:
-        while self._core.control.state.paused and not self._task.critical:
-            if not self._has_time():
-                return False
-            await self._core.rest(self._deadline_at_ms - self._clock.wall_ms())
-        return True
 
     def _decide(self) -> Decision | NoRoute:
         generation = self._generation
@@ -221,20 +217,15 @@ class RequestRun:
         )
 
     async def _wait_for_somebody(self, no_route: NoRoute) -> bool:
-        """Nobody can serve now: wait if that is short or nobody sits waiting; False when it is neither."""
-        reset_at_ms = no_route.earliest_reset_at_ms
-        now_ms = self._clock.wall_ms()
-        remaining_ms = self._deadline_at_ms - now_ms
-        patience_ms = self._preferences.thresholds.patience_ms if self._task.interactive else remaining_ms
-        if reset_at_ms is None or reset_at_ms - now_ms > min(patience_ms, remaining_ms):
+        """Nobody can serve now: wait where that is right; False when it is not."""
+        waited = await self._patience.for_somebody(no_route, self._deadline_at_ms)
+        if waited is None:
             if self._decision is not None:
                 self._answer.emit(Decided(self._task, no_route))
             self._fault = nobody_fault(no_route, self._fault)
             self._no_route = no_route
             return False
-        self._answer.emit(Parked(reset_at_ms, no_route))
-        jitter_ms = min(_RESET_JITTER_MS, max(0, remaining_ms)) * self._core.draw()
-        await self._core.rest(max(_MIN_PARK_MS, reset_at_ms - now_ms) + jitter_ms)
+        self._deadline_at_ms = waited
         return True
 
     # -- calling ------------------------------------------------------------------------------------------------

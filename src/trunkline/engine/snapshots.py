@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.preferences import Config
+from trunkline.domain.queue import QueueItem
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.snapshot import Counts, LogEntry, ProviderView, RunningCall, Snapshot, Totals
 from trunkline.engine.control import Standing
@@ -19,7 +21,7 @@ Account = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class SnapshotParts:
     """What a snapshot is put together from: what is configured and ordered, what the tracker knows now, what the store
-    said last. `in_flight` and `waiting` count requests of this process."""
+    said last. `in_flight` counts requests of this process."""
 
     now_ms: int
     config: Config
@@ -29,10 +31,12 @@ class SnapshotParts:
     log: tuple[LogEntry, ...]
     running: tuple[RunningCall, ...]
     in_flight: int
-    waiting: int
     config_error: str | None
     store_error: str | None
     read_only: bool = False
+    queue: tuple[QueueItem, ...] = ()
+    crisis: CrisisSummary | None = None
+    last_crisis: CrisisSummary | None = None
 
 
 def build_snapshot(parts: SnapshotParts) -> Snapshot:
@@ -46,7 +50,7 @@ def build_snapshot(parts: SnapshotParts) -> Snapshot:
         modes=tuple(mode.name for mode in preferences.modes),
         pin=standing.pin_text,
         paused=standing.paused,
-        crisis=False,
+        crisis=parts.crisis,
         current_route=_last_answering_route(parts.log),
         providers=_provider_views(parts),
         routes=_routes(parts.config.catalogue),
@@ -60,6 +64,9 @@ def build_snapshot(parts: SnapshotParts) -> Snapshot:
         theme=preferences.theme,
         keymap=preferences.keymap,
         read_only=parts.read_only,
+        queue=parts.queue,
+        last_crisis=parts.last_crisis,
+        override=standing.override_text,
     )
 
 
@@ -129,6 +136,6 @@ def _totals(parts: SnapshotParts, budget_day_pico: int | None) -> Totals:
     return replace(
         parts.stored.totals,
         in_flight=parts.in_flight,
-        waiting=parts.waiting,
+        waiting=len(parts.queue),
         budget_day_pico=budget_day_pico,
     )

@@ -21,6 +21,9 @@ from trunkline.engine.control import without_set_aside
 from trunkline.engine.core import EngineCore
 from trunkline.engine.discovery import Discovery
 from trunkline.engine.generation import Generation
+from trunkline.engine.healing import Healing
+from trunkline.engine.polling import Polling
+from trunkline.engine.quota_watch import QuotaWatch
 from trunkline.engine.settings import EngineSettings
 from trunkline.store import queries
 from trunkline.store.keep import ControlState
@@ -59,6 +62,13 @@ class Upkeep:
         self.recent: tuple[LogEntry, ...] = ()
         self.running: tuple[RunningCall, ...] = ()
         self._told_trouble: str | None = None
+        self._followers = (
+            core.parking.follow,
+            core.crisis.follow,
+            Polling(core).follow,
+            Healing(core).follow,
+            QuotaWatch(core).follow,
+        )
         self._erased_mono_ms = core.clock.mono_ms() - _ERASING_MS + _FIRST_ERASING_MS
         self._chats = Chats(core.store, core.clock)
         self._take_in_store()
@@ -71,6 +81,7 @@ class Upkeep:
             loop.create_task(self._keep_house()),
             loop.create_task(self._follow_other_processes()),
             loop.create_task(self.discovery.follow(self._found_others)),
+            *(loop.create_task(follow()) for follow in self._followers),
         ]
 
     async def stop(self) -> None:
@@ -273,6 +284,7 @@ class Upkeep:
         core.generation = Generation.of(config, self.loaded.keys)
         before = {block.target for block in core.tracker.blocks()}
         core.tracker.use_config(config.catalogue, config.preferences.thresholds)
+        core.scopes.use_config(config.catalogue)
         for target in before - {block.target for block in core.tracker.blocks()}:
             core.unblocked(target)
 

@@ -85,7 +85,6 @@ class StoreWatch:
                 log=self._log,
                 running=self._running,
                 in_flight=len({call.request_id for call in self._running}),
-                waiting=0,
                 config_error=self._config_error,
                 store_error=self._store_error,
                 read_only=True,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import Fault
 from trunkline.domain.limits import LimitReading, LimitUse
 from trunkline.domain.preferences import Thresholds
-from trunkline.domain.routes import Catalogue, Route
+from trunkline.domain.routes import Catalogue, Route, Selector
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
@@ -223,6 +224,8 @@ class QuotaTracker:
         conversation: ConversationState | None = None,
         spent_day_pico: int = 0,
         draw: float = 0.0,
+        crisis_steps: tuple[CrisisStep, ...] = (),
+        override: Selector | None = None,
     ) -> RoutingState:
         """The state at `now_ms` for a decision. Only what changed since the last call is built anew. The mappings
         are the tracker's own, of frozen values: they are good until the tracker is called again on the same loop,
@@ -239,6 +242,8 @@ class QuotaTracker:
             conversation=conversation,
             spent_day_pico=spent_day_pico,
             draw=draw,
+            crisis_steps=crisis_steps,
+            override=override,
         )
 
     def limit_uses(self, provider: str, account: str, now_ms: int) -> tuple[LimitUse, ...]:

@@ -16,13 +16,15 @@ CONTROL = "control"
 class ControlState:
     """What a person has set for everything on this machine. `mode` None: the configured one. `pin` is the text of
     a selector; `pin_expires_at_ms` None: until taken back. `set_aside` are accounts (`provider/account`) that were
-    taken out for now, in alphabetical order."""
+    taken out for now, in alphabetical order. `override` is the text of a selector that is forced for everything, while
+    what is not critical is held back; pin and pause stay what they were beneath it."""
 
     mode: str | None = None
     pin: str | None = None
     pin_expires_at_ms: int | None = None
     paused: bool = False
     set_aside: tuple[str, ...] = ()
+    override: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

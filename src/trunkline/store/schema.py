@@ -78,6 +78,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE message ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX message_by_request ON message (request_id)",
     ),
+    (
+        """CREATE TABLE parked (
+            request_id TEXT PRIMARY KEY, place REAL NOT NULL, parked_at_ms INTEGER NOT NULL, until_ms INTEGER,
+            deadline_at_ms INTEGER, process_id TEXT, promoted_at_ms INTEGER, dropped_at_ms INTEGER,
+            item BLOB NOT NULL, request BLOB NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE account_report (
+            provider TEXT NOT NULL, account TEXT NOT NULL, as_of_ms INTEGER NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (provider, account)) WITHOUT ROWID""",
+        """CREATE TABLE crisis (
+            id TEXT PRIMARY KEY, began_at_ms INTEGER NOT NULL, ended_at_ms INTEGER, body BLOB NOT NULL)
+            WITHOUT ROWID""",
+        """CREATE TABLE crisis_move (
+            crisis TEXT NOT NULL REFERENCES crisis (id), request_id TEXT NOT NULL, at_ms INTEGER NOT NULL,
+            body BLOB NOT NULL, PRIMARY KEY (crisis, request_id)) WITHOUT ROWID""",
+        "CREATE TABLE shared_allowance (pair TEXT PRIMARY KEY, body BLOB NOT NULL, as_of_ms INTEGER NOT NULL)",
+    ),
 )
 
 

@@ -67,7 +67,8 @@ def _orders_shown(snapshot: Snapshot) -> tuple[object, ...]:
         snapshot.pin,
         snapshot.pin_expires_at_ms,
         snapshot.paused,
-        snapshot.crisis,
+        snapshot.crisis is not None,
+        snapshot.override,
         snapshot.config_error,
         snapshot.store_error,
     )

@@ -1,0 +1,46 @@
+"""Letting a request through: orders and crisis first, then its lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trunkline.domain.events import Held, RequestBody
+from trunkline.engine.core import EngineCore
+from trunkline.engine.holds import hold_of
+from trunkline.engine.ticket import Ticket
+
+_LONGEST_REST_MS = 3_600_000.0
+
+
+class Admission:
+    """Waits on behalf of one request."""
+
+    def __init__(self, core: EngineCore, ticket: Ticket, emit: Callable[[RequestBody], None]) -> None:
+        self._core = core
+        self._ticket = ticket
+        self._emit = emit
+
+    async def admit(self) -> bool:
+        """Wait until the request may be decided; False when its own deadline comes first."""
+        return await self._unheld() and await self._core.lanes.admit(self._ticket, self._emit)
+
+    async def _unheld(self) -> bool:
+        core, ticket = self._core, self._ticket
+        told = None
+        while (hold := hold_of(ticket.task, core.control.state, core.crisis.steps)) is not None:
+            if hold != told:
+                told = hold
+                self._emit(Held(hold.held_for, hold.why))
+            left_ms = _left_ms(ticket, core.clock.wall_ms())
+            if left_ms <= 0:
+                return False
+            item = ticket.item(
+                hold.held_for, hold.why, until_ms=core.crisis.back_at_ms, process=core.process_name
+            )
+            await core.waiting_room.rest(item, left_ms)
+        return True
+
+
+def _left_ms(ticket: Ticket, now_ms: int) -> float:
+    deadline_at_ms = ticket.request.deadline_at_ms
+    return _LONGEST_REST_MS if deadline_at_ms is None else min(_LONGEST_REST_MS, deadline_at_ms - now_ms)
