@@ -135,6 +135,10 @@ def opened(
         since_ms=now_ms,
         until_ms=until_of(fault, failures=failures, now_ms=now_ms, draw=draw),
         failures=failures,
+        provider_text=fault.provider_text,
+        evidence=fault.evidence,
+        confidence=fault.confidence,
+        flaw=fault.flaw,
     )
     if known is None or not known.holds_at(now_ms):
         return block
