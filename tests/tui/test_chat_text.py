@@ -11,10 +11,12 @@ from tests.support import deck_world as world
 from tests.support.deck import NARROW, open_deck
 
 from trunkline.domain.events import Answered, TextDelta
+from trunkline.domain.money import Usage
+from trunkline.domain.receipts import Outcome
 from trunkline.domain.text import strip_controls
 from trunkline.tui import answer_lines
 from trunkline.tui.answer_lines import LONGEST_OPEN_BLOCK, MOST_SHOWN, AnswerLines
-from trunkline.tui.receipt_line import receipt_rows
+from trunkline.tui.receipt_line import receipt_line, receipt_rows
 from trunkline.tui.text_lines import Line, Look
 from trunkline.tui.widgets.answer_text import AnswerText
 
@@ -324,3 +326,13 @@ def test_a_receipt_breaks_before_its_reason_and_leaves_out_who_answered_last() -
     assert rows_of(80) == (f"{who} · {figures}", why)
     assert rows_of(64) == (f"google-2 · gemini-3.8-flash · {figures}", why)
     assert rows_of(50) == rows_of(20) == (figures, why)
+
+
+def test_a_request_that_failed_says_no_tokens_of_which_nothing_is_known() -> None:
+    failed = world.receipt("R1", outcome=Outcome.FAILED, usage=Usage(), cost_pico=None, complete=False)
+    line = receipt_line(failed)
+    assert "412 ms" in line
+    assert "tok" not in line
+    assert "$" not in line
+    stopped_midway = world.receipt("R1", outcome=Outcome.FAILED, usage=Usage(1204, 20), complete=False)
+    assert "1,204→20 tok" in receipt_line(stopped_midway)

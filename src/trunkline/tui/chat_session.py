@@ -63,7 +63,7 @@ class ChatSession:
         if rewriting is not None:
             text += only_files(rewriting.attached, files_kept(rewriting.attached, text))
         messages = self.conversation.messages(text, rewriting.id if rewriting else None)
-        return self._request(messages=messages, route=self._route)
+        return replace(self._unasked(), messages=messages, route=self._route)
 
     def say(self, text: str, attachments: Sequence[Attachment]) -> tuple[Turn, ...]:
         """A message is sent; gives the turns that it replaces."""
@@ -90,24 +90,21 @@ class ChatSession:
         self._ask(turn, route or (None if avoid else self.conversation.settings.route), avoid)
 
     def _ask(self, turn: Turn, route: str | None, avoid: tuple[str, ...] = ()) -> None:
-        request = self._request(
-            messages=self.conversation.messages(turn), route=route, avoid=avoid, turn_id=turn.id
-        )
+        messages = self.conversation.messages(turn)
+        request = replace(self._unasked(), messages=messages, route=route, avoid=avoid, turn_id=turn.id)
         self.asking = Asking(turn, request)
 
     @property
     def _route(self) -> str | None:
         return self.next_route or self.conversation.settings.route
 
-    def _request(self, **rest: object) -> ChatRequest:
-        return replace(
-            ChatRequest(
-                messages=(),
-                origin=Origin(OriginKind.CHAT),
-                conversation_id=self.conversation.id,
-                hints=Hints(task_type=self.conversation.settings.task_type),
-            ),
-            **rest,  # type: ignore[arg-type]
+    def _unasked(self) -> ChatRequest:
+        """What every request of the conversation has, before anything is asked in it."""
+        return ChatRequest(
+            messages=(),
+            origin=Origin(OriginKind.CHAT),
+            conversation_id=self.conversation.id,
+            hints=Hints(task_type=self.conversation.settings.task_type),
         )
 
     # -- what comes back ------------------------------------------------------------------------------------

@@ -166,8 +166,8 @@ def _highlighted(code: str, language: str) -> Iterator[list[Piece]]:
     if not language:
         yield from ([(line, Look.CODE)] if line else [] for line in code.split("\n"))
         return
-    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
-    from pygments.util import ClassNotFound  # type: ignore[import-untyped]
+    from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped] # no types shipped
+    from pygments.util import ClassNotFound  # type: ignore[import-untyped] # no types shipped
 
     try:
         lexer = get_lexer_by_name(language.split()[0].lower(), stripnl=False, ensurenl=False)

@@ -77,9 +77,8 @@ def _orders_shown(snapshot: Snapshot) -> tuple[object, ...]:
 class DeckScreen(Screen[None], inherit_bindings=False):
     """Takes the engine's news, shows it in its panels, and passes on what the person wants."""
 
-    # Textual declares both as instance variables, so a ClassVar would be a type error.
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-middling"), (44, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - an instance variable in Textual
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-middling"), (44, "-tall")]  # noqa: RUF012 - an instance variable in Textual
     AUTO_FOCUS = ""
     BINDINGS = bindings(Scope.DECK, Scope.ANYWHERE)
 

@@ -32,8 +32,8 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
 
     CSS_PATH = "receipt.tcss"
     AUTO_FOCUS = "#receipt-main"
-    HORIZONTAL_BREAKPOINTS = [(0, "-single"), (TWO_COLUMNS_FROM, "-apart")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-single"), (TWO_COLUMNS_FROM, "-apart")]  # noqa: RUF012 - an instance variable in Textual
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012 - an instance variable in Textual
     BINDINGS = bindings(Scope.RECEIPT, Scope.DETAIL, instead={"detail.close": "dismiss"})
 
     def __init__(

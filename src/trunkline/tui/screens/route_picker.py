@@ -229,9 +229,9 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         """A page of choices up or down."""
         listing = self.query_one(OptionList)
         if pages > 0:
-            listing.action_page_down()  # type: ignore[no-untyped-call]
+            listing.action_page_down()  # type: ignore[no-untyped-call] # Textual's, without types
         else:
-            listing.action_page_up()  # type: ignore[no-untyped-call]
+            listing.action_page_up()  # type: ignore[no-untyped-call] # Textual's, without types
 
     def action_scope(self, step: int) -> None:
         """Another reach."""

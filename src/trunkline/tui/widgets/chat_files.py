@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 
+from textual.notifications import SeverityLevel
 from textual.widget import Widget
 
 from trunkline.tui import format as fmt
@@ -78,5 +79,5 @@ class ChatFiles:
         self._widget.app.notify(why, severity="warning", timeout=4, markup=False)
 
     def _tell(self, text: str, *, severe: bool = False, seconds: float) -> None:
-        severity = "error" if severe else "information"
-        self._widget.app.notify(fmt.one_line(text), severity=severity, timeout=seconds, markup=False)  # type: ignore[arg-type]
+        severity: SeverityLevel = "error" if severe else "information"
+        self._widget.app.notify(fmt.one_line(text), severity=severity, timeout=seconds, markup=False)

@@ -42,7 +42,8 @@ def edited(text: str, command: tuple[str, ...]) -> str:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
             with _keys_are_the_editors():
-                code = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603
+                # The command is the person's own $VISUAL or $EDITOR.
+                code = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603 - see above
             if code != 0:
                 raise EditorError(f"{command[0]} ended with {code}; the message is as it was")
             return file.read_text(encoding="utf-8", errors="replace").removesuffix("\n")

@@ -222,7 +222,7 @@ class LatencyPanel(Vertical, can_focus=True):
 
     def _imported(self) -> None:
         try:
-            import trunkline.tui.latency_plot  # noqa: F401
+            import trunkline.tui.latency_plot  # noqa: F401 - so that the plot finds it imported
         except Exception as error:
             self.post_message(PlotReady(f"{type(error).__name__}: {error}"))
         else:

@@ -56,9 +56,9 @@ class PreferencesScreen(Screen["SettingsSaved | None"], inherit_bindings=False):
 
     CSS_PATH = "preferences.tcss"
     AUTO_FOCUS = f"#{LIST}"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-middle"), (140, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
-    BINDINGS = [  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-middle"), (140, "-wide")]  # noqa: RUF012 - an instance variable in Textual
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012 - an instance variable in Textual
+    BINDINGS = [  # noqa: RUF012 - an instance variable in Textual
         *bindings(Scope.PREFERENCES),
         *(b for b in bindings(Scope.DETAIL) if isinstance(b, Binding) and b.id != "detail.close"),
         *(
