@@ -42,7 +42,7 @@ class Received:
 
 
 class Record:
-    """Counts since the start or the last reset."""
+    """Counts since the start or the last reset. `refused_truly` are refusals that no fault made up: of a limit, mostly."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -52,6 +52,7 @@ class Record:
         """Forget everything but the numbering."""
         self.requests: Counter[tuple[str, str | None, str | None]] = Counter()
         self.refusals: Counter[tuple[str, str | None, str | None]] = Counter()
+        self.refused_truly = 0
         self.statuses: Counter[int] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.received: deque[Received] = deque(maxlen=KEPT)
@@ -80,6 +81,7 @@ class Record:
             self.statuses[received.status] += 1
         if outcome == "refused":
             self.refusals[route] += 1
+            self.refused_truly += received.fault is None
 
     def as_dict(self) -> dict[str, Any]:
         """The counters, as the control endpoint gives them."""
@@ -91,6 +93,7 @@ class Record:
         return {
             "requests": sum(self.requests.values()),
             "refused": sum(self.refusals.values()),
+            "refused_truly": self.refused_truly,
             "open": self.open,
             "open_streams": self.open_streams,
             "peak_concurrency": self.peak,
