@@ -80,7 +80,9 @@ class DemoWorld:
                 catalogue = substitute_port(_asset("demo_providers.toml").read_text(encoding="utf-8"), port)
                 environ = _simulated_keys(catalogue)
                 self._settings.append(
-                    EngineSettings(self.places, environ, "demo", base_providers_text=catalogue)
+                    EngineSettings(
+                        self.places, environ, "demo", base_providers_text=catalogue, long_lived=True
+                    )
                 )
             return self._settings[0]
 

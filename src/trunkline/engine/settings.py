@@ -11,9 +11,11 @@ from trunkline.config.places import Places
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """Where an engine finds its files, and whom it is run by. `base_providers_text` replaces the shipped catalogue (the
-    demo's does)."""
+    demo's does). `long_lived`: the process stays, as the deck does; it polls account endpoints and looks after what others
+    left, which a command that is over in a moment does not."""
 
     places: Places
     environ: Mapping[str, str]
     process_name: str
     base_providers_text: str | None = None
+    long_lived: bool = False

@@ -22,7 +22,7 @@ from trunkline.tui.screens.first_run import Choice, FirstRunFacts, run_first_run
 
 def open_deck() -> int:
     """Open the control centre on the user's own configuration; gives the exit code. Raises ConfigError."""
-    settings = settings_of("deck")
+    settings = replace(settings_of("deck"), long_lived=True)
     loaded = load(settings.places, settings.environ)
     in_terminal = has_terminal()
     first = in_terminal and is_first_start(settings.places)
