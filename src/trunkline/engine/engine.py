@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from trunkline.config.load import Loaded, load
+from trunkline.config.load import Loaded
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.crisis import CrisisSummary
@@ -99,7 +99,7 @@ class Engine:
         """Load the configuration and the store. Call it on the loop that will run requests, or on none for commands
         that make no call. Raises ConfigError and StoreError."""
         clock = clock or SystemClock()
-        loaded = load(settings.places, settings.environ, base_providers_text=settings.base_providers_text)
+        loaded = settings.load()
         ids = IdSource(clock)
         store = Store.open(settings.places.store_file, clock, ids, process_name=settings.process_name)
         core = EngineCore(

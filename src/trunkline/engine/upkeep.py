@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from trunkline.config.found import with_windows
-from trunkline.config.load import Loaded, hashed, load
+from trunkline.config.load import Loaded, hashed
 from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.errors import ConfigError, StoreError
 from trunkline.domain.events import Alert, AlertLevel, ConfigChanged, SnapshotChanged
@@ -253,14 +253,7 @@ class Upkeep:
     def load_with(self, texts: Mapping[Path, str]) -> Loaded:
         """The configuration as if the user's files of those paths had these texts; blocks on files. Raises
         ConfigError."""
-        settings = self._settings
-        return load(
-            settings.places,
-            settings.environ,
-            base_providers_text=settings.base_providers_text,
-            user_text=texts,
-            found=self.discovery.servers,
-        )
+        return self._settings.load(user_text=texts, found=self.discovery.servers)
 
     def in_force(self, loaded: Loaded) -> Config:
         """`loaded` with what was learned of local windows, and without the accounts that a person took out."""

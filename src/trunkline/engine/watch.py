@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from trunkline.config.load import Loaded, load
+from trunkline.config.load import Loaded
 from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import ConfigError, StoreError
@@ -150,8 +150,7 @@ class StoreWatch:
     # -- the files ------------------------------------------------------------------------------------------------
 
     def _load(self) -> Loaded:
-        settings = self._settings
-        return load(settings.places, settings.environ, base_providers_text=settings.base_providers_text)
+        return self._settings.load()
 
     def _reload(self) -> None:
         try:
