@@ -23,7 +23,10 @@ LONGEST_INTERVAL_MS = 60_000
 BILLING_RECHECK_MS = HOUR_MS
 TRIAL_LEASE_MS = 30_000
 TRIAL_RECHECK_MS = 1_000
-SURELY_KEPT_AFTER_MS = 2_000
+CHECK_GRACE_MS = 5_000
+"""How long a block whose time has come goes on holding for a free check; one that was not made by then is given up."""
+
+_CHECK_SHOWN_MS = 500
 
 # The longest stated wait that is believed. Minute limits and overload clear within the hour whatever is said.
 _LONGEST_HINT_MS = {
@@ -71,7 +74,7 @@ def blocks_nothing(fault: Fault) -> bool:
 
 def targets_of(fault: Fault, route: Route, catalogue: Catalogue) -> tuple[str, ...]:
     """What a fault met on `route` blocks. A rejected key blocks its account, however wide the provider says it is;
-    an organisation is all of its accounts at that provider."""
+    an organisation is all of its accounts at that provider, and shares a model's limit as well (`owner_of`)."""
     if blocks_nothing(fault):
         return ()
     own_account = account_target(route.provider, route.account)
@@ -79,17 +82,21 @@ def targets_of(fault: Fault, route: Route, catalogue: Catalogue) -> tuple[str, .
         return (own_account,)
     if fault.scope is FaultScope.PROVIDER:
         return (route.provider,)
-    if fault.scope is FaultScope.MODEL:
+    siblings = _organisation_of(route, catalogue)
+    if fault.scope is FaultScope.ORGANISATION:
+        return tuple(account_target(route.provider, sibling) for sibling in siblings)
+    if not fault.kind.is_limit:
         return (route.id,)
+    return tuple(Route(route.provider, sibling, route.model).id for sibling in siblings)
+
+
+def _organisation_of(route: Route, catalogue: Catalogue) -> tuple[str, ...]:
+    """The accounts that share allowances with the route's, itself among them."""
     provider = catalogue.provider(route.provider)
     account = catalogue.account(route.provider, route.account)
     if provider is None or account is None or account.organisation is None:
-        return (own_account,)
-    return tuple(
-        account_target(route.provider, sibling.id)
-        for sibling in provider.accounts
-        if sibling.organisation == account.organisation
-    )
+        return (route.account,)
+    return tuple(one.id for one in provider.accounts if one.organisation == account.organisation)
 
 
 def interval_ms(failures: int) -> int:
@@ -145,6 +152,16 @@ def opened(
     return later(known, block)
 
 
+def agreed(mine: Block, kept: Block) -> Block:
+    """Of the block of a target as this process has it and as it is kept: what an account endpoint has said since counts
+    for more than what anybody was told before; else the later deadline wins."""
+    if kept.checked_at_ms is not None and kept.checked_at_ms > max(mine.since_ms, mine.checked_at_ms or 0):
+        return kept
+    if mine.checked_at_ms is not None and mine.checked_at_ms > max(kept.since_ms, kept.checked_at_ms or 0):
+        return mine
+    return later(mine, kept)
+
+
 def later(one: Block, other: Block) -> Block:
     """Of two blocks of a target the one that lasts longer; the first where they last alike."""
     if one.until_ms is None or (other.until_ms is not None and other.until_ms <= one.until_ms):
@@ -161,6 +178,15 @@ class _Trial:
     lease_until_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """A block is to be checked when its time comes. Until that is done, at most until `hold_until_ms`, it holds; as with
+    a trial, others are told to look again at `shown_until_ms`, None as long as the time has not come."""
+
+    hold_until_ms: int
+    shown_until_ms: int | None = None
+
+
 class Breakers:
     """The blocks of all targets. No clock of its own; every step says what it changed."""
 
@@ -168,15 +194,21 @@ class Breakers:
         self._blocks: dict[str, Block] = {}
         self._failures: dict[str, int] = {}
         self._trials: dict[str, _Trial] = {}
+        self._checks: dict[str, _Check] = {}
         self._closed: dict[str, int] = {}
 
     def block(self, target: str) -> Block | None:
-        """The block of a target. While one request tries it, it holds for all others."""
+        """The block of a target. While one request tries it, it holds for all others; while it is being checked, for
+        everybody."""
         block = self._blocks.get(target)
-        trial = self._trials.get(target)
-        if block is None or trial is None:
-            return block
-        return replace(block, half_open=False, until_ms=trial.shown_until_ms)
+        trial, checking = self._trials.get(target), self._checks.get(target)
+        if block is None:
+            return None
+        if trial is not None:
+            return replace(block, half_open=False, until_ms=trial.shown_until_ms)
+        if checking is not None and checking.shown_until_ms is not None:
+            return replace(block, half_open=False, until_ms=checking.shown_until_ms)
+        return block
 
     def blocks(self) -> tuple[Block, ...]:
         """Every block, for keeping. A trial is this process's own and not kept."""
@@ -199,6 +231,7 @@ class Breakers:
         blocked = targets_of(fault, route, catalogue)
         for target in blocked:
             self._trials.pop(target, None)
+            self._checks.pop(target, None)
             known = self._blocks.get(target)
             forgiven = self._failures.get(target, 0)
             block = opened(known, fault, target, forgiven=forgiven, now_ms=now_ms, draw=draw)
@@ -234,8 +267,10 @@ class Breakers:
             block = self._blocks.get(target)
             if block is None:
                 continue
-            trial = self._trials.get(target)
+            trial, checking = self._trials.get(target), self._checks.get(target)
             if block.holds_at(now_ms) or (trial is not None and trial.lease_until_ms > now_ms):
+                return False
+            if checking is not None and checking.hold_until_ms > now_ms:
                 return False
             half_open.append(target)
         for target in half_open:
@@ -262,8 +297,41 @@ class Breakers:
             return self._trials.get(target) is not trial
         if block is None or block.half_open or block.until_ms is None or block.until_ms > now_ms:
             return False
-        self._blocks[target] = replace(block, half_open=True)
+        checking = self._checks.get(target)
+        if checking is not None and checking.hold_until_ms > now_ms:
+            if checking.shown_until_ms is not None and checking.shown_until_ms > now_ms:
+                return False
+            shown_until_ms = min(now_ms + _CHECK_SHOWN_MS, checking.hold_until_ms)
+            self._checks[target] = replace(checking, shown_until_ms=shown_until_ms)
+            return True
+        self._half_open(block)
         return True
+
+    def check_first(self, target: str) -> None:
+        """Have the block of a target go on holding when its time comes, until `checked` or for a few seconds."""
+        block = self._blocks.get(target)
+        if block is None or block.half_open or block.until_ms is None or target in self._checks:
+            return
+        self._checks[target] = _Check(block.until_ms + CHECK_GRACE_MS)
+
+    def checked(self, target: str, until_ms: int | None, now_ms: int) -> Block | None:
+        """An account endpoint has told of what a target is blocked for: it is used up until `until_ms`, or not (None),
+        and then one request may try. The block as it is from now on; None where there is none, or one is trying it."""
+        block = self._blocks.get(target)
+        if block is None or target in self._trials:
+            return None
+        self._checks.pop(target, None)
+        if until_ms is not None:
+            self._blocks[target] = replace(
+                block, half_open=False, until_ms=max(until_ms, now_ms + 1), checked_at_ms=now_ms
+            )
+        else:
+            self._half_open(replace(block, checked_at_ms=now_ms))
+        return self._blocks[target]
+
+    def _half_open(self, block: Block) -> None:
+        self._checks.pop(block.target, None)
+        self._blocks[block.target] = replace(block, half_open=True)
 
     def next_change_ms(self, target: str) -> int | None:
         """When `expire` will have something to do for the target."""
@@ -293,20 +361,22 @@ class Breakers:
         blocks = self._blocks.values()
         return self.heal([b.target for b in blocks if _under(b.target, own) and b.kind in OF_THE_KEY])
 
-    def restore(self, blocks: Iterable[Block], now_ms: int) -> tuple[str, ...]:
-        """Take in everything that is kept now, by this process and others; the targets that changed. The later
-        deadline wins. A block that is old enough to have been kept and is not was closed by another process; what
-        was closed here does not come back because that is not written down yet."""
+    def restore(self, blocks: Iterable[Block], kept_before_ms: int) -> tuple[str, ...]:
+        """Take in everything that is kept now, by this process and others; the targets that changed. What was opened
+        before `kept_before_ms` was written down before this was read: if it is not there, another process closed it.
+        What was closed here does not come back because that is not written down yet."""
         kept = {block.target: block for block in blocks}
         changed = []
         for known in tuple(self._blocks.values()):
-            if known.target not in kept and known.since_ms + SURELY_KEPT_AFTER_MS <= now_ms:
+            if known.target not in kept and known.since_ms < kept_before_ms:
                 self._close(known)
                 changed.append(known.target)
         for target, block in kept.items():
             mine = self._blocks.get(target)
-            chosen = block if mine is None else later(mine, block)
+            chosen = block if mine is None else agreed(mine, block)
             if chosen is not mine and block.since_ms > self._closed.get(target, -1):
+                self._trials.pop(target, None)
+                self._checks.pop(target, None)
                 self._blocks[target] = chosen
                 changed.append(target)
         return tuple(changed)
@@ -314,6 +384,7 @@ class Breakers:
     def _close(self, block: Block) -> None:
         del self._blocks[block.target]
         self._trials.pop(block.target, None)
+        self._checks.pop(block.target, None)
         self._closed[block.target] = block.since_ms
 
 

@@ -49,6 +49,13 @@ def read_anthropic_limits(headers: Mapping[str, str], context: CallContext) -> t
     return tuple(reading for reading in readings if reading is not None)
 
 
+def of_each_model(header: str) -> bool:
+    """Whether a header of that name tells of an API limit, which the organisation has for each model by itself
+    (provider-facts §2)."""
+    found = _HEADER.fullmatch(header)
+    return found is not None and found[1] is not None
+
+
 def _share(window: Window, figures: Mapping[str, str], context: CallContext) -> LimitReading | None:
     used = number_of(figures.get("utilization", ""))
     if figures.get("status", "").strip().lower() == "rejected":

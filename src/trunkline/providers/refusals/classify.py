@@ -12,20 +12,24 @@ from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import LimitReading, LimitScope, Metric, Window
 from trunkline.domain.routes import Billing
 from trunkline.domain.text import provider_sentence
+from trunkline.providers.limits.anthropic_family import of_each_model
 from trunkline.providers.limits.families import read_limits
 from trunkline.providers.limits.google_quota import allows_nothing, read_quota_failure
 from trunkline.providers.limits.openai_family import amount_of
 from trunkline.providers.limits.words import read_refusal
 from trunkline.providers.protocol import CallContext, WireReply
 from trunkline.providers.refusals.codes import (
+    A_GUESS,
     ACCOUNT_WIDE,
     ADDRESS,
     CODES,
     CONTEXT_OVERFLOW,
     DAY_QUOTA,
+    LIKELY,
     MINIMAX_CODES,
     NEVER_ALLOWED,
     OF_ANY_ADDRESS,
+    OF_THIS_MODEL,
     ORGANISATION_WIDE,
     PACE,
     TEXTS,
@@ -135,6 +139,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
     header_readings = _header_readings(facts, headers, context)
     meaning, evidence, usable_at_ms = _by_headers(meaning, evidence, facts, header_readings)
     meaning, evidence = _widened(meaning, evidence, facts)
+    meaning, evidence = _of_named_model(meaning, evidence, facts, headers, context)
     stated_at_ms = _usable_at_ms(meaning, facts, headers, context)
     usable_at_ms = stated_at_ms if stated_at_ms is not None else usable_at_ms
     if meaning.kind is FaultKind.RATE_MINUTE and (usable_at_ms or 0) - context.now_ms > _LONGEST_PACE_MS:
@@ -153,6 +158,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
         usable_at_ms=usable_at_ms,
         evidence=provider_sentence(evidence, longest=200),
         readings=header_readings + _body_readings(meaning, facts, headers, usable_at_ms, context),
+        confidence=meaning.confidence,
     )
 
 
@@ -169,7 +175,8 @@ def _first_sign(facts: ErrorFacts, headers: Mapping[str, str]) -> tuple[Meaning,
     meaning = meaning_of_status(facts.status)
     code = facts.codes[0] if facts.codes else f"http_{facts.status or 200}"
     if headers.get("x-should-retry", "").lower() == "true" and meaning.kind is FaultKind.BAD_REQUEST:
-        return Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True), code, "x-should-retry"
+        told = Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True, confidence=A_GUESS)
+        return told, code, "x-should-retry"
     return meaning, code, f"status {facts.status or 200}"
 
 
@@ -189,14 +196,15 @@ def _refined(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meanin
     if CONTEXT_OVERFLOW.search(facts.text) and not PACE.search(facts.text):
         return Meaning(FaultKind.CONTEXT, FaultScope.REQUEST), f"{evidence}, words"
     if facts.status == 429 and any("provider_name" in table for table in facts.tables):
-        return meaning, f"{evidence}, of the upstream provider of this model"
+        return replace(meaning, confidence=1.0), f"{evidence}, of the upstream provider of this model"
     if any("flagged_input" in table or "reasons" in table for table in facts.tables):
         return Meaning(FaultKind.CONTENT, FaultScope.REQUEST), f"{evidence}, moderation"
     for pattern, told in TEXTS:
         if pattern.search(facts.text):
             if facts.status is not None and facts.status >= 500 and told.kind not in _AFTER_5XX:
                 break
-            return told, f"{evidence}, words"
+            sure = told.confidence if told.scope is FaultScope.REQUEST or told.gone else LIKELY
+            return replace(told, confidence=min(told.confidence, sure)), f"{evidence}, words"
     return meaning, evidence
 
 
@@ -207,10 +215,12 @@ def _by_billing(
     "exceeded your current quota, please check your plan and billing" means an allowance where nobody pays."""
     if facts.zai_code == "1113" and context.account.billing is Billing.SUBSCRIPTION:
         said = "quota limit hit (or a coding-plan key on the general base URL)"
-        return Meaning(FaultKind.QUOTA_WINDOW, FaultScope.ACCOUNT, said), f"{evidence} on a subscription"
+        told = Meaning(FaultKind.QUOTA_WINDOW, FaultScope.ACCOUNT, said, confidence=LIKELY)
+        return told, f"{evidence} on a subscription"
     of_nobody_s_credit = meaning.kind is FaultKind.BILLING and context.account.billing is Billing.FREE
     if of_nobody_s_credit and _CURRENT_QUOTA.search(facts.text):
-        return Meaning(FaultKind.QUOTA_WINDOW, FaultScope.MODEL), f"{evidence} on a free account"
+        told = Meaning(FaultKind.QUOTA_WINDOW, FaultScope.MODEL, confidence=A_GUESS)
+        return told, f"{evidence} on a free account"
     return meaning, evidence
 
 
@@ -230,6 +240,7 @@ def _by_headers(
         meaning,
         kind=FaultKind.QUOTA_WINDOW,
         scope=FaultScope.ACCOUNT if of_account and meaning.scope is FaultScope.MODEL else meaning.scope,
+        confidence=1.0 if of_account else meaning.confidence,
     )
     return told, f"{evidence}, nothing left of {used_up[0].window} in the headers", max(resets, default=None)
 
@@ -239,11 +250,27 @@ def _widened(meaning: Meaning, evidence: str, facts: ErrorFacts) -> tuple[Meanin
     if not meaning.kind.is_limit or meaning.scope is not FaultScope.MODEL:
         return meaning, evidence
     if _FREE_MODELS in facts.text:
-        return meaning, f"{evidence}; the allowance is shared by every :free model of the account"
+        told = replace(meaning, confidence=1.0)
+        return told, f"{evidence}; the allowance is shared by every :free model of the account"
     if ORGANISATION_WIDE.search(facts.text):
-        return replace(meaning, scope=FaultScope.ORGANISATION), f"{evidence}, of the organisation"
+        told = replace(meaning, scope=FaultScope.ORGANISATION, confidence=1.0)
+        return told, f"{evidence}, of the organisation"
     if ACCOUNT_WIDE.search(facts.text):
-        return replace(meaning, scope=FaultScope.ACCOUNT), f"{evidence}, of the account"
+        return replace(meaning, scope=FaultScope.ACCOUNT, confidence=1.0), f"{evidence}, of the account"
+    return meaning, evidence
+
+
+def _of_named_model(
+    meaning: Meaning, evidence: str, facts: ErrorFacts, headers: Mapping[str, str], context: CallContext
+) -> tuple[Meaning, str]:
+    """A refusal that names its model leaves no doubt, nor do headers of a family whose limits are each model's."""
+    may_be_named = meaning.kind.is_limit or meaning.kind in (FaultKind.OVERLOADED, FaultKind.ENTITLEMENT)
+    if meaning.scope is not FaultScope.MODEL or meaning.confidence == 1.0 or not may_be_named:
+        return meaning, evidence
+    if context.model.id.lower() in facts.text.lower() or OF_THIS_MODEL.search(facts.text):
+        return replace(meaning, confidence=1.0), f"{evidence}; the model is named"
+    if meaning.kind.is_limit and any(of_each_model(name) for name in headers):
+        return replace(meaning, confidence=1.0), f"{evidence}; the headers tell of limits that each model has"
     return meaning, evidence
 
 

@@ -15,7 +15,8 @@ from trunkline.domain.faults import FaultKind, FaultScope
 class Meaning:
     """What a sign means. `said` is our sentence where the kind's own would not do. `refine`: the words of the
     refusal may say more than the sign does (a limit may be of the day, a code may stand for many things). `gone`:
-    the provider has no such model, or no longer. `of_month`: it ends with the calendar month, UTC."""
+    the provider has no such model, or no longer. `of_month`: it ends with the calendar month, UTC. `confidence` 0..1
+    is how sure `scope` is: 1 where the sign names it, less where most providers mean it so and this one may not."""
 
     kind: FaultKind
     scope: FaultScope
@@ -23,18 +24,21 @@ class Meaning:
     refine: bool = False
     gone: bool = False
     of_month: bool = False
+    confidence: float = 1.0
 
 
-_RATE = Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL, refine=True)
-_QUOTA = Meaning(FaultKind.QUOTA_WINDOW, FaultScope.MODEL)
+A_GUESS = 0.5
+LIKELY = 0.8
+_RATE = Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL, refine=True, confidence=A_GUESS)
+_QUOTA = Meaning(FaultKind.QUOTA_WINDOW, FaultScope.MODEL, confidence=A_GUESS)
 _PLAN = Meaning(FaultKind.QUOTA_WINDOW, FaultScope.ACCOUNT)
-_BILLING = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT)
+_BILLING = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, confidence=LIKELY)
 _SPEND_CAP = "the spending limit is reached"
 _ACCOUNT_CAP = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, _SPEND_CAP)
 _ORGANISATION_CAP = Meaning(FaultKind.BILLING, FaultScope.ORGANISATION, _SPEND_CAP)
 _MONTHS_CAP = Meaning(FaultKind.BILLING, FaultScope.ORGANISATION, _SPEND_CAP, of_month=True)
 _PLAN_OVER = Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, "the plan has expired")
-_ENTITLEMENT = Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL)
+_ENTITLEMENT = Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, confidence=A_GUESS)
 _GONE = Meaning(
     FaultKind.ENTITLEMENT,
     FaultScope.MODEL,
@@ -47,12 +51,14 @@ _ACCOUNT_BARRED = Meaning(
 _REGION = Meaning(
     FaultKind.ENTITLEMENT, FaultScope.ACCOUNT, "the provider does not serve this country or region"
 )
-_OVERLOADED = Meaning(FaultKind.OVERLOADED, FaultScope.MODEL)
+_OVERLOADED = Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, confidence=A_GUESS)
 _AUTH = Meaning(FaultKind.AUTH, FaultScope.ACCOUNT)
 _CONTEXT = Meaning(FaultKind.CONTEXT, FaultScope.REQUEST)
 _CONTENT = Meaning(FaultKind.CONTENT, FaultScope.REQUEST)
 _BAD = Meaning(FaultKind.BAD_REQUEST, FaultScope.REQUEST)
-_NETWORK = Meaning(FaultKind.NETWORK, FaultScope.MODEL, "the provider gave up waiting for the model")
+_NETWORK = Meaning(
+    FaultKind.NETWORK, FaultScope.MODEL, "the provider gave up waiting for the model", confidence=A_GUESS
+)
 
 CODES: dict[str, Meaning] = {
     # auth
@@ -84,7 +90,7 @@ CODES: dict[str, Meaning] = {
     "insufficient_balance_error": _BILLING,
     "billing_error": _BILLING,
     "payment_required": _BILLING,
-    "openrouter_credits": Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, refine=True),
+    "openrouter_credits": Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, refine=True, confidence=LIKELY),
     "402 openrouter_key_limit": Meaning(
         FaultKind.BILLING, FaultScope.ACCOUNT, "the key's spending limit is reached"
     ),
@@ -100,7 +106,7 @@ CODES: dict[str, Meaning] = {
     "413 rate_limit_exceeded": _CONTEXT,
     "rate_limit_error": _RATE,
     "rate_limit_reached_error": _RATE,
-    "ramp_limit_exceeded": Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL),
+    "ramp_limit_exceeded": Meaning(FaultKind.RATE_MINUTE, FaultScope.MODEL, confidence=A_GUESS),
     "rate_limited": _RATE,
     "slow_down": _RATE,
     "too_many_requests_error": _RATE,
@@ -120,7 +126,7 @@ CODES: dict[str, Meaning] = {
     "temporarily_unavailable": _OVERLOADED,
     "unavailable": _OVERLOADED,
     "deadline_exceeded": _OVERLOADED,
-    "server_error": Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True),
+    "server_error": Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True, confidence=A_GUESS),
     "timeout_error": _OVERLOADED,
     "timeout": _NETWORK,
     # what the key may not
@@ -137,14 +143,16 @@ CODES: dict[str, Meaning] = {
     "resource_not_found_error": _GONE,
     "privacy_restricted": _ENTITLEMENT,
     "constraint_filtered": _ENTITLEMENT,
-    "permission_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
+    "permission_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True, confidence=A_GUESS),
     "access_terminated_error": Meaning(
         FaultKind.ENTITLEMENT,
         FaultScope.ACCOUNT,
         "the provider does not serve this account here",
         refine=True,
     ),
-    "permission_denied_error": Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
+    "permission_denied_error": Meaning(
+        FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True, confidence=A_GUESS
+    ),
     "unsupported_country_region_territory": _REGION,
     "failed_precondition": Meaning(
         FaultKind.ENTITLEMENT,
@@ -197,9 +205,9 @@ MINIMAX_CODES: dict[str, Meaning] = {
 STATUSES: dict[int, Meaning] = {
     400: Meaning(FaultKind.BAD_REQUEST, FaultScope.REQUEST, refine=True),
     401: _AUTH,
-    402: Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, refine=True),
-    403: Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
-    404: Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True),
+    402: Meaning(FaultKind.BILLING, FaultScope.ACCOUNT, refine=True, confidence=LIKELY),
+    403: Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True, confidence=A_GUESS),
+    404: Meaning(FaultKind.ENTITLEMENT, FaultScope.MODEL, refine=True, confidence=A_GUESS),
     408: _NETWORK,
     409: _OVERLOADED,
     413: _CONTEXT,
@@ -213,7 +221,9 @@ STATUSES: dict[int, Meaning] = {
 def meaning_of_status(status: int | None) -> Meaning:
     """What a status alone says; no status is an error told inside a 200."""
     if status is None or status >= 500:
-        return STATUSES.get(status or 0) or Meaning(FaultKind.OVERLOADED, FaultScope.MODEL, refine=True)
+        return STATUSES.get(status or 0) or Meaning(
+            FaultKind.OVERLOADED, FaultScope.MODEL, refine=True, confidence=A_GUESS
+        )
     return STATUSES.get(status) or Meaning(FaultKind.BAD_REQUEST, FaultScope.REQUEST, refine=True)
 
 
@@ -316,4 +326,8 @@ ORGANISATION_WIDE = _words(
 )
 ACCOUNT_WIDE = _words(
     r"account[- ]wide|across all models|for your account\b|per account\b|your account's rate limit"
+)
+OF_THIS_MODEL = _words(
+    r"\b(?:the|this|that|selected|requested) model (?:is|has|was)\b|\bfor (?:this|the selected|the requested) model\b"
+    r"|\bper[- ]model\b|PerModel"
 )
