@@ -41,12 +41,14 @@ class Balance:
 @dataclass(frozen=True, slots=True)
 class AllowanceShare:
     """An allowance of a plan of which only the used share is told, in percent (it may exceed 100), not how much that
-    is. `name` is what it counts; `window` None: of a length not told. `resets_at_ms` is wall time."""
+    is. `name` is what it counts; `window` None: of a length not told. `resets_at_ms` is wall time. `model` is the one
+    that it is for, or a pattern with `*`; None: all that the account may call."""
 
     name: str
     used_percent: float
     window: Window | None = None
     resets_at_ms: int | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

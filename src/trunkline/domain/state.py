@@ -18,7 +18,8 @@ class Block:
     `until_ms` None: until a person acts. `half_open`: one request may try it. `failures` counts in a row.
     `key_mark` is the `Secret.mark` of the key to blame, where one is: with another key the block means nothing.
     `provider_text` is what the provider said, redacted; `evidence` says what the scope rests on, `confidence` 0..1 how
-    sure it is; `flaw` what was absurd about the hint."""
+    sure it is; `flaw` what was absurd about the hint. `checked_at_ms` is when the account's own endpoint was last asked
+    about it, and had something to say."""
 
     target: str
     scope: FaultScope
@@ -34,6 +35,7 @@ class Block:
     evidence: str = ""
     confidence: float = 1.0
     flaw: str = ""
+    checked_at_ms: int | None = None
 
     def holds_at(self, now_ms: int) -> bool:
         """Whether calls are refused at that moment."""
@@ -73,7 +75,8 @@ EMPTY_ROUTE_STATE = RouteState()
 @dataclass(frozen=True, slots=True)
 class ConversationState:
     """What stay-or-switch needs to know of a running conversation. `tokens` is its whole length;
-    `cache_warm_until_ms` is when its route's prompt cache is taken to have gone cold."""
+    `cache_warm_until_ms` is when its route's prompt cache is taken to have gone cold. `home` is the route from which a
+    crisis or an override moved it, and to which it returns; None where it is there."""
 
     conversation_id: str
     route: Route
@@ -81,6 +84,7 @@ class ConversationState:
     task_type: str
     tier: str
     cache_warm_until_ms: int = 0
+    home: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,12 +97,12 @@ class Upkeep:
 
     def _take_in_store(self) -> None:
         """Begin with what the store holds: orders, blocks, learned limits, today's sums, the log."""
-        core, now_ms = self._core, self._core.clock.wall_ms()
+        core = self._core
         reader = StoreReader.open(core.store.path, core.clock)
         try:
             self.obey(reader.ask(queries.control()))
             blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
-            core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
+            core.tracker.restore(core.kept_blocks(blocks), readings)
             self.stored = reader.ask(queries.totals_since(self.since_ms))
             self.recent = reader.ask(queries.recent(LOG_LINES))
             self.running = reader.ask(queries.running_requests())
@@ -128,6 +128,7 @@ class Upkeep:
         while True:
             await self._foreign_change.wait()
             self._foreign_change.clear()
+            written = core.tracker.blocks()
             try:
                 await self._follow_orders()
                 blocks, readings = await core.store.blocks(), await core.store.readings()
@@ -136,7 +137,7 @@ class Upkeep:
                 continue
             now_ms = core.clock.wall_ms()
             before = {block.target for block in core.tracker.blocks()}
-            core.tracker.restore(core.kept_blocks(blocks), readings, now_ms)
+            core.tracker.restore(core.kept_blocks(blocks), readings, written)
             core.tracker.refresh_all(now_ms)
             if before - {block.target for block in core.tracker.blocks()}:
                 core.rouse()

@@ -135,7 +135,7 @@ class StoreWatch:
         for sample in samples:
             recall(self._tracker, sample)
         blocks, readings = store.ask(queries.blocks()), store.ask(queries.readings())
-        self._tracker.restore(filter(self._still_means, blocks), readings, now_ms)
+        self._tracker.restore(filter(self._still_means, blocks), readings, self._tracker.blocks())
         self._tracker.refresh_all(now_ms)
 
     def _read_running(self) -> None:

@@ -180,8 +180,8 @@ class _Trial:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A block is to be checked when its time comes. Until that is done, at most until `hold_until_ms`, it holds; as with
-    a trial, others are told to look again at `shown_until_ms`, None as long as the time has not come."""
+    """A block is to be checked when its time comes. Until that is done, at most until `hold_until_ms`, it holds; as
+    with a trial, others are told to look again at `shown_until_ms`, None as long as the time has not come."""
 
     hold_until_ms: int
     shown_until_ms: int | None = None
@@ -361,16 +361,17 @@ class Breakers:
         blocks = self._blocks.values()
         return self.heal([b.target for b in blocks if _under(b.target, own) and b.kind in OF_THE_KEY])
 
-    def restore(self, blocks: Iterable[Block], kept_before_ms: int) -> tuple[str, ...]:
-        """Take in everything that is kept now, by this process and others; the targets that changed. What was opened
-        before `kept_before_ms` was written down before this was read: if it is not there, another process closed it.
-        What was closed here does not come back because that is not written down yet."""
+    def restore(self, blocks: Iterable[Block], written: Iterable[Block] = ()) -> tuple[str, ...]:
+        """Take in everything that is kept now, by this process and others; the targets that changed. `written` are
+        blocks of ours that were written down before it was read: one of them that is not there was closed by another
+        process. What was closed here does not come back because that is not written down yet."""
         kept = {block.target: block for block in blocks}
         changed = []
-        for known in tuple(self._blocks.values()):
-            if known.target not in kept and known.since_ms < kept_before_ms:
+        for block in written:
+            known = self._blocks.get(block.target)
+            if known is not None and known.since_ms == block.since_ms and block.target not in kept:
                 self._close(known)
-                changed.append(known.target)
+                changed.append(block.target)
         for target, block in kept.items():
             mine = self._blocks.get(target)
             chosen = block if mine is None else agreed(mine, block)

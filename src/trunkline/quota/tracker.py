@@ -50,13 +50,13 @@ class QuotaTracker:
                 self.key_changed(after.provider, after.id)
 
     def restore(
-        self, blocks: Iterable[Block], readings: Iterable[KeptReading], now_ms: int = 0
+        self, blocks: Iterable[Block], readings: Iterable[KeptReading], written: Iterable[Block] = ()
     ) -> tuple[Block, ...]:
         """Take in all that is kept, at the start and whenever another process changed it: the later deadline of a
-        block wins, the later reading of a limit; a block of ours that is no longer kept was closed by another
-        process (at the start there is none, and no `now_ms` to give). The blocks that are new or changed here."""
+        block wins, the later reading of a limit; a block of ours that was `written` down before all this was read, and
+        is not there, was closed by another process. The blocks that are new or changed here."""
         self._book.restore(readings)
-        changed = self._breakers.restore(blocks, now_ms)
+        changed = self._breakers.restore(blocks, written)
         for target in changed:
             self._board.block_changed(target)
         return tuple(block for target in changed if (block := self._breakers.block(target)) is not None)
@@ -83,6 +83,18 @@ class QuotaTracker:
         for target in closed:
             self._board.block_changed(target)
         return closed
+
+    def check_first(self, target: str) -> None:
+        """Have the block of a target go on holding when its time comes, until `checked` or for a few seconds."""
+        self._breakers.check_first(target)
+
+    def checked(self, target: str, until_ms: int | None, now_ms: int) -> Block | None:
+        """An account endpoint has told of what a target is blocked for: it is used up until `until_ms`, or not (None),
+        and then one request may try. The block as it is from now on; None where there is none, or one is trying it."""
+        block = self._breakers.checked(target, until_ms, now_ms)
+        if block is not None:
+            self._board.block_changed(target)
+        return block
 
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """The account has another key: close what the old one was to blame for; the targets that were closed."""
