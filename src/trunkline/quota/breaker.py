@@ -259,16 +259,18 @@ class Breakers:
                 self._failures[target] = halved
         return tuple(freed)
 
-    def try_half_open(self, route: Route, now_ms: int) -> bool:
+    def try_half_open(self, route: Route, now_ms: int, *, forced: bool = False) -> bool:
         """Claim every half-open target above `route` for one request. False when another request is trying one of
-        them or a block holds. True with nothing claimed where nothing is half-open."""
+        them or a block holds. True with nothing claimed where nothing is half-open. `forced`: a person wants it tried
+        before its time; only a block that waits for a person holds then."""
         half_open = []
         for target in targets_above(route):
             block = self._blocks.get(target)
             if block is None:
                 continue
             trial, checking = self._trials.get(target), self._checks.get(target)
-            if block.holds_at(now_ms) or (trial is not None and trial.lease_until_ms > now_ms):
+            holds = block.holds_at(now_ms) and not (forced and block.until_ms is not None)
+            if holds or (trial is not None and trial.lease_until_ms > now_ms):
                 return False
             if checking is not None and checking.hold_until_ms > now_ms:
                 return False

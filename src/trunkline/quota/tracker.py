@@ -19,6 +19,7 @@ from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
 from trunkline.quota.book import KeptReading, LearnedLimit, LimitBook
 from trunkline.quota.breaker import Breakers, targets_above, tells_of_success
+from trunkline.quota.burn import BurnBook, PastUses
 from trunkline.quota.claims import claims_from
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
 
@@ -29,6 +30,7 @@ class QuotaTracker:
     def __init__(self, catalogue: Catalogue, ledger: Ledger, thresholds: Thresholds) -> None:
         self._catalogue = Catalogue()
         self._book = LimitBook(ledger)
+        self._burn = BurnBook(ledger)
         self._breakers = Breakers()
         self._board = Board(self._book, self._breakers)
         self._cursors: dict[str, str] = {}
@@ -116,13 +118,14 @@ class QuotaTracker:
             cost_pico=cost_pico,
         )
 
-    def try_half_open(self, route: Route, now_ms: int) -> bool:
+    def try_half_open(self, route: Route, now_ms: int, *, forced: bool = False) -> bool:
         """Ask leave to call `route`, right before reserving. False when a block holds or another request is trying
         a half-open one: take the next route. True claims whatever is half-open for this request, until `responded`,
-        `succeeded`, `faulted` or `give_back`; a claim that nobody ends lapses after 30 s."""
+        `succeeded`, `faulted` or `give_back`; a claim that nobody ends lapses after 30 s. `forced`: a person wants it
+        called though its block holds still, unless that waits for a person."""
         for target in targets_above(route):
             self._board.expire(target, now_ms)
-        allowed = self._breakers.try_half_open(route, now_ms)
+        allowed = self._breakers.try_half_open(route, now_ms, forced=forced)
         if allowed:
             self._board.route_blocks_changed(route)
         return allowed
@@ -224,6 +227,19 @@ class QuotaTracker:
         """How long to wait for a first token on `route`."""
         stats = self._board.route_stats.get(route)
         return default_ms if stats is None else stats.first_token_limit_ms(default_ms)
+
+    # -- forecasts ---------------------------------------------------------------------------------------------
+
+    def recall_use(self, past: PastUses) -> None:
+        """Begin with these uses, as far as limits are not looked at already."""
+        self._burn.recall(past)
+
+    def look_ahead(self, now_ms: int, mono_ms: float) -> None:
+        """Take in what was used since the last look and forecast every limit anew, for what panels are shown from now
+        on. Costs a few microseconds a limit."""
+        self._catch_up(now_ms)
+        changed = self._burn.look(self._book.all_uses(), now_ms, mono_ms)
+        self._board.use_forecasts(self._burn.forecasts, changed)
 
     # -- reading -----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from trunkline.domain.decisions import RejectionCode
 from trunkline.domain.routes import Selector
 from trunkline.domain.state import AccountState, Block, RoutingState
@@ -22,6 +24,17 @@ from trunkline.routing.rejections import Facts, Refused, Rejections
 Live = tuple[bool, float, str, PoolAccount, AccountState | None, FlatLimits]
 
 
+class Refusal(NamedTuple):
+    """Whether a block keeps a request out. Where a person forces a route (`forced`), only a block that waits for a
+    person does: the others are tried before their time, once for each request."""
+
+    now_ms: int
+    forced: bool = False
+
+    def __call__(self, block: Block) -> bool:
+        return block.holds_at(self.now_ms) and not (self.forced and block.until_ms is not None)
+
+
 class LiveAccounts:
     """The accounts that one request may use, found provider by provider when first asked for."""
 
@@ -32,9 +45,11 @@ class LiveAccounts:
         rejections: Rejections,
         claims: Claims,
         only: Selector | None,
+        refuses: Refusal,
     ) -> None:
         self._policy, self._state, self._rejections = policy, state, rejections
         self._claims, self._only, self._flat_limits = claims, only, policy.flat_limits
+        self._refuses = refuses
         self._mark = policy.config.preferences.thresholds.route_away_at
         self._found: dict[str, list[Live]] = {}
 
@@ -49,7 +64,7 @@ class LiveAccounts:
         state = self._state
         block = state.providers.get(provider)
         members = self._policy.pools[provider].members
-        if block is not None and block.holds_at(state.now_ms):
+        if block is not None and self._refuses(block):
             if members:
                 refused = Refused(
                     provider, None, None, RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms
@@ -70,7 +85,7 @@ class LiveAccounts:
         if account is None:
             return (False, -1.0, member.tie, member, None, NO_LIMITS)
         block, now_ms = account.block, self._state.now_ms
-        if block is not None and block.holds_at(now_ms):
+        if block is not None and self._refuses(block):
             self._refuse(member, RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms)
             return None
         _, _, key, _, _, tie = member

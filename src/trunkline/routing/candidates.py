@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin, RejectionCode, Terms
 from trunkline.domain.faults import FaultCode
 from trunkline.domain.money import Price
@@ -12,8 +13,9 @@ from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
 from trunkline.domain.routes import ModelSpec, Quirks, Route, Selector
 from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, Block, RouteState, RoutingState
-from trunkline.routing.accounts import Live, LiveAccounts, block_facts, limit_facts
+from trunkline.routing.accounts import Live, LiveAccounts, Refusal, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
+from trunkline.routing.crisis_steps import is_moved
 from trunkline.routing.limits import NOTHING_FURTHER, Claims, claims_of, quota_of, quota_of_all
 from trunkline.routing.policy import CompiledPolicy, ModelRow, PoolAccount
 from trunkline.routing.profiles import UNSTATED, Basis, Liking, Profile, ProfileKey, fixed_score
@@ -78,10 +80,18 @@ class Scan:
         self.thresholds = self.preferences.thresholds
         self.rejections = Rejections(policy)
         mode = state.mode or self.preferences.mode
-        self.profile: Profile = policy.profile(ProfileKey(self.task.type, self.task.tier, mode, ask.prefer))
-        self.pin: Selector | None = _pinned(ask, state.pin, state.now_ms)
-        self.override = self.profile.override if self.pin is None else None
-        self.only = self.override[0] if self.override is not None else self.pin
+        self.forced = state.override
+        self.pin = None if self.forced is not None else _pinned(ask, state.pin, state.now_ms)
+        self.crisis = self.forced is self.pin is None and is_moved(self.task, state.crisis_steps)
+        kind = ProfileKey(self.task.type, self.task.tier, mode, ask.prefer)
+        if self.crisis:
+            any_local = CrisisStep.ALLOW_LOCAL in state.crisis_steps
+            kind = kind._replace(prefer=(), cheapest=True, any_local=any_local)
+        self.profile: Profile = policy.profile(kind)
+        self.override = self.profile.override if self.forced is self.pin is None else None
+        self.only: Selector | None = (
+            self.override[0] if self.override is not None else self.pin or self.forced
+        )
         self.rule: str | None = None
         self._input_tokens, self._output_tokens = self.task.input_tokens, self.task.output_tokens
         self._needs = frozenset(self.task.needs)
@@ -95,7 +105,11 @@ class Scan:
         self._context_weight, self._cost_weight = weights.context, weights.cost
         self._most_changing = weights.speed + weights.health
         self._free_only = self.profile.mode.budget is BudgetMode.FREE_ONLY and self.only is None
-        self._live = LiveAccounts(policy, state, self.rejections, self._claims, self.only)
+        self._refuses = Refusal(state.now_ms, forced=self.forced is not None and ask.after is None)
+        self._live = self._live_accounts()
+
+    def _live_accounts(self) -> LiveAccounts:
+        return LiveAccounts(self.policy, self.state, self.rejections, self._claims, self.only, self._refuses)
 
     def _cost(self, price: Price) -> int | None:
         """This request at list price, now; None where that is not known."""
@@ -119,7 +133,10 @@ class Scan:
 
     @property
     def only_by(self) -> str:
-        """What narrows the choice: a pin, an environment variable, or the wish to wait at a limit."""
+        """What narrows the choice: the emergency override, a pin, an environment variable, or the wish to wait at a
+        limit."""
+        if self.forced is not None:
+            return "override"
         if self.pin is not None:
             return "pin"
         return self.override[1].variable if self.override is not None else "switch_on_limit"
@@ -127,7 +144,7 @@ class Scan:
     def narrow(self, only: Selector) -> None:
         """Let nothing else answer."""
         self.only = only
-        self._live = LiveAccounts(self.policy, self.state, self.rejections, self._claims, only)
+        self._live = self._live_accounts()
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
@@ -285,7 +302,7 @@ class Scan:
         if ask.failed and route in ask.failed:
             return RejectionCode.FAILED, (), None
         block = state.block
-        if block is not None and block.holds_at(self.state.now_ms):
+        if block is not None and self._refuses(block):
             if block.code == FaultCode.MODEL_GONE:
                 return RejectionCode.RETIRED, _gone_facts(route, block, row.successor), None
             return RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms

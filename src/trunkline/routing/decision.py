@@ -16,7 +16,7 @@ from trunkline.routing.pools import pick_account
 from trunkline.routing.profiles import Basis
 from trunkline.routing.reasons import Choice, How, explain_choice
 from trunkline.routing.rejections import Facts
-from trunkline.routing.stay import cache_is_warm, own_options, reason_to_move
+from trunkline.routing.stay import HOME, cache_is_warm, home_option, own_options, reason_to_move
 
 LONGEST_RANKING = 12
 # So many models are looked at before it is asked whether any of the rest can still matter.
@@ -28,7 +28,8 @@ _LAST = 1 << 60
 def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Decision | NoRoute:
     """The route for one request, with at most 12 routes behind it, one for each provider and model, on its best
     account; only the chosen one's account is the pool's pick. DESIGN §4.2–§4.4, precedence as in policy.md:
-    pin > environment override > stated preference > free_only > rule 3 > mode.
+    override by a person > pin > crisis, for simple work that is not critical > environment override > stated preference
+    > free_only > rule 3 > mode.
 
     After a fault (`ask.after`) or a shortage call it again with what failed in `ask.failed`: another account of
     the same model comes first, then the next of the ranking.
@@ -101,10 +102,11 @@ def _key(option: Option) -> Key:
 
 
 def _rule(scan: Scan) -> str | None:
-    """The cost rule that applies to the request: 1 for small simple tasks, else 3."""
+    """The cost rule that applies to the request: 1 for small simple tasks, and in a crisis for what it moves, else
+    3."""
     task, profile = scan.task, scan.profile
     small = task.input_tokens + task.output_tokens < scan.thresholds.rule1_below_tokens
-    if profile.cheap_simple and task.tier is Tier.T1 and small:
+    if scan.crisis or (profile.cheap_simple and task.tier is Tier.T1 and small):
         return CHEAP_SIMPLE
     return PREFER_FREE if profile.prefer_free else None
 
@@ -121,10 +123,13 @@ def _choose(scan: Scan, ranking: list[Option]) -> Choice:
     moved: str | None = None
     if conversation is not None:
         moved = reason_to_move(scan, conversation)
+        home = home_option(scan, conversation, moved)
+        if home is not None:
+            return Choice(home, How.HOME, HOME)
         own = own_options(scan, conversation)
         if own and moved is None:
             return Choice(_account(scan, own), How.STAY)
-        if not own and moved not in ("asked", "fault"):
+        if not own and moved not in ("asked", "fault", "crisis"):
             moved = "unavailable"
     return Choice(_account(scan, scan.options(ranking[0].row)), How.RANKED, moved)
 
@@ -168,7 +173,7 @@ def _hold_at_limit(scan: Scan) -> None:
     """With `switch_on_limit` off, what is out of allowance is waited for: only its own model may answer."""
     conversation = scan.state.conversation
     home = scan.ask.after or (conversation.route if conversation is not None else None)
-    if home is None or scan.preferences.rules.switch_on_limit or scan.only is not None:
+    if home is None or scan.preferences.rules.switch_on_limit or scan.only is not None or scan.crisis:
         return
     row = scan.policy.row_by_model.get((home.provider, home.model))
     if row is None or not scan.considered(row) or any(o.route == home for o in scan.options(row)):

@@ -31,6 +31,8 @@ _MOVED = {
     "unavailable": "its route cannot answer now",
     "fault": "its route failed",
     "preserve_context_off": "conversations need not stay",
+    "crisis": "in a crisis simple work goes to the cheapest route that is left",
+    "home": "its home route can answer again",
 }
 
 
@@ -96,7 +98,15 @@ def _weighed(facts: Facts, _: Decision) -> str:
 
 
 def _stay(facts: Facts, _: Decision) -> str:
+    if "home" in facts:
+        return "the conversation is back on its home route"
     return f"the conversation of {facts.get('conversation_tokens', 0):,} tokens keeps its route"
+
+
+def _override(facts: Facts, _: Decision) -> str:
+    if "by" in facts:
+        return f"you forced {facts.get('override')} for everything"
+    return f"{facts.get('variable')} says {facts.get('override')}"
 
 
 _SHORT: Mapping[Reason, Callable[[Facts, Decision], str]] = {
@@ -111,8 +121,8 @@ _SHORT: Mapping[Reason, Callable[[Facts, Decision], str]] = {
     Reason.STAY: _stay,
     Reason.FAULT: lambda facts, _: f"{facts.get('after')} failed",
     Reason.EXPLORE: lambda facts, _: "a trial, to learn how it does",
-    Reason.CRISIS: lambda facts, _: "most providers are down",
-    Reason.OVERRIDE: lambda facts, _: f"{facts.get('variable')} says {facts.get('override')}",
+    Reason.CRISIS: lambda facts, _: "the cheapest route that is left",
+    Reason.OVERRIDE: _override,
     Reason.ONLY: lambda facts, _: "nobody else can answer",
 }
 

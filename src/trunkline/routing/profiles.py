@@ -15,7 +15,7 @@ from trunkline.domain.preferences import (
     QualityMode,
     Weights,
 )
-from trunkline.domain.routes import Catalogue, Selector
+from trunkline.domain.routes import Billing, Catalogue, Selector
 from trunkline.domain.tasks import Tier
 from trunkline.routing.weights import weights_for
 
@@ -28,12 +28,15 @@ _STATED: Final = 7
 
 
 class ProfileKey(NamedTuple):
-    """A kind of task under a mode, with the asker's own list."""
+    """A kind of task under a mode, with the asker's own list. `cheapest`: in a crisis, the cheapest there is, whatever
+    lists and floors say; of local models those below the floor too where `any_local`."""
 
     task_type: str
     tier: Tier
     mode: str
     prefer: tuple[Selector, ...] = ()
+    cheapest: bool = False
+    any_local: bool = False
 
 
 class Liking(NamedTuple):
@@ -76,6 +79,8 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
     preferences, catalogue = config.preferences, config.catalogue
     mode = preferences.mode_named(key.mode) or Mode("balanced")
     stated = key.prefer or _resolve(_stated_list(key, preferences), catalogue)
+    if key.cheapest:
+        stated = ()
     shipped = stated if key.prefer else _resolve(_applying_list(key, mode, preferences), catalogue)
     floor = _quality_floor(key, preferences)
     likings: list[Liking] = []
@@ -88,7 +93,14 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
         }
         if any(liking != likings[-1] for liking in accounts.values()):
             by_account[row.place] = accounts
-    meets_floor = tuple(floor <= 0 or (row.quality is not None and row.quality >= floor) for row in rows)
+    floors = [floor] * len(rows)
+    if key.cheapest:
+        local = {provider.id for provider in catalogue.providers if provider.billing is Billing.LOCAL}
+        floors = [floor if row.provider in local and not key.any_local else 0.0 for row in rows]
+    meets_floor = tuple(
+        least <= 0 or (row.quality is not None and row.quality >= least)
+        for row, least in zip(rows, floors, strict=True)
+    )
     weights = weights_for(preferences, mode)
     bases = tuple(
         _basis(row, weights, tuple(by_account.get(row.place, {}).values()) or (liking,), meets)
@@ -107,9 +119,9 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
         by_account=by_account,
         meets_floor=meets_floor,
         floor=floor,
-        cheap_simple=rules_on and preferences.rules.cheap_simple,
+        cheap_simple=key.cheapest or (rules_on and preferences.rules.cheap_simple),
         prefer_free=rules_on and preferences.rules.prefer_free,
-        override=_override(key, preferences, catalogue),
+        override=None if key.cheapest else _override(key, preferences, catalogue),
     )
 
 

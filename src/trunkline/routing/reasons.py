@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Reason
 from trunkline.routing.candidates import PAST_MARK, STATED, Option, Scan
+from trunkline.routing.policy import BY_A_PERSON
 from trunkline.routing.rejections import Facts
 
 
@@ -17,6 +19,7 @@ class How(Enum):
     RANKED = auto()
     SIBLING = auto()
     STAY = auto()
+    HOME = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ def explain_choice(scan: Scan, choice: Choice, others: Sequence[Option]) -> Why:
     chosen = choice.option
     runner_up = others[0] if others else None
     rule = scan.rule if choice.how is How.RANKED and _favoured(scan, chosen) else None
+    if rule is not None and scan.crisis:
+        rule = CrisisStep.SIMPLE_TO_CHEAP.value
     reason, figures = _reason(scan, choice, runner_up, rule)
     return Why(reason, rule, _confidence(chosen, runner_up), (*_common_facts(scan, choice), *figures))
 
@@ -64,6 +69,8 @@ def _favoured(scan: Scan, option: Option) -> bool:
 
 def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | None) -> tuple[Reason, Facts]:
     chosen = choice.option
+    if scan.forced is not None:
+        return Reason.OVERRIDE, (("override", str(scan.forced)), ("by", BY_A_PERSON))
     if scan.pin is not None:
         return Reason.PIN, (("pin", str(scan.pin)),)
     if scan.override is not None:
@@ -76,6 +83,10 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
         tokens = conversation.tokens if conversation is not None else 0
         better = runner_up.route.id if runner_up is not None and runner_up.key < chosen.key else None
         return Reason.STAY, (("conversation_tokens", tokens), ("otherwise", better))
+    if choice.how is How.HOME:
+        return Reason.STAY, (("home", chosen.route.id),)
+    if scan.crisis:
+        return Reason.CRISIS, ()
     if runner_up is None:
         return Reason.ONLY, ()
     if rule is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from trunkline.domain.state import ConversationState
 from trunkline.domain.tasks import Task, Tier
 from trunkline.routing.candidates import Option, Scan
@@ -9,16 +11,20 @@ from trunkline.routing.candidates import Option, Scan
 # Below this confidence another task type is taken for a guess, not for a change.
 _SURE = 0.6
 _TIERS = tuple(Tier)
+# Why a conversation moves that returns to its home route.
+HOME = "home"
 
 
 def reason_to_move(scan: Scan, conversation: ConversationState) -> str | None:
     """Why the conversation may be served by another route; None: it stays where it is, if it can."""
     if not scan.preferences.rules.preserve_context:
         return "preserve_context_off"
-    if scan.only is not None or scan.ask.prefer:
+    if scan.only is not None or (scan.ask.prefer and not scan.crisis):
         return "asked"
     if scan.ask.after is not None:
         return "fault"
+    if scan.crisis:
+        return "crisis"
     if conversation.tokens < scan.thresholds.switch_below_tokens:
         return "small"
     return _changed(scan.task, conversation)
@@ -41,6 +47,16 @@ def own_options(scan: Scan, conversation: ConversationState) -> list[Option]:
         return []
     options = scan.options(row)
     return options if any(option.route == route for option in options) else []
+
+
+def home_option(scan: Scan, conversation: ConversationState, moved: str | None) -> Option | None:
+    """The route to which the conversation returns now that neither crisis nor override keeps it away, if that may
+    answer. Another reason to move (`moved`) comes first; that the conversation is small is none."""
+    home = conversation.home
+    if home is None or home == conversation.route or scan.state.crisis_steps or moved not in (None, "small"):
+        return None
+    options = own_options(scan, replace(conversation, route=home))
+    return next((option for option in options if option.route == home), None)
 
 
 def cache_is_warm(scan: Scan, conversation: ConversationState) -> bool:
