@@ -22,7 +22,7 @@ from tests.benchmarks import pools
 from tests.support.simulator import SimulatorProcess
 
 from trunkline.config.places import Places
-from trunkline.domain.receipts import Outcome
+from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
 from trunkline.quota.health import quantile
@@ -62,7 +62,7 @@ async def load(requests: int, at_once: int, fault_share: float, per_minute: int)
                     took_ms.append(receipt.total_ms)
                     failover_ms.extend(a.failover_ms for a in receipt.attempts if a.failover_ms is not None)
                     if receipt.fault is not None:
-                        why[f"{receipt.fault.code} after {len(receipt.attempts)} attempts"] += 1
+                        why[_story(receipt)] += 1
                     if receipt.outcome is Outcome.ANSWERED and not receipt.complete:
                         why["answered, and not whole"] += 1
                     if n % (requests // 8) == 0:
@@ -88,6 +88,15 @@ async def load(requests: int, at_once: int, fault_share: float, per_minute: int)
     print(f"left: in flight {left[0]}, waiting {left[1]}, reservations {left[2]}")
     print("memory: " + ", ".join(f"{mib:.0f} MiB at {n}" for n, mib in sorted(memory)))
     return answered >= 0.999 and counters["refused_truly"] == 0 and left == (0, 0, 0)
+
+
+def _story(receipt: Receipt) -> str:
+    """Why a request failed, with what each of its attempts met."""
+    met = [
+        f"{attempt.fault.code if attempt.fault is not None else attempt.outcome.value} {attempt.ended_ms:.0f} ms"
+        for attempt in receipt.attempts
+    ]
+    return f"{receipt.fault.code if receipt.fault is not None else ''} after {', '.join(met)}"
 
 
 def _open_reservations(places: Places) -> int:

@@ -39,6 +39,7 @@ PREFERENCES = """
 connect_s = 10
 first_token_s = {first_token_s}
 first_token_floor_s = {first_token_s}
+first_token_ceiling_s = {first_token_s}
 stall_s = {first_token_s}
 request_s = 120
 [thresholds]
