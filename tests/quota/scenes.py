@@ -43,6 +43,9 @@ class SetLedger:
         self.reads += 1
         return self.figures.get(key, KeyUse(key, 0, None))
 
+    def buckets(self, key: str) -> dict[int, int]:
+        return {0: self.figures[key].used} if key in self.figures else {}
+
     def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         self.raises += 1
         known = self.use(key, window)

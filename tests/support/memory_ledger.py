@@ -75,6 +75,9 @@ class MemoryLedger:
         for booking in self._open.pop(reservation_id, ()):
             self._buckets[booking.claim.key][booking.bucket] -= booking.claim.amount
 
+    def buckets(self, key: str) -> dict[int, int]:
+        return {bucket: amount for bucket, amount in self._buckets[key].items() if amount}
+
     def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         now_ms = self._now_ms()
         buckets = self._buckets[key]

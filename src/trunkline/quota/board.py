@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from trunkline.domain.limits import Forecast
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
@@ -36,6 +37,7 @@ class Board:
         self._routes_of: dict[AccountKey, set[Route]] = {}
         self._dirty_routes: set[Route] = set()
         self._views: dict[AccountKey, AccountView] = {}
+        self._forecasts: Mapping[str, Forecast] = {}
 
     def use_config(self, catalogue: Catalogue, thresholds: Thresholds) -> None:
         """Work with another configuration; what calls were like stays known."""
@@ -99,6 +101,13 @@ class Board:
         """Do what is due with the block of a target."""
         if self._breakers.expire(target, now_ms):
             self.block_changed(target)
+
+    def use_forecasts(self, forecasts: Mapping[str, Forecast], changed: Iterable[str]) -> None:
+        """Show limits with these forecasts, by key, of which the `changed` ones are others than before."""
+        self._forecasts = forecasts
+        for key in changed:
+            for holder in self._book.holders(key):
+                self._views.pop(holder, None)
 
     # -- keeping up --------------------------------------------------------------------------------------------
 
@@ -176,6 +185,7 @@ class Board:
             stats=self._account_stats.get(key),
             thresholds=self._thresholds,
             now_ms=now_ms,
+            forecasts=self._forecasts,
         )
 
     def view(self, provider: str, account: str, counts: Counts, now_ms: int) -> AccountView:

@@ -7,7 +7,7 @@ limits but a change of configuration and `refresh_all`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -167,6 +167,16 @@ class LimitBook:
         if limits.frozen is None:
             limits.frozen = tuple(limits.uses.values())
         return limits.frozen
+
+    def all_uses(self) -> Iterator[tuple[str, str, LimitUse]]:
+        """Every limit with an account that holds it; what several share comes once for each."""
+        for (provider, account), limits in self._accounts.items():
+            for use in limits.uses.values():
+                yield provider, account, use
+
+    def holders(self, key: str) -> Sequence[AccountKey]:
+        """Accounts whose use counts under `key`."""
+        return self._holders.get(key, ())
 
     def uses_of_route(self, route: Route) -> list[LimitUse]:
         """The limits of its account that concern a route."""

@@ -6,7 +6,7 @@ what `reserve` says is not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,6 +93,11 @@ class Ledger(Protocol):
 
     def use(self, key: str, window: Window) -> KeyUse:
         """Use under `key` as this process knows it now; never blocks."""
+        ...
+
+    def buckets(self, key: str) -> Mapping[int, int]:
+        """What is counted under `key` as this process knows it now, bucket by bucket (see `quota.windows`); some may
+        no longer count. Never blocks."""
         ...
 
     async def flush(self) -> None:

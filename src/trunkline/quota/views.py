@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from trunkline.domain.faults import FaultCode, FaultKind
-from trunkline.domain.limits import FigureSource, LimitUse, Metric, is_pattern
+from trunkline.domain.limits import FigureSource, Forecast, LimitUse, Metric, is_pattern
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import AccountSpec, ProviderSpec
 from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, Status
@@ -38,6 +38,7 @@ class AccountFacts:
     stats: RecentStats | None
     thresholds: Thresholds
     now_ms: int
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
 
     def view(self, counts: Counts) -> AccountView:
         """The account's line, whatever keeps it from being called foremost."""
@@ -107,7 +108,11 @@ class AccountFacts:
             known = tightest.get(group)
             if known is None or _tightness(limit) < _tightness(known):
                 tightest[group] = limit
-        return (*shown, *tightest.values())
+        return tuple(self._with_forecast(limit) for limit in (*shown, *tightest.values()))
+
+    def _with_forecast(self, limit: LimitUse) -> LimitUse:
+        expected = self.forecasts.get(limit.key)
+        return limit if expected is None or limit.left <= 0 else replace(limit, forecast=expected)
 
     def _wide(self) -> list[LimitUse]:
         return [limit for limit in self.state.limits if limit.model is None]

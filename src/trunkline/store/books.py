@@ -140,6 +140,11 @@ class Books:
         amounts = {} if book is None else book.amounts()
         return windows.usable_at_ms(window, amounts, now_ms, limit_amount=limit_amount, amount=amount)
 
+    def amounts(self, key: str) -> dict[int, int]:
+        """What every bucket of `key` holds; from any thread."""
+        book = self._keys.get(key)
+        return {} if book is None else book.amounts()
+
     def amount(self, key: str, bucket: int) -> int:
         """What one bucket holds."""
         book = self._keys.get(key)

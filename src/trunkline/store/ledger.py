@@ -49,6 +49,10 @@ class SqliteLedger:
         """Use under `key` as this process knows it: its own writes at once, others' within 250 ms."""
         return self._books.use(key, window, self._upkeep.time.now_ms())
 
+    def buckets(self, key: str) -> dict[int, int]:
+        """Use under `key` bucket by bucket, as `use` knows it."""
+        return self._books.amounts(key)
+
     async def flush(self) -> None:
         """Wait until everything handed over so far is in the book."""
         await self._writer.write(lambda _: None)

@@ -49,6 +49,10 @@ class WatchedLedger:
         """Use under `key` as of the last `read`."""
         return self._books.use(key, window, self._time.now_ms())
 
+    def buckets(self, key: str) -> dict[int, int]:
+        """Use under `key` bucket by bucket, as of the last `read`."""
+        return self._books.amounts(key)
+
     async def reserve(self, ask: ReserveAsk) -> Reservation | Shortage:
         """Refused: raises StoreError."""
         raise StoreError("this process only watches the store; it books nothing")
