@@ -1,5 +1,5 @@
-"""What a person has told the engine for now: mode, pin, pause, accounts taken out. Kept in the store, so that every
-process obeys."""
+"""What a person has told the engine for now: mode, pin, pause, override, accounts taken out. Kept in the store, so that
+every process obeys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.routes import Catalogue, Selector
-from trunkline.store.keep import ControlState
+from trunkline.store.keep import ControlState, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Standing:
 
 
 class Control:
-    """Reads and changes the orders in force."""
+    """The orders in force."""
 
     def __init__(self, state: ControlState) -> None:
         self._state = state
@@ -58,66 +58,70 @@ class Control:
             state.override if override is not None else None,
         )
 
-    def switched(
-        self, route: str | None, catalogue: Catalogue, *, expires_at_ms: int | None = None
-    ) -> ControlState:
-        """The orders with everything pinned to `route`. Raises ConfigError when it names nothing known."""
-        if route is not None and catalogue.select(route) is None:
-            raise ConfigError(
-                file="switch",
-                key="route",
-                value=route,
-                expected="a provider, an account, a model or provider/account/model",
-                remedy="`trunkline status` lists them",
-            )
-        expires_at_ms = None if route is None else expires_at_ms
-        return replace(self._state, pin=route, pin_expires_at_ms=expires_at_ms)
 
-    def with_mode(self, mode: str, known: tuple[str, ...]) -> ControlState:
-        """The orders with another mode. Raises ConfigError when there is none of that name."""
-        if mode not in known:
-            raise ConfigError(file="mode", key="mode", value=mode, expected=f"one of {', '.join(known)}")
-        return replace(self._state, mode=mode)
+def switched(route: str | None, catalogue: Catalogue, *, expires_at_ms: int | None = None) -> Order:
+    """Pin everything to `route`, or to nothing. Raises ConfigError when it names nothing known."""
+    _require_known("switch", route, catalogue)
+    expires_at_ms = None if route is None else expires_at_ms
+    return lambda state: replace(state, pin=route, pin_expires_at_ms=expires_at_ms)
 
-    def with_account(self, account: str, catalogue: Catalogue, *, enabled: bool) -> ControlState:
-        """The orders with `provider/account` taken out, or put back. `catalogue` is the configured one; raises
-        ConfigError when it has no such account, or has it disabled."""
-        found = catalogue.account(*account.split("/", 1)) if "/" in account else None
-        if found is None or not found.enabled:
-            raise ConfigError(
-                file="account",
-                key="account",
-                value=account,
-                expected="an account of the configuration, as provider/account"
-                if found is None
-                else "an account that the configuration has enabled",
-                remedy="`trunkline list` shows them"
-                if found is None
-                else "Take its `enabled = false` out of providers.toml.",
-            )
-        others = {one for one in self._state.set_aside if one != account}
-        return replace(self._state, set_aside=tuple(sorted(others if enabled else others | {account})))
 
-    def overridden(self, route: str | None, catalogue: Catalogue) -> ControlState:
-        """The orders with `route` forced for everything, or no more. Raises ConfigError when it names nothing
-        known."""
-        if route is not None and catalogue.select(route) is None:
-            raise ConfigError(
-                file="override",
-                key="route",
-                value=route,
-                expected="a provider, an account, a model or provider/account/model",
-                remedy="`trunkline status` lists them",
-            )
-        return replace(self._state, override=route)
+def overridden(route: str | None, catalogue: Catalogue) -> Order:
+    """Force `route` for everything, or force none any more. Raises ConfigError when it names nothing known."""
+    _require_known("override", route, catalogue)
+    return lambda state: replace(state, override=route)
 
-    def automatic(self) -> ControlState:
-        """Nothing ordered, but that accounts a person took out stay out."""
-        return ControlState(set_aside=self._state.set_aside)
 
-    def with_pause(self, paused: bool) -> ControlState:
-        """The orders with work that is not critical held back, or let go."""
-        return replace(self._state, paused=paused)
+def with_mode(mode: str, known: tuple[str, ...]) -> Order:
+    """Use another mode. Raises ConfigError when there is none of that name."""
+    if mode not in known:
+        raise ConfigError(file="mode", key="mode", value=mode, expected=f"one of {', '.join(known)}")
+    return lambda state: replace(state, mode=mode)
+
+
+def with_account(account: str, catalogue: Catalogue, *, enabled: bool) -> Order:
+    """Take `provider/account` out, or put it back. `catalogue` is the configured one; raises ConfigError when it has no
+    such account, or has it disabled."""
+    found = catalogue.account(*account.split("/", 1)) if "/" in account else None
+    if found is None or not found.enabled:
+        raise ConfigError(
+            file="account",
+            key="account",
+            value=account,
+            expected="an account of the configuration, as provider/account"
+            if found is None
+            else "an account that the configuration has enabled",
+            remedy="`trunkline list` shows them"
+            if found is None
+            else "Take its `enabled = false` out of providers.toml.",
+        )
+
+    def order(state: ControlState) -> ControlState:
+        others = {one for one in state.set_aside if one != account}
+        return replace(state, set_aside=tuple(sorted(others if enabled else others | {account})))
+
+    return order
+
+
+def automatic(state: ControlState) -> ControlState:
+    """Nothing ordered, but that accounts a person took out stay out."""
+    return ControlState(set_aside=state.set_aside)
+
+
+def with_pause(paused: bool) -> Order:
+    """Hold back work that is not critical, or let it go."""
+    return lambda state: replace(state, paused=paused)
+
+
+def _require_known(order: str, route: str | None, catalogue: Catalogue) -> None:
+    if route is not None and catalogue.select(route) is None:
+        raise ConfigError(
+            file=order,
+            key="route",
+            value=route,
+            expected="a provider, an account, a model or provider/account/model",
+            remedy="`trunkline status` lists them",
+        )
 
 
 def without_set_aside(catalogue: Catalogue, accounts: Collection[str]) -> Catalogue:

@@ -23,6 +23,7 @@ from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import LogEntry, Snapshot
 from trunkline.domain.trials import PreferencesTrial
+from trunkline.engine import control
 from trunkline.engine.api import CHECK_TIMEOUT_MS, Answer, Preview
 from trunkline.engine.chats import Chats
 from trunkline.engine.core import EngineCore
@@ -35,7 +36,7 @@ from trunkline.engine.upkeep import Upkeep
 from trunkline.providers.call import Transport
 from trunkline.routing import RoutingAsk, decide
 from trunkline.store import keep, queries
-from trunkline.store.keep import ControlState
+from trunkline.store.keep import Order
 from trunkline.store.latency import latency
 from trunkline.store.queries import Query
 from trunkline.store.store import Store, StoreReader
@@ -300,23 +301,23 @@ class Engine:
     def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """See `EngineFace.switch`."""
         catalogue = self._core.generation.config.catalogue
-        self._order(self._core.control.switched(route, catalogue, expires_at_ms=expires_at_ms), "switch")
+        self._order(control.switched(route, catalogue, expires_at_ms=expires_at_ms), "switch")
 
     def set_account(self, account: str, *, enabled: bool) -> None:
         """See `EngineFace.set_account`."""
         configured = self.loaded.config.catalogue
         action = f"{'put back' if enabled else 'take out'} {account}"
-        self._order(self._core.control.with_account(account, configured, enabled=enabled), action)
+        self._order(control.with_account(account, configured, enabled=enabled), action)
 
     def set_mode(self, mode: str) -> None:
         """See `EngineFace.set_mode`."""
         known = tuple(mode.name for mode in self._core.generation.config.preferences.modes)
-        self._order(self._core.control.with_mode(mode, known), "mode")
+        self._order(control.with_mode(mode, known), "mode")
 
     def override(self, route: str | None) -> None:
         """See `EngineFace.override`."""
         catalogue = self._core.generation.config.catalogue
-        self._order(self._core.control.overridden(route, catalogue), "override")
+        self._order(control.overridden(route, catalogue), "override" if route is not None else "override off")
 
     def free(self, target: str) -> None:
         """See `EngineFace.free`."""
@@ -351,21 +352,22 @@ class Engine:
         """See `EngineFace.reset`."""
         for target in self._core.tracker.clear():
             self._core.unblocked(target)
-        self._order(self._core.control.automatic(), "reset")
+        self._order(control.automatic, "reset")
 
     def pause(self) -> None:
         """See `EngineFace.pause`."""
-        self._order(self._core.control.with_pause(True), "pause")
+        self._order(control.with_pause(True), "pause")
 
     def resume(self) -> None:
         """See `EngineFace.resume`."""
-        self._order(self._core.control.with_pause(False), "resume")
+        self._order(control.with_pause(False), "resume")
 
-    def _order(self, state: ControlState, action: str) -> None:
-        self._upkeep.obey(state)
+    def _order(self, order: Order, action: str) -> None:
+        """Obey at once, and have the order change what is kept then, whatever other processes have ordered by then."""
+        self._upkeep.obey(order(self._core.control.state))
         who, at_ms = self._settings.process_name, self._core.clock.wall_ms()
         self._core.store.post(
-            lambda connection: keep.set_control(connection, state, who=who, why=action, at_ms=at_ms)
+            lambda connection: keep.give_order(connection, order, who=who, why=action, at_ms=at_ms)
         )
         self._upkeep.announce_change()
 

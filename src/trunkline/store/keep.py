@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 from trunkline.domain.limits import LimitReading, LimitScope
 from trunkline.domain.state import Block
@@ -25,6 +27,11 @@ class ControlState:
     paused: bool = False
     set_aside: tuple[str, ...] = ()
     override: str | None = None
+
+
+Order = Callable[[ControlState], ControlState]
+"""What a person orders, as what it makes of the orders in force: so that of two orders given at once neither undoes
+the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +61,33 @@ class StoredReading:
 def set_control(
     connection: sqlite3.Connection, control: ControlState, *, who: str, why: str, at_ms: int
 ) -> None:
-    """Put `control` in force and write it into the audit."""
+    """Put `control` in force, whatever was before, and write it into the audit."""
+    give_order(connection, lambda _: control, who=who, why=why, at_ms=at_ms)
+
+
+def give_order(connection: sqlite3.Connection, order: Order, *, who: str, why: str, at_ms: int) -> None:
+    """Have `order` change what is in force now, and write that into the audit."""
     row = connection.execute("SELECT value FROM meta WHERE name = ?", (CONTROL,)).fetchone()
     before = codec.encode(ControlState()).decode() if row is None else str(row[0])
-    after = codec.encode(control).decode()
+    after = codec.encode(order(control_of(before))).decode()
     if before == after:
         return
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CONTROL, after))
+    audit(connection, AuditEntry(at_ms, who, CONTROL, before, after, why))
+
+
+def control_of(text: str) -> ControlState:
+    """The control state that was kept as `text`; what a newer version knows beyond it is passed over."""
+    known = {field.name for field in fields(ControlState)}
+    kept = {name: value for name, value in json.loads(text).items() if name in known}
+    return ControlState(**kept | {"set_aside": tuple(kept.get("set_aside", ()))})
+
+
+def audit(connection: sqlite3.Connection, entry: AuditEntry) -> None:
+    """Write one change into the audit."""
     connection.execute(
         "INSERT INTO audit (at_ms, who, what, before, after, why) VALUES (?, ?, ?, ?, ?, ?)",
-        (at_ms, who, CONTROL, before, after, why),
+        (entry.at_ms, entry.who, entry.what, entry.before, entry.after, entry.why),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
@@ -12,7 +12,7 @@ from trunkline.domain.routes import Route
 from trunkline.domain.snapshot import LogEntry, RunningCall
 from trunkline.domain.state import Block
 from trunkline.domain.tasks import Task
-from trunkline.store.keep import CONTROL, AuditEntry, ControlState, StoredReading
+from trunkline.store.keep import CONTROL, AuditEntry, ControlState, StoredReading, control_of
 from trunkline.store.records import StoredRequest
 from trunkline.store.totals import StoredTotals as StoredTotals  # what `totals_since` gives, for its callers
 from trunkline.store.totals import add_up
@@ -245,13 +245,6 @@ def control() -> Query[ControlState]:
         return control_of(results[0][0][0]) if results[0] else ControlState()
 
     return Query((("SELECT value FROM meta WHERE name = ?", (CONTROL,)),), build)
-
-
-def control_of(text: str) -> ControlState:
-    """The control state that was kept as `text`; what a newer version knows beyond it is passed over."""
-    known = {field.name for field in fields(ControlState)}
-    kept = {name: value for name, value in json.loads(text).items() if name in known}
-    return ControlState(**kept | {"set_aside": tuple(kept.get("set_aside", ()))})
 
 
 def audit(limit: int) -> Query[tuple[AuditEntry, ...]]:
