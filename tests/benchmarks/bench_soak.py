@@ -78,7 +78,8 @@ async def soak(requests: int, days: float, fault_share: float) -> bool:
                     await asyncio.sleep(0)
                 if first % (requests // 8) < LANES:
                     memory.append((first, resident_mib()))
-                    print(f"  {first} after {took_s:.0f} s, day {first * per_request_ms / DAY_MS:.1f}")
+                    passed_s, day = time.perf_counter() - began, first * per_request_ms / DAY_MS
+                    print(f"  {first} after {passed_s:.0f} s, day {day:.1f}")
             creeping.cancel()
             snapshot = await engine.fresh_snapshot()
             memory.append((requests, resident_mib()))
