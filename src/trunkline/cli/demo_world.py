@@ -56,7 +56,9 @@ class DemoWorld:
             if not self._settings:
                 catalogue, environ = demo_catalogue(self.world.port())
                 self._settings.append(
-                    EngineSettings(self.places, environ, "demo", base_providers_text=catalogue)
+                    EngineSettings(
+                        self.places, environ, "demo", base_providers_text=catalogue, long_lived=True
+                    )
                 )
             return self._settings[0]
 

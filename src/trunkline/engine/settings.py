@@ -14,13 +14,16 @@ from trunkline.domain.found import FoundServer
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """Where an engine finds its files, and whom it is run by. `base_providers_text` replaces the shipped catalogue (the
-    demo's does); `given` is a whole configuration in place of all files (the drill's)."""
+    demo's does); `given` is a whole configuration in place of all files (the drill's). `long_lived`: the process stays,
+    as the deck does; it polls account endpoints and looks after what others left, which a command that is over in a
+    moment does not."""
 
     places: Places
     environ: Mapping[str, str]
     process_name: str
     base_providers_text: str | None = None
     given: Loaded | None = field(default=None, repr=False)
+    long_lived: bool = False
 
     def load(
         self,
