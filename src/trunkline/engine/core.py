@@ -36,7 +36,9 @@ from trunkline.engine.crisis_watch import CrisisWatch
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
 from trunkline.engine.lanes import Lanes
+from trunkline.engine.pacing import Pacing
 from trunkline.engine.parking import ParkingLot
+from trunkline.engine.quota_watch import QuotaWatch
 from trunkline.engine.waiting_room import WaitingRoom
 from trunkline.engine.window_watch import WindowWatch
 from trunkline.providers.call import Transport
@@ -82,6 +84,8 @@ class EngineCore:
         self.lanes = Lanes(clock, self.waiting_room)
         self.parking = ParkingLot(self)
         self.crisis = CrisisWatch(self)
+        self.quota_watch = QuotaWatch(self)
+        self.pacing = Pacing(self)
         self.control = Control(ControlState())
         self.conversations = Conversations()
         self.window_watch = WindowWatch()

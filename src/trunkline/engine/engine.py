@@ -243,6 +243,11 @@ class Engine:
             )
         )
 
+    def look_ahead_now(self) -> None:
+        """Have the next snapshot forecast limits, without a loop. Raises StoreError."""
+        watch = self._core.quota_watch
+        watch.look_once(self._ask_now(watch.past()))
+
     async def fresh_snapshot(self) -> Snapshot:
         """A snapshot that includes everything recorded so far."""
         await self._core.store.flush()

@@ -23,7 +23,6 @@ from trunkline.engine.discovery import Discovery
 from trunkline.engine.generation import Generation
 from trunkline.engine.healing import Healing
 from trunkline.engine.polling import Polling
-from trunkline.engine.quota_watch import QuotaWatch
 from trunkline.engine.settings import EngineSettings
 from trunkline.store import queries
 from trunkline.store.keep import ControlState
@@ -67,7 +66,7 @@ class Upkeep:
             core.crisis.follow,
             Polling(core).follow,
             Healing(core).follow,
-            QuotaWatch(core).follow,
+            core.quota_watch.follow,
         )
         self._erased_mono_ms = core.clock.mono_ms() - _ERASING_MS + _FIRST_ERASING_MS
         self._chats = Chats(core.store, core.clock)

@@ -6,11 +6,12 @@ comes from the ledger's own memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
-from trunkline.domain.faults import Fault
+from trunkline.domain.faults import Fault, FaultScope
 from trunkline.domain.limits import LimitReading, LimitUse
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Catalogue, Route, Selector
@@ -18,10 +19,11 @@ from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
 from trunkline.quota.book import KeptReading, LearnedLimit, LimitBook
-from trunkline.quota.breaker import Breakers, targets_above, tells_of_success
+from trunkline.quota.breaker import Breakers, targets_above, targets_of, tells_of_success
 from trunkline.quota.burn import BurnBook, PastUses
 from trunkline.quota.claims import claims_from
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
+from trunkline.quota.scope import Inferred, Narrowing
 
 
 class QuotaTracker:
@@ -201,6 +203,43 @@ class QuotaTracker:
             self._board.block_changed(block.target)
         return changed
 
+    def infer(self, one: Inferred, now_ms: int, draw: float) -> tuple[Block, ...]:
+        """Take something for refused because of what was met elsewhere; the blocks that are new or changed. It says
+        nothing of how well the route does."""
+        found = []
+        for target in targets_of(one.fault, one.route, self._catalogue):
+            self._board.expire(target, now_ms)
+            block = self._breakers.infer(one.fault, target, now_ms=now_ms, draw=draw, on_trial=one.on_trial)
+            if block is not None:
+                self._board.block_changed(target)
+                found.append(block)
+        return tuple(found)
+
+    def narrow(self, found: Narrowing, now_ms: int) -> tuple[Block, ...]:
+        """Close a block that was disproved; the blocks that stand in its place for what was refused indeed."""
+        block = self._breakers.block(found.target)
+        self.heal([found.target])
+        if block is None:
+            return ()
+        placed = []
+        for route in found.routes:
+            narrowed = replace(
+                block,
+                target=route.id,
+                scope=FaultScope.MODEL,
+                half_open=block.until_ms is not None and block.until_ms <= now_ms,
+                confidence=0.8,
+                evidence=f"{block.evidence}; {found.evidence}",
+            )
+            if self._breakers.put(narrowed):
+                self._board.block_changed(route.id)
+                placed.append(narrowed)
+        return tuple(placed)
+
+    def block(self, target: str) -> Block | None:
+        """The block of a target, if it has one; it may be past or half-open."""
+        return self._breakers.block(target)
+
     def recall(
         self,
         route: Route,
@@ -234,12 +273,19 @@ class QuotaTracker:
         """Begin with these uses, as far as limits are not looked at already."""
         self._burn.recall(past)
 
-    def look_ahead(self, now_ms: int, mono_ms: float) -> None:
+    def look_ahead(self, now_ms: int, mono_ms: float) -> bool:
         """Take in what was used since the last look and forecast every limit anew, for what panels are shown from now
-        on. Costs a few microseconds a limit."""
+        on; whether any forecast is another. Costs a few microseconds a limit."""
         self._catch_up(now_ms)
         changed = self._burn.look(self._book.all_uses(), now_ms, mono_ms)
         self._board.use_forecasts(self._burn.forecasts, changed)
+        return bool(changed)
+
+    def limits_ahead(self) -> Iterator[tuple[str, str, LimitUse]]:
+        """Every limit of every account with its forecast, where there is one, as (provider, account, limit)."""
+        for provider, account, limit in self._book.all_uses():
+            expected = self._burn.forecasts.get(limit.key)
+            yield provider, account, limit if expected is None else replace(limit, forecast=expected)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
