@@ -138,11 +138,13 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Not let go yet for another reason than that nobody can serve; `until_ms` None: nobody can say."""
+    """Not let go yet for another reason than that nobody can serve; `until_ms` None: nobody can say. `kept`: in the
+    store, so that it outlives this process."""
 
     held_for: HeldFor
     why: str
     until_ms: int | None = None
+    kept: bool = False
 
 
 class SeamKind(StrEnum):
@@ -184,9 +186,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Over: stopped by the asker; partial text was kept."""
+    """Over: stopped by the asker; partial text was kept. Where `kept`, it is over for this process only: it waits in
+    the store and goes on by itself, and nothing of it is recorded yet."""
 
     receipt: Receipt
+    kept: bool = False
 
 
 Ending = Answered | Failed | Cancelled

@@ -16,7 +16,8 @@ from trunkline.quota.tracker import QuotaTracker
 
 
 class Books:
-    """The attempts of one request, booked and settled one by one. Times are milliseconds from its start."""
+    """The attempts of one request, booked and settled one by one. Times are milliseconds from its start, which was
+    `age_ms` ago where it was kept meanwhile; `earlier` are the attempts that were made then."""
 
     def __init__(
         self,
@@ -27,6 +28,8 @@ class Books:
         request_id: str,
         *,
         asked_output_tokens: int | None = None,
+        age_ms: float = 0.0,
+        earlier: tuple[Attempt, ...] = (),
     ) -> None:
         self._ledger = ledger
         self._tracker = tracker
@@ -34,23 +37,32 @@ class Books:
         self._generation = generation
         self._request_id = request_id
         self._asked_output_tokens = asked_output_tokens
-        self._began_mono_ms = clock.mono_ms()
+        self._began_mono_ms = clock.mono_ms() - age_ms
         self._open: tuple[CallRecord, Reservation, Task, int] | None = None
         self._refusal_ended_mono_ms: float | None = None
         self._first_token_mono_ms: float | None = None
         self._last_settled: tuple[Reservation, list[tuple[str, int]]] | None = None
-        self.attempts: list[Attempt] = []
+        self.attempts: list[Attempt] = list(earlier)
+        self._counted_from = len(earlier)
+
+    def begin_anew(self, generation: Generation) -> None:
+        """The request has waited: what it called before counts no more, nor was it turned away just now, and what it
+        calls from now on is called under `generation`."""
+        self._generation = generation
+        self._counted_from = len(self.attempts)
+        self._refusal_ended_mono_ms = None
 
     @property
     def calls(self) -> int:
-        """Calls made, shortages not counted."""
-        return sum(attempt.outcome is not AttemptOutcome.SHORT for attempt in self.attempts)
+        """Calls made since it waited last, shortages not counted."""
+        counted = self.attempts[self._counted_from :]
+        return sum(attempt.outcome is not AttemptOutcome.SHORT for attempt in counted)
 
     def calls_on(self, route: Route) -> int:
-        """Calls made on one route."""
+        """Those of them that were made on one route."""
         return sum(
             attempt.route == route and attempt.outcome is not AttemptOutcome.SHORT
-            for attempt in self.attempts
+            for attempt in self.attempts[self._counted_from :]
         )
 
     @property

@@ -15,6 +15,7 @@ from trunkline.domain.events import (
     AlertLevel,
     Answered,
     BreakerChanged,
+    Cancelled,
     Ending,
     LimitLearned,
 )
@@ -46,6 +47,7 @@ from trunkline.providers.protocol import WireProtocol
 from trunkline.quota.ledger import Ledger
 from trunkline.quota.scope import ScopeJudge
 from trunkline.quota.tracker import QuotaTracker
+from trunkline.store.chats import StoredMessage
 from trunkline.store.keep import ControlState
 from trunkline.store.records import StoredRequest
 from trunkline.store.store import Store
@@ -186,7 +188,8 @@ class EngineCore:
         """Everything that waits: here, and kept in the store by whomever."""
         here = self.waiting_room.items()
         known = {item.request_id for item in here}
-        return (*here, *(item for item in self.parking.kept if item.request_id not in known))
+        kept = (item for item in self.parking.kept if item.request_id not in known)
+        return self.parking.in_order((*here, *kept))
 
     def rouse(self) -> None:
         """Have everybody who waits look again: something was freed, ordered or configured."""
@@ -298,7 +301,8 @@ class EngineCore:
     ) -> None:
         """Record a finished request and tell everybody: whatever goes wrong with the one, nobody waits in vain."""
         try:
-            self._keep(request, ending, log.text(), generation)
+            if not (isinstance(ending, Cancelled) and ending.kept):
+                self._keep(request, ending, log.text(), generation)
         except Exception:
             _log.exception("what became of a request could not be kept", extra={"request_id": log.request_id})
         self.changed = True
@@ -307,11 +311,16 @@ class EngineCore:
 
     def _keep(self, request: ChatRequest, ending: Ending, answer: str, generation: Generation) -> None:
         receipt = ending.receipt
-        self.store.record(receipt, request=_stored(request, generation.config.generation))
         self.conversations.note(receipt, self.clock.wall_ms())
         self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
-        if request.conversation_id is not None and answer:
-            self._keep_answer(request.conversation_id, ending, answer)
+        asked = _stored(request, generation.config.generation)
+        message = self._answer_of(ending, answer) if request.conversation_id is not None and answer else None
+        if self.parking.has(receipt.request_id):
+            self.parking.end(receipt, asked, message)
+            return
+        self.store.record(receipt, request=asked)
+        if message is not None and request.conversation_id is not None:
+            self.store.keep_message(request.conversation_id, message)
 
     def keep_question(self, request: ChatRequest, request_id: str) -> None:
         """Keep what a person wrote as soon as it is asked, so that nothing that happens later can lose it."""
@@ -327,15 +336,14 @@ class EngineCore:
             at_ms=self.clock.wall_ms(),
         )
 
-    def _keep_answer(self, conversation_id: str, ending: Ending, answer: str) -> None:
-        self.store.save_message(
-            conversation_id,
+    def _answer_of(self, ending: Ending, answer: str) -> StoredMessage:
+        return StoredMessage(
             self.ids.new(),
             Role.ASSISTANT,
             answer,
             ending.receipt.request_id,
-            complete=isinstance(ending, Answered) and ending.receipt.complete,
-            at_ms=self.clock.wall_ms(),
+            isinstance(ending, Answered) and ending.receipt.complete,
+            self.clock.wall_ms(),
         )
 
     async def aclose(self) -> None:

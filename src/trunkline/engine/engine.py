@@ -38,6 +38,7 @@ from trunkline.routing import RoutingAsk, decide
 from trunkline.store import keep, queries
 from trunkline.store.keep import Order
 from trunkline.store.latency import latency
+from trunkline.store.parking import KeptRequest
 from trunkline.store.queries import Query
 from trunkline.store.store import Store, StoreReader
 
@@ -84,8 +85,11 @@ class Engine:
         self._closers: list[Callable[[], object]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._origins: dict[str, str] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, tuple[asyncio.Task[None], RequestRun]] = {}
         self._closed = False
+        core.parking.adopts = settings.long_lived
+        core.parking.resume = self._resume
+        core.parking.cancel = self._cancel
         self.chats = Chats(core.store, core.clock)
 
     @classmethod
@@ -135,23 +139,35 @@ class Engine:
         """See `EngineFace.submit`. Raises EngineClosedError after `aclose`."""
         if self._closed:
             raise EngineClosedError("the engine is closed")
-        request_id = request.request_id or self._core.ids.new()
+        return self._begin(request.request_id or self._core.ids.new(), request)
+
+    def _begin(self, request_id: str, request: ChatRequest, kept: KeptRequest | None = None) -> Handle:
         log = EventLog(request_id, self._core.clock)
-        run = RequestRun(self._core, request, log)
+        run = RequestRun(self._core, request, log, kept)
         task = asyncio.get_running_loop().create_task(run.serve())
         self._running.add(task)
         self._origins[request_id] = str(request.origin)
-        self._tasks[request_id] = task
+        self._runs[request_id] = task, run
 
         def over(_: asyncio.Task[None]) -> None:
             self._running.discard(task)
             self._origins.pop(request_id, None)
-            self._tasks.pop(request_id, None)
+            self._runs.pop(request_id, None)
             if log.receipt is None:
                 run.cancelled_unstarted()
 
         task.add_done_callback(over)
         return Handle(log, task)
+
+    def _resume(self, request_id: str, kept: KeptRequest) -> None:
+        """Go on with a request that no process runs."""
+        if not self._closed:
+            self._begin(request_id, kept.request, kept)
+
+    def _cancel(self, request_id: str) -> None:
+        """End a request of this process by a person's word."""
+        if found := self._runs.get(request_id):
+            found[0].cancel()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """See `EngineFace.stream`."""
@@ -332,8 +348,8 @@ class Engine:
 
     def promote(self, request_id: str) -> None:
         """See `EngineFace.promote`."""
-        if not self._core.waiting_room.promote(request_id):
-            self._core.parking.promote(request_id)
+        self._core.waiting_room.promote(request_id)
+        self._core.parking.promote(request_id)
         self._upkeep.announce_change()
 
     def move(self, request_id: str, places: int) -> None:
@@ -343,10 +359,10 @@ class Engine:
 
     def drop(self, request_id: str) -> None:
         """See `EngineFace.drop`."""
-        task = self._tasks.get(request_id)
-        if task is not None:
-            task.cancel()
-        self._core.parking.drop(request_id)
+        if request_id in self._runs:
+            self._cancel(request_id)
+        else:
+            self._core.parking.drop(request_id)
         self._upkeep.announce_change()
 
     async def crises(self, limit: int) -> tuple[CrisisSummary, ...]:
@@ -389,8 +405,16 @@ class Engine:
         """Call `closer` when the engine is closed, before anything else is."""
         self._closers.append(closer)
 
+    def stop_running(self) -> None:
+        """Cancel what runs, as the engine is about to be closed: what is kept in the store stays there and goes on in
+        another process; of the rest partial answers are kept."""
+        for task, run in list(self._runs.values()):
+            if not task.cancelling():  # which a person has done
+                run.leave()
+                task.cancel()
+
     async def aclose(self) -> None:
-        """Cancel what runs (its partial answers are kept), settle, and close the store and every connection."""
+        """Stop what runs (see `stop_running`), settle, and close the store and every connection."""
         if self._closed:
             return
         self._closed = True
@@ -398,10 +422,8 @@ class Engine:
             for closer in self._closers:
                 closer()
             await self._upkeep.stop()
-            running = list(self._running)
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            self.stop_running()
+            await asyncio.gather(*self._running, return_exceptions=True)
             await self._core.aclose()
         finally:
             await (

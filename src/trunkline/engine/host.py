@@ -285,15 +285,14 @@ class EngineHost:
             self._relay(self._pass_news(news, changed))
             self._relay(self._pass_snapshots(engine, changed))
             await stop.wait()
-            await self._end_requests()
+            await self._end_requests(engine)
             for relay in tuple(self._relays):
                 relay.cancel()
             await asyncio.gather(*self._relays, return_exceptions=True)
 
-    async def _end_requests(self) -> None:
-        """Cancel what runs and let its endings be delivered."""
-        for handle, _ in tuple(self._requests.values()):
-            handle.cancel()
+    async def _end_requests(self, engine: Engine) -> None:
+        """Stop what runs and let its endings be delivered."""
+        engine.stop_running()
         deliveries = [delivery for _, delivery in self._requests.values()]
         if deliveries:
             await asyncio.wait(deliveries, timeout=_LAST_DELIVERIES_S)

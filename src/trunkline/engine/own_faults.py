@@ -18,6 +18,7 @@ WATCHING = "watching"
 NO_ROUTE = "no_route"
 ANCHOR_MISSED = "anchor_missed"
 DEADLINE = "deadline"
+_HOUR_MS = 3_600_000
 _NOT_THERE = frozenset(
     {
         RejectionCode.DISABLED,
@@ -62,6 +63,19 @@ def _too_long(no_route: NoRoute) -> str | None:
     return f"this is too long for everybody here: about {needed:,} tokens, and the widest window takes {widest:,}"
 
 
+def kept_too_long_fault(no_route: NoRoute, longest_ms: int) -> Fault:
+    """Nobody can serve the request for longer than a person wants one kept."""
+    longest_h = longest_ms / _HOUR_MS
+    return Fault(
+        FaultKind.QUOTA_WINDOW,
+        FaultScope.REQUEST,
+        NO_ROUTE,
+        f"no account can answer this for longer than a request is kept ({longest_h:g} h: queue.park_at_most_h)",
+        usable_at_ms=no_route.earliest_reset_at_ms,
+        request_sent=False,
+    )
+
+
 def anchor_fault() -> Fault:
     """The reply did not begin with the anchor that it was asked to repeat."""
     return Fault(
@@ -72,13 +86,16 @@ def anchor_fault() -> Fault:
     )
 
 
-def deadline_fault(last: Fault | None) -> Fault:
-    """The request's own time is over; that says nothing against the route it was at."""
+def deadline_fault(last: Fault | None, *, waited_for: str = "") -> Fault:
+    """The request's own time is over, that it spent waiting where `waited_for` says what for; that says nothing against
+    the route it was at."""
+    meanwhile = f" while it waited: {waited_for}" if waited_for else ""
+    before = f"; before that: {last.message}" if last is not None else ""
     return Fault(
         FaultKind.NETWORK,
         FaultScope.REQUEST,
         DEADLINE,
-        "the time for this request ran out" + (f"; before that: {last.message}" if last is not None else ""),
+        f"the time for this request ran out{meanwhile}{before}",
         request_sent=False,
     )
 

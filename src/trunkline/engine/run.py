@@ -27,6 +27,7 @@ from trunkline.domain.messages import ChatRequest
 from trunkline.domain.money import Usage
 from trunkline.domain.output_limit import output_limit
 from trunkline.domain.preferences import CallLimits
+from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import AttemptOutcome, FinishReason, Outcome, Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.state import RoutingState
@@ -53,6 +54,7 @@ from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import CallContext
 from trunkline.quota.ledger import Reservation, Shortage
 from trunkline.routing import RoutingAsk, decide
+from trunkline.store.parking import KeptRequest
 
 _log = logging.getLogger(__name__)
 
@@ -60,12 +62,20 @@ _log = logging.getLogger(__name__)
 _MAX_SHORTAGES = 200
 _TRY_AGAIN_MS = 20.0
 _GONE_OF_ONE_ACCOUNT = 2
+_NOT_BEGUN = "its process ended before it was asked"
+
+
+class _TakenOverError(Exception):
+    """Another process, which took this one for dead, runs the request."""
 
 
 class RequestRun:
-    """Runs one request. `serve` never raises and always ends the log with exactly one ending."""
+    """Runs one request, or goes on with a `kept` one. `serve` never raises and always ends the log with exactly one
+    ending."""
 
-    def __init__(self, core: EngineCore, request: ChatRequest, log: EventLog) -> None:
+    def __init__(
+        self, core: EngineCore, request: ChatRequest, log: EventLog, kept: KeptRequest | None = None
+    ) -> None:
         self._core = core
         self._clock = core.clock
         self._generation = core.generation
@@ -73,6 +83,9 @@ class RequestRun:
         self._request = request
         self._log = log
         self._answer = AnswerSoFar(log)
+        now_ms = core.clock.wall_ms()
+        self._is_new = kept is None
+        self._started_at_ms = now_ms if kept is None else min(now_ms, kept.since_ms)
         self._books = Books(
             core.ledger,
             core.tracker,
@@ -80,12 +93,15 @@ class RequestRun:
             core.generation,
             log.request_id,
             asked_output_tokens=request.max_output_tokens,
+            age_ms=now_ms - self._started_at_ms,
+            earlier=() if kept is None else kept.attempts,
         )
-        self._started_at_ms = core.clock.wall_ms()
         self._deadline_at_ms = sys.maxsize if request.deadline_at_ms is None else request.deadline_at_ms
         self._task: Task = core.analyse(request, core.generation)
         self._ticket = Ticket(log.request_id, request, self._task, self._started_at_ms)
-        self._patience = Patience(core, self._ticket, self._answer.emit)
+        returns = 0 if kept is None else kept.returns
+        self._patience = Patience(core, self._ticket, self._answer.emit, returns=returns)
+        self._leaving = False
         self._decision: Decision | None = None
         self._state = RoutingState(0)
         self._fault: Fault | None = None
@@ -102,15 +118,18 @@ class RequestRun:
     async def serve(self) -> None:
         """Run to the ending."""
         ending: Ending
-        self._core.keep_question(self._request, self._log.request_id)
+        if self._is_new:
+            self._core.keep_question(self._request, self._log.request_id)
         try:
             outcome = await self._serve()
             receipt = self._receipt(outcome)
             ending = Answered(receipt) if outcome is Outcome.ANSWERED else Failed(receipt)
         except asyncio.CancelledError:
             self._books.close_call(cancelled=True)
-            self._finish = FinishReason.CANCELLED
-            ending = Cancelled(self._receipt(Outcome.CANCELLED))
+            ending = self._stopped()
+        except _TakenOverError:
+            self._core.parking.forget(self._log.request_id)
+            ending = Cancelled(self._receipt(Outcome.CANCELLED), kept=True)
         except StoreError as error:
             self._books.close_call()
             self._fault = books_fault(str(error))
@@ -125,15 +144,31 @@ class RequestRun:
 
     def cancelled_unstarted(self) -> None:
         """End the log of a run that was cancelled before its first step."""
+        self._core.request_over(self._request, self._stopped(), self._log, self._generation)
+
+    def leave(self) -> None:
+        """The engine closes, and this run is cancelled next: what is kept, or may be and has asked nobody yet, is left
+        to whoever comes."""
+        self._leaving = True
+
+    def _stopped(self) -> Cancelled:
+        """The ending of a run that was cancelled."""
+        core, ticket = self._core, self._ticket
         self._finish = FinishReason.CANCELLED
-        ending = Cancelled(self._receipt(Outcome.CANCELLED))
-        self._core.request_over(self._request, ending, self._log, self._generation)
+        receipt = self._receipt(Outcome.CANCELLED)
+        untouched = ticket.request.park and not self._books.attempts
+        kept = self._leaving and (core.parking.has(ticket.request_id) or untouched)
+        if kept:
+            item = ticket.item(HeldFor.LANE, _NOT_BEGUN, until_ms=None, process=None, kept=True)
+            core.parking.let_go(ticket, item, tuple(self._books.attempts), self._patience.returns)
+        return Cancelled(receipt, kept)
 
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._task.priority.value))
         if not await Admission(self._core, self._ticket, self._answer.emit).admit():
             self._fault = deadline_fault(None)
             return Outcome.FAILED
+        await self._go_on()
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
         longest_ms = self._preferences.thresholds.request_deadline_ms
         self._deadline_at_ms = min(self._deadline_at_ms, self._clock.wall_ms() + longest_ms)
@@ -218,15 +253,33 @@ class RequestRun:
 
     async def _wait_for_somebody(self, no_route: NoRoute) -> bool:
         """Nobody can serve now: wait where that is right; False when it is not."""
-        waited = await self._patience.for_somebody(no_route, self._deadline_at_ms)
+        if self._books.calls:
+            self._patience.returns += 1
+        waited = await self._patience.for_somebody(
+            no_route, self._deadline_at_ms, tuple(self._books.attempts)
+        )
         if waited is None:
             if self._decision is not None:
                 self._answer.emit(Decided(self._task, no_route))
-            self._fault = nobody_fault(no_route, self._fault)
+            self._fault = self._patience.fault or nobody_fault(no_route, self._fault)
             self._no_route = no_route
             return False
         self._deadline_at_ms = waited
+        await self._go_on()
         return True
+
+    async def _go_on(self) -> None:
+        """After a wait: with all attempts again, and, where it may have been long, under the configuration of now.
+        Raises _TakenOverError where another process has the request by now."""
+        if not await self._core.parking.still_ours(self._log.request_id):
+            raise _TakenOverError
+        if not self._request.park:
+            return
+        self._generation = self._core.generation
+        self._preferences = self._generation.config.preferences
+        self._books.begin_anew(self._generation)
+        self._silent.clear()
+        self._last_route = self._left_route = None
 
     # -- calling ------------------------------------------------------------------------------------------------
 

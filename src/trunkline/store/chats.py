@@ -103,7 +103,7 @@ def purge(connection: sqlite3.Connection, deleted_before_ms: int) -> int:
     """Erase conversations that were deleted before that moment, overwriting their text in the file. Returns how
     many messages went."""
     gone = "SELECT id FROM conversation WHERE deleted_at_ms < ?"
-    with _erasing(connection):
+    with erasing(connection):
         erased = connection.execute(
             f"DELETE FROM message WHERE conversation_id IN ({gone})",  # noqa: S608 - only the text above
             (deleted_before_ms,),
@@ -115,7 +115,7 @@ def purge(connection: sqlite3.Connection, deleted_before_ms: int) -> int:
 def prune(connection: sqlite3.Connection, before_ms: int) -> int:
     """Delete messages older than `before_ms`, overwriting their text in the file, and conversations that have
     none left. Returns how many messages went."""
-    with _erasing(connection):
+    with erasing(connection):
         gone = connection.execute(
             "DELETE FROM message WHERE rowid IN (SELECT rowid FROM message WHERE at_ms < ?)", (before_ms,)
         ).rowcount
@@ -128,7 +128,8 @@ def prune(connection: sqlite3.Connection, before_ms: int) -> int:
 
 
 @contextmanager
-def _erasing(connection: sqlite3.Connection) -> Iterator[None]:
+def erasing(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is deleted within is overwritten in the file."""
     connection.execute("PRAGMA secure_delete=ON")
     try:
         yield

@@ -143,7 +143,10 @@ class Store:
         at_ms: int,
     ) -> None:
         """Keep a message; the same id again replaces it."""
-        message = StoredMessage(message_id, role, text, request_id, complete, at_ms)
+        self.keep_message(conversation_id, StoredMessage(message_id, role, text, request_id, complete, at_ms))
+
+    def keep_message(self, conversation_id: str, message: StoredMessage) -> None:
+        """As `save_message`."""
         self.post(lambda connection: chats.save_message(connection, conversation_id, message))
 
     async def prune(self, before_ms: int) -> int:

@@ -1,0 +1,205 @@
+"""Units of work and questions about requests that are kept until somebody can serve them.
+
+The text of a request is in its row while it waits and while it is asked at last, and nowhere else but in its
+conversation; it goes, overwritten in the file, when the request is over. A row belongs to the process that runs the
+request; who has none, or one that has ended, may be claimed, by one process alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from trunkline.domain.messages import ChatRequest
+from trunkline.domain.queue import QueueItem
+from trunkline.domain.receipts import Attempt, Receipt
+from trunkline.domain.tasks import Task
+from trunkline.store import chats, codec, records
+from trunkline.store.chats import StoredMessage, erasing
+from trunkline.store.queries import Query, Row
+from trunkline.store.records import StoredRequest
+
+_NOBODYS = """NOT EXISTS (SELECT 1 FROM process
+    WHERE process.id = parked.process_id AND process.ended_at_ms IS NULL)"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRequest:
+    """All that is needed to go on with a request elsewhere, under the same ids. `since_ms` (wall time) is when it was
+    asked, `attempts` are the calls made so far in vain, with times from then; `returns` says how often it came back
+    from waiting and called in vain again."""
+
+    request: ChatRequest
+    task: Task
+    since_ms: int
+    attempts: tuple[Attempt, ...] = ()
+    returns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRow:
+    """A kept request as the queue shows it. `process_id` is whose it is, None where nobody has it. `ordered_at_ms` is
+    when a person wanted it tried at once, `dropped` that a person cancelled it."""
+
+    item: QueueItem
+    process_id: str | None
+    ordered_at_ms: int | None
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that was nobody's and is now the claimant's; `item` is its `QueueItem` and `body` its `KeptRequest`, both
+    still as JSON."""
+
+    request_id: str
+    item: bytes
+    body: bytes
+    dropped: bool
+
+
+# -- units of work ------------------------------------------------------------------------------------------------
+
+
+def keep(
+    connection: sqlite3.Connection, item: QueueItem, body: bytes, *, process_id: str | None, at_ms: int
+) -> None:
+    """Keep a request for `process_id`, behind all others, or bring its row up to date where it is; a row that another
+    process has taken stays as it is."""
+    connection.execute(
+        """INSERT INTO parked VALUES (?, (SELECT coalesce(max(place), 0) + 1 FROM parked), ?, ?, ?, ?, NULL, NULL, ?, ?)
+        ON CONFLICT DO UPDATE SET until_ms = excluded.until_ms, item = excluded.item, request = excluded.request
+        WHERE process_id = excluded.process_id""",
+        (
+            item.request_id,
+            at_ms,
+            item.until_ms,
+            item.deadline_at_ms,
+            process_id,
+            codec.encode(item),
+            body,
+        ),
+    )
+
+
+def let_go(connection: sqlite3.Connection, request_id: str, process_id: str) -> None:
+    """That process leaves the request to whoever comes."""
+    connection.execute(
+        "UPDATE parked SET process_id = NULL WHERE request_id = ? AND process_id = ?",
+        (request_id, process_id),
+    )
+
+
+def is_of(connection: sqlite3.Connection, request_id: str, process_id: str) -> bool:
+    """Whether the request is still that process's to run, or was not kept at all."""
+    row = connection.execute("SELECT process_id FROM parked WHERE request_id = ?", (request_id,)).fetchone()
+    return row is None or row[0] == process_id
+
+
+def claim(connection: sqlite3.Connection, process_id: str, but_not: Collection[str]) -> list[Claimed]:
+    """Make everything that is nobody's that process's, `but_not` excepted; gives it in the order in which it goes."""
+    rows = connection.execute(
+        f"SELECT request_id, item, request, dropped_at_ms FROM parked WHERE {_NOBODYS} ORDER BY place"  # noqa: S608 - only the text above
+    ).fetchall()
+    claimed = [Claimed(row[0], row[1], row[2], row[3] is not None) for row in rows if row[0] not in but_not]
+    connection.executemany(
+        "UPDATE parked SET process_id = ? WHERE request_id = ?",
+        [(process_id, one.request_id) for one in claimed],
+    )
+    return claimed
+
+
+def end(
+    connection: sqlite3.Connection,
+    receipt: Receipt,
+    asked: StoredRequest | None,
+    answer: StoredMessage | None,
+    *,
+    process_id: str,
+) -> None:
+    """The request is over: keep its receipt and its answer and erase its row, all at once, so that a process which dies
+    has done either all of that or nothing. What another process has taken over is that one's to end."""
+    if not is_of(connection, receipt.request_id, process_id):
+        return
+    records.record(connection, receipt, request=asked, inputs=None, process_id=process_id)
+    if receipt.conversation_id is not None and answer is not None:
+        chats.save_message(connection, receipt.conversation_id, answer)
+    erase(connection, receipt.request_id)
+
+
+def erase(connection: sqlite3.Connection, request_id: str) -> None:
+    """Nothing of a kept request is left, in the file neither."""
+    with erasing(connection):
+        connection.execute("DELETE FROM parked WHERE request_id = ?", (request_id,))
+
+
+def promote(connection: sqlite3.Connection, request_id: str, at_ms: int) -> None:
+    """Put a request before all others and have whoever has it try it at once."""
+    connection.execute(
+        """UPDATE parked SET promoted_at_ms = ?, place = (SELECT min(place) - 1 FROM parked)
+        WHERE request_id = ?""",
+        (at_ms, request_id),
+    )
+
+
+def move(connection: sqlite3.Connection, request_id: str, places: int) -> None:
+    """Have a request go that many places earlier (negative) or later, as far as there are any."""
+    rows = connection.execute("SELECT request_id FROM parked ORDER BY place, request_id").fetchall()
+    here = next((place for place, row in enumerate(rows) if row[0] == request_id), None)
+    if here is None:
+        return
+    moved = rows.pop(here)
+    rows.insert(max(0, here + places), moved)
+    connection.executemany(
+        "UPDATE parked SET place = ? WHERE request_id = ?",
+        [(place, row[0]) for place, row in enumerate(rows, 1)],
+    )
+
+
+def drop(connection: sqlite3.Connection, request_id: str, *, process_id: str, at_ms: int) -> bytes | None:
+    """A person cancels a request. Where a process has it, that one ends it; else it is now `process_id`'s to end, which
+    gets the `KeptRequest` as JSON."""
+    row = connection.execute(
+        f"SELECT request FROM parked WHERE request_id = ? AND {_NOBODYS}",  # noqa: S608 - only the text above
+        (request_id,),
+    ).fetchone()
+    owner, dropped_at_ms = (None, at_ms) if row is None else (process_id, None)
+    connection.execute(
+        """UPDATE parked SET process_id = coalesce(?, process_id), dropped_at_ms = coalesce(?, dropped_at_ms)
+        WHERE request_id = ?""",
+        (owner, dropped_at_ms, request_id),
+    )
+    return None if row is None else bytes(row[0])
+
+
+# -- questions ----------------------------------------------------------------------------------------------------
+
+
+def parked() -> Query[tuple[ParkedRow, ...]]:
+    """Everything that is kept and not being asked just now, in the order in which it goes."""
+    sql = """SELECT item, until_ms, parked.process_id, name, promoted_at_ms, dropped_at_ms
+        FROM parked LEFT JOIN process ON process.id = parked.process_id AND ended_at_ms IS NULL
+        WHERE NOT EXISTS (SELECT 1 FROM reservation WHERE reservation.request_id = parked.request_id AND orphaned = 0)
+        ORDER BY place, parked.request_id"""
+    return Query(((sql, ()),), lambda results: tuple(map(_parked_row, results[0])))
+
+
+def _parked_row(row: Row) -> ParkedRow:
+    item, until_ms, process_id, process, promoted_at_ms, dropped_at_ms = row
+    found = replace(
+        codec.decode(item, QueueItem),
+        until_ms=until_ms,
+        kept=True,
+        process=process,
+        promoted=promoted_at_ms is not None,
+    )
+    return ParkedRow(
+        found, None if process is None else process_id, promoted_at_ms, dropped_at_ms is not None
+    )
+
+
+def living(beaten_after_ms: int) -> Query[tuple[str, ...]]:
+    """The names of the processes that have the store open and whose last heartbeat is later than that."""
+    sql = "SELECT name FROM process WHERE ended_at_ms IS NULL AND beat_at_ms > ? ORDER BY id"
+    return Query(((sql, (beaten_after_ms,)),), lambda results: tuple(name for (name,) in results[0]))
