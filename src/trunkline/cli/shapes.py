@@ -172,6 +172,21 @@ def limit_json(limit: LimitUse) -> Json:
         "resets_at": iso(limit.resets_at_ms),
         "source": limit.source,
         "as_of": iso(limit.as_of_ms),
+        "forecast": forecast_json(limit),
+    }
+
+
+def forecast_json(limit: LimitUse) -> Json | None:
+    """How a limit will fare, null where too little is known; `lasts_until` is null where it renews before it is used
+    up. Money in USD."""
+    expected = limit.forecast
+    if expected is None:
+        return None
+    in_money = limit.metric is Metric.COST
+    return {
+        "burn_per_hour": usd(round(expected.burn_per_hour)) if in_money else expected.burn_per_hour,
+        "lasts_until": iso(expected.lasts_until_ms),
+        "confidence": expected.confidence,
     }
 
 

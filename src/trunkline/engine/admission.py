@@ -1,4 +1,4 @@
-"""Letting a request through: orders and crisis first, then its lane."""
+"""Letting a request through: orders and crisis first, then its lane, then the pace of who may serve it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ class Admission:
 
     async def admit(self) -> bool:
         """Wait until the request may be decided; False when its own deadline comes first."""
-        return await self._unheld() and await self._core.lanes.admit(self._ticket, self._emit)
+        core, ticket = self._core, self._ticket
+        return (
+            await self._unheld()
+            and await core.lanes.admit(ticket, self._emit)
+            and await core.pacing.admit(ticket, self._emit)
+        )
 
     async def _unheld(self) -> bool:
         core, ticket = self._core, self._ticket

@@ -19,13 +19,16 @@ from trunkline.domain.snapshot import LogEntry, RunningCall, Snapshot, Totals
 from trunkline.domain.state import Block
 from trunkline.engine.blame import mark_of_blame
 from trunkline.engine.control import Control, without_set_aside
+from trunkline.engine.quota_watch import LOOK_MS
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.snapshots import Account, SnapshotParts, account_of, build_snapshot
 from trunkline.engine.upkeep import LOG_LINES, start_of_day_ms
 from trunkline.quota.breaker import kind_tells_of_success
+from trunkline.quota.burn import LONGEST_KEPT_MS
 from trunkline.quota.tracker import QuotaTracker
 from trunkline.store import queries
 from trunkline.store.keep import ControlState
+from trunkline.store.past_use import past_use
 from trunkline.store.queries import AttemptSample, Query, StoredTotals
 from trunkline.store.upkeep import DEAD_AFTER_MS
 from trunkline.store.watching import WatchedStore
@@ -60,6 +63,7 @@ class StoreWatch:
         self._shown_with: tuple[object, ...] = ()
         self._unread = True
         self._read_again_mono_ms = 0.0
+        self._look_ahead_mono_ms = 0.0
         self._config_error: str | None = None
         self._store_error: str | None = None
 
@@ -74,6 +78,7 @@ class StoreWatch:
         else:
             self._store_error = None
         now_ms = self._clock.wall_ms()
+        self._look_ahead(now_ms)
         standing = self._control.standing(self._config.catalogue, self._config.preferences.mode, now_ms)
         return build_snapshot(
             SnapshotParts(
@@ -127,6 +132,7 @@ class StoreWatch:
         self._take_config()
         last, samples = store.ask(queries.attempts_after(self._last_request, _SAMPLES))
         if last < self._last_request:  # another store has taken its place
+            self._look_ahead_mono_ms = 0.0
             self._tracker = QuotaTracker(
                 self._config.catalogue, store.ledger, self._config.preferences.thresholds
             )
@@ -137,6 +143,19 @@ class StoreWatch:
         blocks, readings = store.ask(queries.blocks()), store.ask(queries.readings())
         self._tracker.restore(filter(self._still_means, blocks), readings, self._tracker.blocks())
         self._tracker.refresh_all(now_ms)
+
+    def _look_ahead(self, now_ms: int) -> None:
+        """Forecast limits every so often; at first from what the store holds."""
+        mono_ms = self._clock.mono_ms()
+        if self._store_error is not None or mono_ms < self._look_ahead_mono_ms:
+            return
+        if self._look_ahead_mono_ms == 0:
+            try:
+                self._tracker.recall_use(self._store.ask(past_use(now_ms - LONGEST_KEPT_MS, now_ms)))
+            except StoreError:
+                return
+        self._look_ahead_mono_ms = mono_ms + LOOK_MS
+        self._tracker.look_ahead(now_ms, mono_ms)
 
     def _read_running(self) -> None:
         alive_since_ms = self._clock.wall_ms() - DEAD_AFTER_MS

@@ -18,6 +18,7 @@ NOTHING_CONFIGURED = "Nobody can be asked yet; `trunkline list` says what would 
 def status_command(as_json: bool) -> None:
     """Every provider and account: state, tightest limit, money, latency."""
     with idle_engine("status") as engine:
+        engine.look_ahead_now()
         snapshot = engine.snapshot()
     if as_json:
         print_json(snapshot_json(snapshot))
@@ -34,6 +35,7 @@ def status_command(as_json: bool) -> None:
 def quota_command(as_json: bool) -> None:
     """What is left of every limit, whose figure it is, and when it renews."""
     with idle_engine("quota") as engine:
+        engine.look_ahead_now()
         snapshot = engine.snapshot()
     pairs = [
         (f"{provider.id}/{account.id}", limit)
@@ -47,7 +49,7 @@ def quota_command(as_json: bool) -> None:
         say("no limit is known yet; limits are learned from replies, or set in providers.toml")
     else:
         print_table(
-            ("account", "limit", "left", "of", "resets", "figure"),
+            ("account", "limit", "left", "of", "resets", "lasts until", "figure"),
             [
                 [
                     account,
@@ -55,11 +57,22 @@ def quota_command(as_json: bool) -> None:
                     _amount(limit, limit.left),
                     _amount(limit, limit.amount),
                     local_time(limit.resets_at_ms),
+                    _lasts_until(limit),
                     limit.source.value + (f", {local_time(limit.as_of_ms)}" if limit.as_of_ms else ""),
                 ]
                 for account, limit in pairs
             ],
         )
+
+
+def _lasts_until(limit: LimitUse) -> str:
+    """When it will be used up at the present rate; "reset" where it renews first."""
+    expected = limit.forecast
+    if expected is None:
+        return "–"
+    if expected.lasts_until_ms is not None:
+        return local_time(expected.lasts_until_ms)
+    return "its reset" if limit.resets_at_ms is not None else "–"
 
 
 def _amount(limit: LimitUse, amount: int) -> str:
