@@ -107,6 +107,7 @@ def _automatic(
         base_url=None if there is None else there.base_url,
         endpoint=endpoint,
         limits=_account_limits(provider, (None, None), endpoint, billing, table, layers),
+        check_ms=_check_ms(table.check_s),
     )
 
 
@@ -138,7 +139,12 @@ def _configured(
         base_url=account.base_url if there is None else there.base_url,
         endpoint=account.endpoint,
         limits=_account_limits(provider, (index, account), account.endpoint, billing, table, outside.layers),
+        check_ms=_check_ms(table.check_s if account.check_s is None else account.check_s),
     )
+
+
+def _check_ms(check_s: float | None) -> int | None:
+    return None if check_s is None else round(check_s * 1000)
 
 
 def _endpoint(

@@ -50,6 +50,8 @@ from trunkline.domain.routes import (
     ToolIds,
 )
 
+CheckSeconds = Annotated[float, Field(ge=0, le=86_400)]
+
 
 class BandTable(Table):
     tokens: Count = doc("input tokens above which these prices hold for the whole call")
@@ -128,6 +130,7 @@ class AccountTable(Table):
     base_url: Url | None = doc("its own address, where it has one", None)
     endpoint: Id | None = doc("one of the provider's other addresses, by name", None)
     limits: list[LimitTable] | None = doc("its allowances, in place of the provider's", None)
+    check_s: CheckSeconds | None = doc("as the provider's, for this account", None)
 
 
 EffortWords = Annotated[
@@ -187,6 +190,9 @@ class ProviderTable(Table):
     limits: list[LimitTable] = doc("allowances of every account that has none of its own", [])
     peak: PeakTable | None = doc("hours in which its models cost more than is written", None)
     free_limits: list[LimitTable] = doc("allowances of accounts whose billing is free", [])
+    check_s: CheckSeconds | None = doc(
+        "seconds between two askings of its account endpoints, where not provider_check_s; 0 for never", None
+    )
     endpoints: dict[Id, EndpointTable] = doc("other addresses, for keys that only work there", {})
     accounts: list[AccountTable] = doc("accounts beside those that variables make", [])
     models: dict[Text, ModelTable] = doc("models by id", {})

@@ -186,7 +186,8 @@ class ModelSpec:
 class AccountSpec:
     """One set of credentials at a provider. `has_key` is False when its key reference leads nowhere. `base_url` is
     set where it is not the provider's, `endpoint` where that is one of the provider's named ones. `set_aside`: a
-    person took it out for now, though the configuration has it enabled."""
+    person took it out for now, though the configuration has it enabled. `check_ms` is how often its account endpoint is
+    asked, where that is not the usual; 0: never."""
 
     provider: str
     id: str
@@ -199,6 +200,7 @@ class AccountSpec:
     endpoint: str | None = None
     limits: tuple[LimitSpec, ...] = ()
     set_aside: bool = False
+    check_ms: int | None = None
 
     @property
     def costs_cash(self) -> bool:

@@ -29,6 +29,8 @@ from trunkline.domain.receipts import Attempt
 from trunkline.domain.routes import LocalServer, Route
 from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.domain.tasks import Task
+from trunkline.engine import reach
+from trunkline.engine.account_reports import AccountReports
 from trunkline.engine.blame import mark_of_blame, still_means
 from trunkline.engine.bus import Bus
 from trunkline.engine.control import Control, Standing
@@ -47,6 +49,7 @@ from trunkline.providers.protocol import WireProtocol
 from trunkline.quota.ledger import Ledger
 from trunkline.quota.scope import ScopeJudge
 from trunkline.quota.tracker import QuotaTracker
+from trunkline.store import keep
 from trunkline.store.chats import StoredMessage
 from trunkline.store.keep import ControlState
 from trunkline.store.records import StoredRequest
@@ -86,6 +89,7 @@ class EngineCore:
         self.lanes = Lanes(clock, self.waiting_room)
         self.parking = ParkingLot(self)
         self.crisis = CrisisWatch(self)
+        self.reports = AccountReports(self)
         self.quota_watch = QuotaWatch(self)
         self.pacing = Pacing(self)
         self.control = Control(ControlState())
@@ -197,14 +201,14 @@ class EngineCore:
 
     # -- what calls teach ---------------------------------------------------------------------------------------
 
-    def replied(self, route: Route) -> None:
-        """A reply has begun: whatever was on trial there has passed it."""
+    def replied(self, route: Route, began_at_ms: int) -> None:
+        """The reply of a call that began then has begun: whatever was on trial there has passed it."""
+        reach.answered(self, route, began_at_ms, self.clock.wall_ms())
         for target in self.tracker.responded(route, self.clock.wall_ms()):
             self.unblocked(target)
 
     def call_succeeded(self, attempt: Attempt) -> None:
         """A call gave a whole answer."""
-        self.scopes.answered(attempt.route, self.clock.wall_ms())
         duration_ms = attempt.ended_ms - attempt.started_ms
         first_token_ms = (
             None if attempt.first_token_ms is None else attempt.first_token_ms - attempt.started_ms
@@ -250,10 +254,10 @@ class EngineCore:
     def fault_seen(self, route: Route, fault: Fault) -> None:
         """A call failed for good: block what it concerns, keep that, and say it once."""
         self.limits_read(route, fault.readings)
-        fault = self.scopes.judged(fault, route, self.clock.wall_ms())
         if fault.kind is FaultKind.NETWORK and self._is_local(route):
             self.on_local_news()
-        for block in self.tracker.faulted(route, fault, self.clock.wall_ms(), self.draw()):
+        fault, blocks = reach.refused(self, route, fault, self.clock.wall_ms())
+        for block in blocks:
             self.store.save_block(replace(block, key_mark=self._mark_of_blame(block)))
             if block.code != FaultCode.MODEL_GONE:  # which its alert says better
                 self.bus.publish(BreakerChanged(block.target, block))
@@ -286,6 +290,19 @@ class EngineCore:
         """What these blocks are there for was disproved without a call: free their targets."""
         for target in self.tracker.heal([block.target for block in blocks]):
             self.unblocked(target)
+
+    def checked(self, target: str, until_ms: int | None, asked_at_ms: int) -> None:
+        """The account endpoint, asked at `asked_at_ms`, says that what a target is blocked for is used up until
+        `until_ms`, or is not (None): then one request may try."""
+        block = self.tracker.checked(target, until_ms, asked_at_ms)
+        if block is None:
+            return
+        kept = replace(block, key_mark=self._mark_of_blame(block))
+        self.store.post(lambda connection: keep.revise_block(connection, kept))
+        self.changed = True
+        if until_ms is not None:
+            self.bus.publish(BreakerChanged(target, block))
+        self.rouse()
 
     def unblocked(self, target: str) -> None:
         """A target is free again: forget its block everywhere, and tell."""

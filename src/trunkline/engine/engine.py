@@ -256,6 +256,8 @@ class Engine:
                 last_crisis=core.crisis.last,
                 config_error=upkeep.config_error,
                 store_error=core.store.trouble,
+                reports=core.reports.shelf.told_by(core.generation.config.catalogue, core.generation.keys),
+                shared=core.scopes.shares_with,
             )
         )
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.preferences import Config
 from trunkline.domain.queue import QueueItem
 from trunkline.domain.routes import Catalogue, Route
-from trunkline.domain.snapshot import Counts, LogEntry, ProviderView, RunningCall, Snapshot, Totals
+from trunkline.domain.snapshot import (
+    AccountView,
+    Counts,
+    LogEntry,
+    ProviderView,
+    RunningCall,
+    Snapshot,
+    Totals,
+)
 from trunkline.engine.control import Standing
 from trunkline.quota.tracker import QuotaTracker
 from trunkline.store.queries import StoredTotals
+from trunkline.store.reports_kept import KeptReport
 
 Account = tuple[str, str]
 
@@ -21,7 +30,7 @@ Account = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class SnapshotParts:
     """What a snapshot is put together from: what is configured and ordered, what the tracker knows now, what the store
-    said last. `in_flight` counts requests of this process."""
+    said last. `reports` are what account endpoints told last. `in_flight` counts requests of this process."""
 
     now_ms: int
     config: Config
@@ -37,6 +46,7 @@ class SnapshotParts:
     queue: tuple[QueueItem, ...] = ()
     crisis: CrisisSummary | None = None
     last_crisis: CrisisSummary | None = None
+    reports: Mapping[Account, KeptReport] = field(default_factory=dict)
 
 
 def build_snapshot(parts: SnapshotParts) -> Snapshot:
@@ -101,7 +111,20 @@ def _provider_view(parts: SnapshotParts, provider: str) -> ProviderView:
     by_account = {one.account: one.counts for one in stored.accounts if one.provider == provider}
     whole = next((one.counts for one in stored.providers if one.provider == provider), Counts())
     view = parts.tracker.provider_view(provider, parts.now_ms, by_account, whole)
-    return _with_stored_latency(view, stored)
+    return _with_reports(_with_stored_latency(view, stored), parts.reports)
+
+
+def _with_reports(view: ProviderView, reports: Mapping[Account, KeptReport]) -> ProviderView:
+    """What the accounts told of themselves, with when."""
+    if not any((view.id, account.id) in reports for account in view.accounts):
+        return view
+    return replace(
+        view, accounts=tuple(_with_report(one, reports.get((view.id, one.id))) for one in view.accounts)
+    )
+
+
+def _with_report(view: AccountView, kept: KeptReport | None) -> AccountView:
+    return view if kept is None else replace(view, report=kept.report, reported_at_ms=kept.reported_at_ms)
 
 
 def _with_stored_latency(view: ProviderView, stored: StoredTotals) -> ProviderView:

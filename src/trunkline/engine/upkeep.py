@@ -27,7 +27,9 @@ from trunkline.engine.settings import EngineSettings
 from trunkline.store import queries
 from trunkline.store.keep import ControlState
 from trunkline.store.queries import StoredTotals
+from trunkline.store.reports_kept import kept_reports
 from trunkline.store.store import StoreReader
+from trunkline.store.suspicions import suspicions
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Upkeep:
         self._followers = (
             core.parking.follow,
             core.crisis.follow,
-            Polling(core).follow,
+            Polling(core, long_lived=settings.long_lived).follow,
             Healing(core).follow,
             core.quota_watch.follow,
         )
@@ -102,6 +104,8 @@ class Upkeep:
             self.obey(reader.ask(queries.control()))
             blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
             core.tracker.restore(core.kept_blocks(blocks), readings)
+            core.scopes.suspicions.restore(reader.ask(suspicions()))
+            core.reports.take_in(reader.ask(kept_reports()))
             self.stored = reader.ask(queries.totals_since(self.since_ms))
             self.recent = reader.ask(queries.recent(LOG_LINES))
             self.running = reader.ask(queries.running_requests())
@@ -131,13 +135,17 @@ class Upkeep:
             try:
                 await self._follow_orders()
                 blocks, readings = await core.store.blocks(), await core.store.readings()
+                reports = await core.store.ask(kept_reports())
+                suspected = await core.store.ask(suspicions())
             except StoreError:
                 _log.exception("what other processes changed cannot be read")
                 continue
             now_ms = core.clock.wall_ms()
             before = {block.target for block in core.tracker.blocks()}
             core.tracker.restore(core.kept_blocks(blocks), readings, written)
+            core.scopes.suspicions.restore(suspected)
             core.tracker.refresh_all(now_ms)
+            core.reports.take_in(reports)
             if before - {block.target for block in core.tracker.blocks()}:
                 core.rouse()
             self.announce_change()

@@ -17,6 +17,7 @@ from trunkline.domain.receipts import AttemptOutcome
 from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, KeySource, ProviderSpec
 from trunkline.domain.snapshot import LogEntry, RunningCall, Snapshot, Totals
 from trunkline.domain.state import Block
+from trunkline.engine.account_reports import ReportShelf
 from trunkline.engine.blame import mark_of_blame
 from trunkline.engine.control import Control, without_set_aside
 from trunkline.engine.quota_watch import LOOK_MS
@@ -30,6 +31,7 @@ from trunkline.store import queries
 from trunkline.store.keep import ControlState
 from trunkline.store.past_use import past_use
 from trunkline.store.queries import AttemptSample, Query, StoredTotals
+from trunkline.store.reports_kept import kept_reports
 from trunkline.store.upkeep import DEAD_AFTER_MS
 from trunkline.store.watching import WatchedStore
 
@@ -56,6 +58,7 @@ class StoreWatch:
             self._config.catalogue, self._store.ledger, self._config.preferences.thresholds
         )
         self._control = Control(ControlState())
+        self._reports = ReportShelf()
         self._stored = StoredTotals(start_of_day_ms(clock.wall_ms()), Totals())
         self._log: tuple[LogEntry, ...] = ()
         self._running: tuple[RunningCall, ...] = ()
@@ -93,6 +96,7 @@ class StoreWatch:
                 config_error=self._config_error,
                 store_error=self._store_error,
                 read_only=True,
+                reports=self._reports.told_by(self._config.catalogue, self._loaded.keys),
             )
         )
 
@@ -136,6 +140,7 @@ class StoreWatch:
             self._tracker = QuotaTracker(
                 self._config.catalogue, store.ledger, self._config.preferences.thresholds
             )
+            self._reports = ReportShelf()
             last, samples = store.ask(queries.attempts_after(0, _SAMPLES))
         self._last_request = last
         for sample in samples:
@@ -143,6 +148,7 @@ class StoreWatch:
         blocks, readings = store.ask(queries.blocks()), store.ask(queries.readings())
         self._tracker.restore(filter(self._still_means, blocks), readings, self._tracker.blocks())
         self._tracker.refresh_all(now_ms)
+        self._reports.take_in(store.ask(kept_reports()))
 
     def _look_ahead(self, now_ms: int) -> None:
         """Forecast limits every so often; at first from what the store holds."""

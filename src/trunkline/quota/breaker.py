@@ -241,6 +241,25 @@ class Breakers:
         self.give_back(route)
         return tuple(changed)
 
+    def infer(self, fault: Fault, target: str, *, now_ms: int, draw: float, on_trial: bool) -> Block | None:
+        """Open what nobody met but what was met elsewhere makes likely; None where more is known of the target: it is
+        blocked or being tried. `on_trial`: one request may try it at once."""
+        known = self._blocks.get(target)
+        if target in self._trials or (known is not None and known.holds_at(now_ms)):
+            return None
+        block = opened(known, fault, target, forgiven=0, now_ms=now_ms, draw=draw)
+        self._checks.pop(target, None)
+        self._blocks[target] = replace(block, half_open=True) if on_trial else block
+        return self._blocks[target]
+
+    def put(self, block: Block) -> bool:
+        """Have a block that was found to be of another target stand there; False where one stands that lasts longer."""
+        known = self._blocks.get(block.target)
+        if known is not None and later(known, block) is known:
+            return False
+        self._blocks[block.target] = block
+        return True
+
     def succeeded(self, route: Route, now_ms: int) -> tuple[str, ...]:
         """A call down `route` was answered: close what was half-open above it and halve every failure count. A block
         that still holds stays, for the call began before it; only that the model is gone is disproved by any answer.
@@ -317,19 +336,26 @@ class Breakers:
         self._checks[target] = _Check(block.until_ms + CHECK_GRACE_MS)
 
     def checked(self, target: str, until_ms: int | None, now_ms: int) -> Block | None:
-        """An account endpoint has told of what a target is blocked for: it is used up until `until_ms`, or not (None),
-        and then one request may try. The block as it is from now on; None where there is none, or one is trying it."""
+        """An account endpoint, asked at `now_ms`, has told of what a target is blocked for: it is used up until
+        `until_ms`, or not (None), and then one request may try. The block as it is from now on; None where there is
+        none, or a request is trying it."""
         block = self._blocks.get(target)
         if block is None or target in self._trials:
             return None
         self._checks.pop(target, None)
         if until_ms is not None:
-            self._blocks[target] = replace(
-                block, half_open=False, until_ms=max(until_ms, now_ms + 1), checked_at_ms=now_ms
-            )
+            self._blocks[target] = replace(block, half_open=False, until_ms=until_ms, checked_at_ms=now_ms)
         else:
             self._half_open(replace(block, checked_at_ms=now_ms))
         return self._blocks[target]
+
+    def check_failed(self, target: str) -> bool:
+        """Nothing was learned by checking: let one request try. Whether the block was held for that."""
+        block, checking = self._blocks.get(target), self._checks.get(target)
+        if block is None or checking is None or checking.shown_until_ms is None:
+            return False
+        self._half_open(block)
+        return True
 
     def _half_open(self, block: Block) -> None:
         self._checks.pop(block.target, None)

@@ -93,12 +93,21 @@ class QuotaTracker:
         self._breakers.check_first(target)
 
     def checked(self, target: str, until_ms: int | None, now_ms: int) -> Block | None:
-        """An account endpoint has told of what a target is blocked for: it is used up until `until_ms`, or not (None),
-        and then one request may try. The block as it is from now on; None where there is none, or one is trying it."""
+        """An account endpoint, asked at `now_ms`, has told of what a target is blocked for: it is used up until
+        `until_ms`, or not (None), and then one request may try. The block as it is from now on; None where there is
+        none, or a request is trying it."""
         block = self._breakers.checked(target, until_ms, now_ms)
         if block is not None:
             self._board.block_changed(target)
         return block
+
+    def check_failed(self, target: str, now_ms: int) -> bool:
+        """Nothing was learned by checking: let one request try. Whether that is news."""
+        self._board.expire(target, now_ms)
+        failed = self._breakers.check_failed(target)
+        if failed:
+            self._board.block_changed(target)
+        return failed
 
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """The account has another key: close what the old one was to blame for; the targets that were closed."""

@@ -98,6 +98,15 @@ def save_block(connection: sqlite3.Connection, block: Block) -> None:
     )
 
 
+def revise_block(connection: sqlite3.Connection, block: Block) -> None:
+    """Keep what became of a block, unless it was cleared meanwhile or a later one has taken its place."""
+    connection.execute(
+        """UPDATE block SET body = ?, until_ms = ?
+        WHERE target = ? AND json_extract(CAST(body AS TEXT), '$.since_ms') <= ?""",
+        (codec.encode(block), block.until_ms, block.target, block.since_ms),
+    )
+
+
 def clear_block(connection: sqlite3.Connection, target: str) -> None:
     """Forget the block of a target."""
     connection.execute("DELETE FROM block WHERE target = ?", (target,))
