@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from trunkline.domain.events import Held, RequestBody
 from trunkline.engine.core import EngineCore
-from trunkline.engine.holds import hold_of
+from trunkline.engine.holds import Hold, hold_of
 from trunkline.engine.ticket import Ticket
 
 _LONGEST_REST_MS = 3_600_000.0
@@ -31,17 +32,20 @@ class Admission:
 
     async def _unheld(self) -> bool:
         core, ticket = self._core, self._ticket
-        told = None
+        told: tuple[Hold, bool] | None = None
         while (hold := hold_of(ticket.task, core.control.state, core.crisis.steps)) is not None:
-            if hold != told:
-                told = hold
-                self._emit(Held(hold.held_for, hold.why))
             left_ms = _left_ms(ticket, core.clock.wall_ms())
             if left_ms <= 0:
                 return False
             item = ticket.item(
                 hold.held_for, hold.why, until_ms=core.crisis.back_at_ms, process=core.process_name
             )
+            if ticket.request.park:
+                kept_item = replace(item, kept=True)
+                item = kept_item if await core.parking.keep(ticket, kept_item) else item
+            if told != (hold, item.kept):
+                told = hold, item.kept
+                self._emit(Held(hold.held_for, hold.why, item.until_ms, item.kept))
             await core.waiting_room.rest(item, left_ms)
         return True
 

@@ -13,7 +13,7 @@ from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, AlertLevel
 from trunkline.domain.money import Usage
 from trunkline.domain.queue import QueueItem
-from trunkline.domain.receipts import Attempt, FinishReason, Outcome, Receipt
+from trunkline.domain.receipts import FinishReason, Outcome, Receipt
 from trunkline.engine.ticket import Ticket
 from trunkline.store import codec, parking
 from trunkline.store.chats import StoredMessage
@@ -79,9 +79,7 @@ class ParkingLot:
         """Whether a request that runs here is kept."""
         return request_id in self._here
 
-    async def keep(
-        self, ticket: Ticket, item: QueueItem, attempts: tuple[Attempt, ...] = (), returns: int = 0
-    ) -> bool:
+    async def keep(self, ticket: Ticket, item: QueueItem) -> bool:
         """Keep a request of this process, or bring what is kept of it up to date; False where the store does not take
         it, which is said once."""
         core, request_id = self._core, ticket.request_id
@@ -89,7 +87,7 @@ class ParkingLot:
             return True
         known = request_id in self._here
         self._here[request_id] = item  # before it is written: whoever ends it meanwhile must erase it
-        unit = self._keeping(ticket, item, attempts, returns)
+        unit = self._keeping(ticket, item)
         try:
             await core.store.write(unit)
         except StoreError as error:
@@ -114,11 +112,11 @@ class ParkingLot:
                 await core.clock.sleep(_ASK_AGAIN_MS)
         return True
 
-    def let_go(self, ticket: Ticket, item: QueueItem, attempts: tuple[Attempt, ...], returns: int) -> None:
+    def let_go(self, ticket: Ticket, item: QueueItem) -> None:
         """This process ends: keep the request as it stands for whoever comes."""
         request_id, process_id = ticket.request_id, self._core.store.process_id
         kept_item = self._here.pop(request_id, item)
-        keeping = self._keeping(ticket, kept_item, attempts, returns)
+        keeping = self._keeping(ticket, kept_item)
 
         def leaving(connection: sqlite3.Connection) -> None:
             keeping(connection)
@@ -141,11 +139,9 @@ class ParkingLot:
         self._rows = tuple(row for row in self._rows if row.item.request_id != request_id)
         self._news.set()
 
-    def _keeping(
-        self, ticket: Ticket, item: QueueItem, attempts: tuple[Attempt, ...], returns: int
-    ) -> Callable[[sqlite3.Connection], None]:
+    def _keeping(self, ticket: Ticket, item: QueueItem) -> Callable[[sqlite3.Connection], None]:
         request = replace(ticket.request, request_id=ticket.request_id)
-        kept = KeptRequest(request, ticket.task, ticket.since_ms, attempts, returns)
+        kept = KeptRequest(request, ticket.task, ticket.since_ms, ticket.attempts, ticket.returns)
         body, process_id, now_ms = codec.encode(kept), self._core.store.process_id, self._core.clock.wall_ms()
         return lambda connection: parking.keep(connection, item, body, process_id=process_id, at_ms=now_ms)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from trunkline.domain.decisions import NoRoute, RejectionCode
 from trunkline.domain.events import Parked, RequestBody
@@ -28,27 +29,31 @@ _PASSING = frozenset(
 
 
 class Patience:
-    """Waits on behalf of one request. `returns` says how often it came back from a long wait, called and was turned
-    away again; `fault` is why it waits no more, where that is not simply that nobody can serve."""
+    """Waits on behalf of one request. `fault` is why it waits no more, where that is not simply that nobody can
+    serve."""
 
-    def __init__(
-        self, core: EngineCore, ticket: Ticket, emit: Callable[[RequestBody], None], *, returns: int = 0
-    ) -> None:
+    def __init__(self, core: EngineCore, ticket: Ticket, emit: Callable[[RequestBody], None]) -> None:
         self._core = core
         self._ticket = ticket
         self._emit = emit
         self._told: tuple[int | None, bool] | None = None
-        self.returns = returns
         self.fault: Fault | None = None
 
-    async def for_somebody(
-        self, no_route: NoRoute, deadline_at_ms: int, attempts: tuple[Attempt, ...] = ()
-    ) -> int | None:
+    @property
+    def returns(self) -> int:
+        """How often the request came back from a long wait and called in vain."""
+        return self._ticket.returns
+
+    def turned_away(self, attempts: tuple[Attempt, ...]) -> None:
+        """The request has called in vain since it waited last; `attempts` are all that it ever made."""
+        self._ticket = replace(self._ticket, attempts=attempts, returns=self._ticket.returns + 1)
+
+    async def for_somebody(self, no_route: NoRoute, deadline_at_ms: int) -> int | None:
         """Wait for somebody who can serve; the deadline (wall time) from then on, None where waiting would not help or
         may not be so long. A request that may be kept waits however long that is, beyond the engine's own deadline,
-        and is in the store with the `attempts` made so far; any other only while nobody sits waiting."""
+        and is in the store meanwhile; any other only while nobody sits waiting."""
         if self._ticket.request.park:
-            return await self._however_long(no_route, attempts)
+            return await self._however_long(no_route)
         return await self._briefly(no_route, deadline_at_ms)
 
     async def _briefly(self, no_route: NoRoute, deadline_at_ms: int) -> int | None:
@@ -67,7 +72,7 @@ class Patience:
         await core.waiting_room.rest(item, max(_MIN_WAIT_MS, reset_at_ms - now_ms) + jitter_ms)
         return deadline_at_ms
 
-    async def _however_long(self, no_route: NoRoute, attempts: tuple[Attempt, ...]) -> int | None:
+    async def _however_long(self, no_route: NoRoute) -> int | None:
         core, request = self._core, self._ticket.request
         preferences, now_ms = core.generation.config.preferences, core.clock.wall_ms()
         until_ms = no_route.earliest_reset_at_ms
@@ -78,23 +83,23 @@ class Patience:
             self.fault = kept_too_long_fault(no_route, longest_ms)
         elif now_ms >= own_deadline_at_ms:
             self.fault = deadline_fault(None, waited_for=_WHY)
-        if self.fault is not None or self.returns > MOST_RETURNS or not _may_pass(no_route):
+        if self.fault is not None or self._ticket.returns > MOST_RETURNS or not _may_pass(no_route):
             return None
-        await self._rest(no_route, own_deadline_at_ms - now_ms, attempts)
+        await self._rest(no_route, own_deadline_at_ms - now_ms)
         now_ms = core.clock.wall_ms()
         if now_ms >= own_deadline_at_ms:
             self.fault = deadline_fault(None, waited_for=_WHY)
             return None
         return min(own_deadline_at_ms, now_ms + preferences.thresholds.request_deadline_ms)
 
-    async def _rest(self, no_route: NoRoute, left_ms: int, attempts: tuple[Attempt, ...]) -> None:
+    async def _rest(self, no_route: NoRoute, left_ms: int) -> None:
         """Until the reset, or as long as one rests before looking again: clocks jump, and machines sleep."""
         core, ticket = self._core, self._ticket
         queue, until_ms = core.generation.config.preferences.queue, no_route.earliest_reset_at_ms
         wait_ms = queue.recheck_ms if until_ms is None else until_ms - core.clock.wall_ms()
         item = ticket.item(HeldFor.RESET, _WHY, until_ms=until_ms, process=core.process_name, kept=True)
         kept = core.parking.has(ticket.request_id) or until_ms is None or wait_ms > SHORT_WAIT_MS
-        kept = kept and await core.parking.keep(ticket, item, attempts, self.returns)
+        kept = kept and await core.parking.keep(ticket, item)
         if self._told != (until_ms, kept):
             self._told = (until_ms, kept)
             self._emit(Parked(until_ms, no_route, kept))

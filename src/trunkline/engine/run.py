@@ -98,9 +98,15 @@ class RequestRun:
         )
         self._deadline_at_ms = sys.maxsize if request.deadline_at_ms is None else request.deadline_at_ms
         self._task: Task = core.analyse(request, core.generation)
-        self._ticket = Ticket(log.request_id, request, self._task, self._started_at_ms)
-        returns = 0 if kept is None else kept.returns
-        self._patience = Patience(core, self._ticket, self._answer.emit, returns=returns)
+        self._ticket = Ticket(
+            log.request_id,
+            request,
+            self._task,
+            self._started_at_ms,
+            attempts=tuple(self._books.attempts),
+            returns=0 if kept is None else kept.returns,
+        )
+        self._patience = Patience(core, self._ticket, self._answer.emit)
         self._leaving = False
         self._decision: Decision | None = None
         self._state = RoutingState(0)
@@ -160,7 +166,8 @@ class RequestRun:
         kept = self._leaving and (core.parking.has(ticket.request_id) or untouched)
         if kept:
             item = ticket.item(HeldFor.LANE, _NOT_BEGUN, until_ms=None, process=None, kept=True)
-            core.parking.let_go(ticket, item, tuple(self._books.attempts), self._patience.returns)
+            attempts, returns = tuple(self._books.attempts), self._patience.returns
+            core.parking.let_go(replace(ticket, attempts=attempts, returns=returns), item)
         return Cancelled(receipt, kept)
 
     async def _serve(self) -> Outcome:
@@ -254,10 +261,8 @@ class RequestRun:
     async def _wait_for_somebody(self, no_route: NoRoute) -> bool:
         """Nobody can serve now: wait where that is right; False when it is not."""
         if self._books.calls:
-            self._patience.returns += 1
-        waited = await self._patience.for_somebody(
-            no_route, self._deadline_at_ms, tuple(self._books.attempts)
-        )
+            self._patience.turned_away(tuple(self._books.attempts))
+        waited = await self._patience.for_somebody(no_route, self._deadline_at_ms)
         if waited is None:
             if self._decision is not None:
                 self._answer.emit(Decided(self._task, no_route))
@@ -291,11 +296,12 @@ class RequestRun:
         continuation = self._answer.carry_on(model, route)
         record = self._books.open_call(route, booked, self._task)
         self._answer.emit(AttemptStarted(record.number, route))
-        core.tracker.began(route, self._clock.wall_ms())
+        began_at_ms = self._clock.wall_ms()
+        core.tracker.began(route, began_at_ms)
         core.changed = True
         try:
             follower = CallFollower(
-                record, self._clock, self._answer.emit, lambda: core.replied(route), continuation
+                record, self._clock, self._answer.emit, lambda: core.replied(route, began_at_ms), continuation
             )
             upstream = self._upstream(route, continuation)
             await follower.follow(core.transport.call(upstream))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.queue import HeldFor, QueueItem
+from trunkline.domain.receipts import Attempt
 from trunkline.domain.tasks import Task
 
 _TITLE_CHARS = 80
@@ -13,13 +14,16 @@ _TITLE_CHARS = 80
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`since_ms` (wall time) is when it was asked; `home` the route it would have had, once that is known."""
+    """`since_ms` (wall time) is when it was asked; `home` the route it would have had, once that is known. `attempts`
+    are the calls made in vain so far, and `returns` says how often it came back from a long wait and called in vain."""
 
     request_id: str
     request: ChatRequest
     task: Task
     since_ms: int
     home: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    returns: int = 0
 
     def item(
         self, held_for: HeldFor, why: str, *, until_ms: int | None, process: str | None, kept: bool = False
