@@ -36,6 +36,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "Read and write settings."),
     "setup": ("setup", "What was found here, what it gives, and the mode to begin with."),
     "check": ("check", "Does it answer: the cheapest free call to each account, and what it told."),
+    "drill": ("drill", "Faults run against your own routes, impersonated here: who would serve."),
     "doctor": ("doctor", "What was found, what is missing, what each would add."),
 }
 

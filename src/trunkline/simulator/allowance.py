@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from trunkline.domain.clock import Clock
-from trunkline.domain.limits import CalendarUnit, LimitScope, Metric, Window, WindowKind
+from trunkline.domain.limits import CalendarUnit, LimitScope, Metric, Window, WindowKind, model_matches
 from trunkline.simulator.description import Account, Limit
 from trunkline.simulator.styles import Standing
 
@@ -146,7 +146,7 @@ class Allowances:
             found = [
                 self._counter(account, model, limit)
                 for limit in account.limits
-                if limit.model in (None, model)
+                if limit.model is None or model_matches(limit.model, model)
             ]
             self._of_route[key] = found
         return found
@@ -154,7 +154,8 @@ class Allowances:
     def _counter(self, account: Account, model: str, limit: Limit) -> Counter:
         shared = limit.scope is LimitScope.ORGANISATION and account.organisation is not None
         owner = f"organisation {account.organisation}" if shared else account.id
-        per_model = limit.scope is LimitScope.MODEL or limit.model is not None
+        # Models that match a pattern share one allowance; a limit of one model is that model's anyway.
+        per_model = limit.scope is LimitScope.MODEL and limit.model is None
         key = (owner, model if per_model else "", limit)
         if key not in self._counters:
             self._counters[key] = Counter(limit, self._clock)

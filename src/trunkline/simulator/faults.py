@@ -228,6 +228,17 @@ def _slow_first_token(play: Play, exchange: Exchange, params: Params) -> None:
     play.first_ms += params["ms"] / exchange.speed
 
 
+@kind("crawl", after=3, tokens_per_s=4.0)
+def _crawl(play: Play, exchange: Exchange, params: Params) -> None:
+    """After `after` chunks the rest comes at that pace, a chunk at a time; a whole reply takes as long as that."""
+    per_chunk = play.output_tokens / max(1, len(play.chunks))
+    interval_ms = per_chunk / max(0.001, params["tokens_per_s"]) * 1000 / exchange.speed
+    if play.stream:
+        play.slow_after, play.slow_interval_ms = params["after"], interval_ms
+    else:
+        play.first_ms += interval_ms
+
+
 # -- streams that are not right -------------------------------------------------------------------------------------
 
 

@@ -27,8 +27,9 @@ class Play:
     """A reply as it will go over the wire.
 
     A stream is head, chunks of text, tail (finish reason, usage) and terminator, each a whole event; `first_ms`
-    passes after the head, `interval_ms` between chunks. A whole reply is one chunk. `silent` with `end` other than
-    WHOLE: not even a status line is sent. `declared_bytes` is the Content-Length where it is not the true one.
+    passes after the head, `interval_ms` between chunks, `slow_interval_ms` from chunk `slow_after` on. A whole reply is
+    one chunk. `silent` with `end` other than WHOLE: not even a status line is sent. `declared_bytes` is the
+    Content-Length where it is not the true one.
     """
 
     status: int = 200
@@ -41,6 +42,8 @@ class Play:
     terminator: bytes = b""
     first_ms: float = 0.0
     interval_ms: float = 0.0
+    slow_after: int | None = None
+    slow_interval_ms: float = 0.0
     end: End = End.WHOLE
     silent: bool = False
     declared_bytes: int | None = None

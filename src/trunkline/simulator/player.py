@@ -48,7 +48,7 @@ async def _stream(request: web.BaseRequest, play: Play, received: Received) -> w
             await response.write(head)
             head = b""
         await asyncio.sleep(play.first_ms / 1000)
-    if play.interval_ms:
+    if play.interval_ms or play.slow_after is not None:
         await _paced(response, head, play)
     else:
         await _at_once(request, response, head, play)
@@ -65,8 +65,11 @@ async def _paced(response: web.StreamResponse, head: bytes, play: Play) -> None:
     """Every chunk at its time after the first; what is late is not made later."""
     loop = asyncio.get_running_loop()
     start_s = loop.time()
+    slow_after = len(play.chunks) if play.slow_after is None else play.slow_after
     for index, chunk in enumerate(play.chunks):
-        wait_s = start_s + index * play.interval_ms / 1000 - loop.time()
+        quick, slow = min(index, slow_after), max(0, index - slow_after)
+        due_ms = quick * play.interval_ms + slow * play.slow_interval_ms
+        wait_s = start_s + due_ms / 1000 - loop.time()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
         await response.write(head + chunk)
