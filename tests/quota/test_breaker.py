@@ -40,6 +40,7 @@ BY_SCOPE = {
 }
 REACH = {
     **{(kind, scope): reach for kind in FaultKind for scope, reach in BY_SCOPE.items()},
+    **{(kind, S.MODEL): ("acme/a/small", "acme/b/small") for kind in (K.RATE_MINUTE, K.QUOTA_WINDOW)},
     **{(K.AUTH, scope): OWN_ACCOUNT for scope in FaultScope if scope is not S.REQUEST},
     **{(kind, scope): () for kind in (K.CONTEXT, K.CONTENT, K.BAD_REQUEST) for scope in FaultScope},
 }

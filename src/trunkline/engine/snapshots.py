@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from trunkline.domain.crisis import CrisisSummary
@@ -16,6 +16,7 @@ from trunkline.domain.snapshot import (
     LogEntry,
     ProviderView,
     RunningCall,
+    SharedAllowance,
     Snapshot,
     Totals,
 )
@@ -25,12 +26,19 @@ from trunkline.store.queries import StoredTotals
 from trunkline.store.reports_kept import KeptReport
 
 Account = tuple[str, str]
+# Provider, account and moment (wall ms): the accounts that seem to draw on the same allowance.
+Sharing = Callable[[str, str, int], tuple[SharedAllowance, ...]]
+
+
+def _nobody_shares(provider: str, account: str, now_ms: int) -> tuple[SharedAllowance, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotParts:
     """What a snapshot is put together from: what is configured and ordered, what the tracker knows now, what the store
-    said last. `reports` are what account endpoints told last. `in_flight` counts requests of this process."""
+    said last. `reports` are what account endpoints told last, `shared` says
+    which accounts are suspected of sharing an allowance. `in_flight` counts requests of this process."""
 
     now_ms: int
     config: Config
@@ -47,6 +55,7 @@ class SnapshotParts:
     crisis: CrisisSummary | None = None
     last_crisis: CrisisSummary | None = None
     reports: Mapping[Account, KeptReport] = field(default_factory=dict)
+    shared: Sharing = _nobody_shares
 
 
 def build_snapshot(parts: SnapshotParts) -> Snapshot:
@@ -111,7 +120,16 @@ def _provider_view(parts: SnapshotParts, provider: str) -> ProviderView:
     by_account = {one.account: one.counts for one in stored.accounts if one.provider == provider}
     whole = next((one.counts for one in stored.providers if one.provider == provider), Counts())
     view = parts.tracker.provider_view(provider, parts.now_ms, by_account, whole)
-    return _with_reports(_with_stored_latency(view, stored), parts.reports)
+    told = _with_reports(_with_stored_latency(view, stored), parts.reports)
+    return _with_suspicions(told, parts.shared, parts.now_ms)
+
+
+def _with_suspicions(view: ProviderView, shared: Sharing, now_ms: int) -> ProviderView:
+    """Whom each account seems to share an allowance with."""
+    found = {account.id: shared(view.id, account.id, now_ms) for account in view.accounts}
+    if not any(found.values()):
+        return view
+    return replace(view, accounts=tuple(replace(one, shares_with=found[one.id]) for one in view.accounts))
 
 
 def _with_reports(view: ProviderView, reports: Mapping[Account, KeptReport]) -> ProviderView:

@@ -24,7 +24,7 @@ from trunkline.engine.generation import Generation
 from trunkline.engine.healing import Healing
 from trunkline.engine.polling import Polling
 from trunkline.engine.settings import EngineSettings
-from trunkline.store import queries
+from trunkline.store import crises, queries
 from trunkline.store.keep import ControlState
 from trunkline.store.queries import StoredTotals
 from trunkline.store.reports_kept import kept_reports
@@ -104,8 +104,10 @@ class Upkeep:
             self.obey(reader.ask(queries.control()))
             blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
             core.tracker.restore(core.kept_blocks(blocks), readings)
-            core.scopes.suspicions.restore(reader.ask(suspicions()))
+            suspected = reader.ask(suspicions())
+            core.scopes.suspicions.restore(suspected)
             core.reports.take_in(reader.ask(kept_reports()))
+            core.crisis.take_in(reader.ask(crises.crises(2)))
             self.stored = reader.ask(queries.totals_since(self.since_ms))
             self.recent = reader.ask(queries.recent(LOG_LINES))
             self.running = reader.ask(queries.running_requests())
@@ -134,6 +136,7 @@ class Upkeep:
             written = core.tracker.blocks()
             try:
                 await self._follow_orders()
+                await core.crisis.catch_up()
                 blocks, readings = await core.store.blocks(), await core.store.readings()
                 reports = await core.store.ask(kept_reports())
                 suspected = await core.store.ask(suspicions())

@@ -26,12 +26,14 @@ from trunkline.engine.snapshots import Account, SnapshotParts, account_of, build
 from trunkline.engine.upkeep import LOG_LINES, start_of_day_ms
 from trunkline.quota.breaker import kind_tells_of_success
 from trunkline.quota.burn import LONGEST_KEPT_MS
+from trunkline.quota.suspicion import Suspicions
 from trunkline.quota.tracker import QuotaTracker
 from trunkline.store import queries
 from trunkline.store.keep import ControlState
 from trunkline.store.past_use import past_use
 from trunkline.store.queries import AttemptSample, Query, StoredTotals
 from trunkline.store.reports_kept import kept_reports
+from trunkline.store.suspicions import suspicions
 from trunkline.store.upkeep import DEAD_AFTER_MS
 from trunkline.store.watching import WatchedStore
 
@@ -67,6 +69,7 @@ class StoreWatch:
         self._unread = True
         self._read_again_mono_ms = 0.0
         self._look_ahead_mono_ms = 0.0
+        self._suspicions = Suspicions()
         self._config_error: str | None = None
         self._store_error: str | None = None
 
@@ -95,6 +98,7 @@ class StoreWatch:
                 in_flight=len({call.request_id for call in self._running}),
                 config_error=self._config_error,
                 store_error=self._store_error,
+                shared=self._suspicions.shown,
                 read_only=True,
                 reports=self._reports.told_by(self._config.catalogue, self._loaded.keys),
             )
@@ -146,6 +150,8 @@ class StoreWatch:
         for sample in samples:
             recall(self._tracker, sample)
         blocks, readings = store.ask(queries.blocks()), store.ask(queries.readings())
+        suspected = store.ask(suspicions())
+        self._suspicions.restore(suspected)
         self._tracker.restore(filter(self._still_means, blocks), readings, self._tracker.blocks())
         self._tracker.refresh_all(now_ms)
         self._reports.take_in(store.ask(kept_reports()))
@@ -200,6 +206,7 @@ class StoreWatch:
         catalogue = without_set_aside(with_seen(stated.catalogue, seen), set_aside)
         self._config = Config(stated.generation, catalogue, stated.preferences)
         self._tracker.use_config(catalogue, stated.preferences.thresholds)
+        self._suspicions.use_config(catalogue)
 
 
 def recall(tracker: QuotaTracker, sample: AttemptSample) -> None:

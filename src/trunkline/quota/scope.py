@@ -1,24 +1,405 @@
-"""How far a refusal reaches, judged by what else was refused and answered at the same time."""
+"""How far a refusal reaches, judged by what else was refused and answered at the same time.
+
+Where a provider names the scope of a refusal, its word stands. Where it does not, the scope that its protocol's reader
+gave is a guess (`Fault.confidence` below `NAMED`), and the calls beside it decide: several models of an account
+refused with nothing answered between them make it the account's, an answer beside a refused account makes it the
+model's. What is inferred for more than what was refused is kept short, so that a real request soon tries it.
+
+Memory is bounded by accounts × `MOST_MODELS`; every step looks at one account, or at what a provider refused lately.
+"""
 
 from __future__ import annotations
 
-from trunkline.domain.faults import Fault
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.routes import Catalogue, Route
+from trunkline.domain.snapshot import SharedAllowance
+from trunkline.domain.state import Block
+from trunkline.quota.breaker import MINUTE_MS, account_target
+from trunkline.quota.suspicion import ACTED_ON_FROM, SAME_RESET_MS, Refusal, Suspicions
+
+NAMED = 0.9
+"""From this confidence on a scope is taken for said rather than guessed."""
+WIDEN_FROM = 0.65
+SHARED = "shared_allowance"
+"""The code of a block that is there because another account, suspected of sharing the allowance, was refused."""
+MOST_MODELS = 32
+MOST_REFUSED = 16
+OVERLOADED_TOGETHER_MS = 10_000
+_WHOLE_HOUR_MS = 3_600_000
+# How long refusals of one kind are counted together.
+_TOGETHER_MS = {
+    FaultKind.RATE_MINUTE: 10_000,
+    FaultKind.QUOTA_WINDOW: 10 * MINUTE_MS,
+    FaultKind.ENTITLEMENT: 10 * MINUTE_MS,
+}
+# How long what is only inferred is believed before a request tries it.
+_BELIEVED_MS = {
+    FaultKind.RATE_MINUTE: 30_000,
+    FaultKind.QUOTA_WINDOW: 5 * MINUTE_MS,
+    FaultKind.ENTITLEMENT: 15 * MINUTE_MS,
+    FaultKind.OVERLOADED: 10_000,
+}
+_SHORT_HOLD_MS = 5 * MINUTE_MS
+_NEVER = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """A fault that nobody met on `route`, but that what was met elsewhere makes likely there. `on_trial`: one request
+    may try it at once."""
+
+    route: Route
+    fault: Fault
+    on_trial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`fault` as it was met, with the scope that the evidence supports, and what follows from it for others."""
+
+    fault: Fault
+    inferred: tuple[Inferred, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """An answer disproved the block of `target`; it holds no further than for `routes`, which were refused."""
+
+    target: str
+    routes: tuple[Route, ...]
+    evidence: str
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The last refusal and the last answer of a model on an account (wall time; an answer counts when its call
+    began). `guessed`: the refusal's scope was not named."""
+
+    refused_ms: int = -1
+    until_ms: int | None = None
+    kind: FaultKind | None = None
+    guessed: bool = False
+    answered_ms: int = -1
+
+
+@dataclass(slots=True)
+class _Account:
+    models: dict[str, _Seen] = field(default_factory=dict)
+    answered_ms: int = -1
+
+    def seen(self, model: str) -> _Seen:
+        """What is known of a model; the one that was heard of longest ago gives way to a new one."""
+        found = self.models.get(model)
+        if found is None:
+            if len(self.models) >= MOST_MODELS:
+                del self.models[next(iter(self.models))]
+            found = self.models[model] = _Seen()
+        return found
+
+
+@dataclass(slots=True)
+class _Provider:
+    """`refused` are allowances found used up lately, by account; `overloaded` routes, with whether their model was
+    named, both by when; `answered` when each model last answered on any account."""
+
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    overloaded: dict[Route, tuple[int, bool]] = field(default_factory=dict)
+    answered: dict[str, int] = field(default_factory=dict)
 
 
 class ScopeJudge:
-    """Remembers what calls of late have shown. No clock and no I/O of its own."""
+    """Remembers what calls of late have shown. No clock and no I/O of its own. `suspicions` are of accounts that seem
+    to share an allowance."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.suspicions = Suspicions()
+        self._accounts: dict[tuple[str, str], _Account] = {}
+        self._providers: dict[str, _Provider] = {}
+        self.use_config(catalogue)
 
     def use_config(self, catalogue: Catalogue) -> None:
-        """Work with another configuration; what was seen stays."""
+        """Work with another configuration; what was seen of accounts that are still there stays."""
         self._catalogue = catalogue
+        self.suspicions.use_config(catalogue)
+        for key in [key for key in self._accounts if catalogue.account(*key) is None]:
+            del self._accounts[key]
+        for name in [name for name in self._providers if catalogue.provider(name) is None]:
+            del self._providers[name]
 
-    def judged(self, fault: Fault, route: Route, now_ms: int) -> Fault:
-        """`fault` with the scope that the evidence supports, its confidence and what it rests on."""
+    def judged(self, fault: Fault, route: Route, now_ms: int) -> Verdict:
+        """What `fault`, met on `route`, means: its scope as the evidence supports it, with how sure that is and what
+        it rests on, and what else is to be taken for refused."""
+        kind = fault.kind
+        if fault.scope is FaultScope.REQUEST or fault.code == FaultCode.MODEL_GONE:
+            return Verdict(fault)
+        if kind is FaultKind.OVERLOADED:
+            return self._overloaded(fault, route, now_ms)
+        if not (kind.is_limit or kind in (FaultKind.ENTITLEMENT, FaultKind.BILLING)):
+            return Verdict(fault)
+        account = self._account(route)
+        seen = account.seen(route.model)
+        inferred: tuple[Inferred, ...] = ()
+        guessed = fault.confidence < NAMED
+        if guessed and fault.scope is FaultScope.ACCOUNT:
+            fault = _narrowed(fault, account, route.model)
+        seen.kind, seen.refused_ms, seen.until_ms = kind, now_ms, fault.usable_at_ms
+        seen.guessed = guessed
+        if guessed and fault.scope is FaultScope.MODEL and kind in _TOGETHER_MS:
+            inferred = self._widened(fault, account, route, now_ms)
+        if kind.is_limit:
+            inferred += self._shared(fault, account, route, now_ms)
+        return Verdict(fault, inferred)
+
+    def answered(
+        self, route: Route, began_ms: int, now_ms: int, block_of: Callable[[str], Block | None]
+    ) -> tuple[Narrowing, ...]:
+        """A call down `route` that began then is being answered. `block_of` gives the block of a target. The blocks
+        that this disproves: those whose scope was a guess, where the call began after they were made."""
+        account, provider = self._account(route), self._provider(route.provider)
+        account.seen(route.model).answered_ms = began_ms
+        account.answered_ms = max(account.answered_ms, began_ms)
+        provider.answered[route.model] = max(provider.answered.get(route.model, -1), began_ms)
+        self.suspicions.answered(
+            route.provider,
+            route.account,
+            began_ms,
+            lambda partner: _out_since(block_of, Route(route.provider, partner, route.model), now_ms),
+        )
+        disproved = []
+        for target in (route.provider, account_target(route.provider, route.account)):
+            block = block_of(target)
+            if block is not None and _is_disproved(block, began_ms):
+                keep = () if target == route.provider else self._still_refused(route, block, now_ms)
+                why = f"{route.model} was answered on {route.account} meanwhile"
+                disproved.append(Narrowing(target, keep, why))
+        if provider.overloaded:
+            disproved += self._carried_again(provider, route, began_ms, block_of)
+        for partner in self.suspicions.partners(route.provider, route.account, now_ms, ACTED_ON_FROM):
+            disproved += _no_longer_out(route, partner.account, block_of)
+        return tuple(disproved)
+
+    def shares_with(self, provider: str, account: str, now_ms: int) -> tuple[SharedAllowance, ...]:
+        """The accounts that this one seems to share an allowance with."""
+        return self.suspicions.shown(provider, account, now_ms)
+
+    # -- limits, entitlements, balances ------------------------------------------------------------------------
+
+    def _widened(self, fault: Fault, account: _Account, route: Route, now_ms: int) -> tuple[Inferred, ...]:
+        """The whole account, where several of its models were refused and none was answered since the first was."""
+        since_ms = max(account.answered_ms, now_ms - _TOGETHER_MS[fault.kind] - 1)
+        refused = [
+            seen
+            for seen in account.models.values()
+            if seen.refused_ms > since_ms and seen.kind is fault.kind and seen.guessed
+        ]
+        if len(refused) < 2 or (fault.kind is FaultKind.ENTITLEMENT and account.answered_ms >= 0):
+            return ()
+        same_reset = _have_same_reset(refused)
+        sureness = min(0.95, 1 - 1 / len(refused) + (0.25 if same_reset else 0.0))
+        if sureness < WIDEN_FROM:
+            return ()
+        why = f"{len(refused)} models refused" + (" until the same moment" if same_reset else "")
+        return (
+            Inferred(route, _for_more(fault, FaultScope.ACCOUNT, sureness, f"{why}, none answered", now_ms)),
+        )
+
+    def _still_refused(self, route: Route, block: Block, now_ms: int) -> tuple[Route, ...]:
+        """The account's other models that were refused in the way of `block` and may not be served yet."""
+        ends_by_itself = block.kind.is_limit
+        return tuple(
+            Route(route.provider, route.account, model)
+            for model, seen in self._account(route).models.items()
+            if model != route.model
+            and seen.kind is block.kind
+            and seen.refused_ms > seen.answered_ms
+            and (not ends_by_itself or (seen.until_ms or 0) > now_ms)
+        )
+
+    def _shared(self, fault: Fault, account: _Account, route: Route, now_ms: int) -> tuple[Inferred, ...]:
+        """What a used-up allowance says of the accounts that may share it."""
+        provider = self._provider(route.provider)
+        model = route.model if fault.scope is FaultScope.MODEL else None
+        first_after_ms = now_ms - account.answered_ms if account.answered_ms >= 0 else _NEVER
+        refusal = Refusal(route.account, model, now_ms, fault.usable_at_ms, first_after_ms)
+        for other in provider.refused.values():
+            out_until_ms = max(other.until_ms or 0, other.at_ms + MINUTE_MS)
+            if other.model == model and out_until_ms > now_ms and not self._answered_since(other, route):
+                self.suspicions.refused_both(route.provider, other, refusal)
+        provider.refused.pop(route.account, None)
+        provider.refused[route.account] = refusal
+        if len(provider.refused) > MOST_REFUSED:
+            del provider.refused[next(iter(provider.refused))]
+        return tuple(
+            Inferred(
+                Route(route.provider, partner.account, route.model),
+                *_on_suspicion(fault, partner, route, now_ms),
+            )
+            for partner in self.suspicions.partners(route.provider, route.account, now_ms, ACTED_ON_FROM)
+            if not self._is_out(route.provider, partner.account, model, now_ms)
+        )
+
+    def _answered_since(self, other: Refusal, route: Route) -> bool:
+        """Whether either account was seen to be served after the other's refusal."""
+        mine = self._accounts[route.provider, route.account].answered_ms
+        theirs = self._accounts.get((route.provider, other.account))
+        return mine > other.at_ms or (theirs is not None and theirs.answered_ms > other.at_ms)
+
+    def _is_out(self, provider: str, account: str, model: str | None, now_ms: int) -> bool:
+        known = self._providers[provider].refused.get(account)
+        return known is not None and known.model == model and (known.until_ms or known.at_ms + 1) > now_ms
+
+    # -- capacity ----------------------------------------------------------------------------------------------
+
+    def _overloaded(self, fault: Fault, route: Route, now_ms: int) -> Verdict:
+        """Capacity is the provider's and not the account's: two accounts refused for one model speak for all of them,
+        three refusals over several models for the provider."""
+        provider = self._provider(route.provider)
+        named = fault.confidence >= NAMED
+        provider.overloaded.pop(route, None)
+        provider.overloaded[route] = (now_ms, named)
+        if len(provider.overloaded) > MOST_REFUSED:
+            del provider.overloaded[next(iter(provider.overloaded))]
+        since_ms = now_ms - OVERLOADED_TOGETHER_MS
+        of_late = [(at, *seen) for at, seen in provider.overloaded.items() if seen[0] >= since_ms]
+        if len(of_late) < 2 or fault.scope is not FaultScope.MODEL:
+            return Verdict(fault)
+        last_answer_ms = max(provider.answered.values(), default=-1)
+        unnamed = [at for at, at_ms, is_named in of_late if not is_named and at_ms > last_answer_ms]
+        if not named and len(unnamed) >= 3 and len({at.model for at in unnamed}) >= 2:
+            why = f"{len(unnamed)} routes refused over several models, none answered"
+            whole = _for_more(fault, FaultScope.PROVIDER, 1 - 1 / len(unnamed), why, now_ms)
+            return Verdict(fault, (Inferred(route, whole),))
+        answered_ms = provider.answered.get(route.model, -1)
+        accounts = {at.account for at, at_ms, _ in of_late if at.model == route.model and at_ms > answered_ms}
+        if len(accounts) < 2:
+            return Verdict(fault)
+        why = f"{len(accounts)} accounts refused for {route.model}, none answered"
+        alike = _for_more(fault, FaultScope.MODEL, min(0.95, 1.15 - 1 / len(accounts)), why, now_ms)
+        return Verdict(fault, tuple(Inferred(one, alike) for one in self._others(route, accounts)))
+
+    def _others(self, route: Route, accounts: set[str]) -> list[Route]:
+        provider = self._catalogue.provider(route.provider)
+        known = provider.accounts if provider is not None else ()
+        return [
+            Route(route.provider, one.id, route.model)
+            for one in known
+            if one.enabled and one.has_key and one.id not in accounts
+        ]
+
+    def _carried_again(
+        self,
+        provider: _Provider,
+        route: Route,
+        began_ms: int,
+        block_of: Callable[[str], Block | None],
+    ) -> list[Narrowing]:
+        """Blocks of the model on other accounts that were only inferred from refusals before this call began."""
+        of_model = [
+            at
+            for at, (at_ms, _) in provider.overloaded.items()
+            if at.model == route.model and at_ms <= began_ms
+        ]
+        if not of_model:
+            return []
+        for at in of_model:
+            del provider.overloaded[at]
+        why = f"{route.model} was answered on {route.account} meanwhile"
+        found = [(one.id, block_of(one.id)) for one in self._others(route, {at.account for at in of_model})]
+        return [
+            Narrowing(target, (), why) for target, block in found if block and _is_disproved(block, began_ms)
+        ]
+
+    def _account(self, route: Route) -> _Account:
+        return self._accounts.setdefault((route.provider, route.account), _Account())
+
+    def _provider(self, name: str) -> _Provider:
+        return self._providers.setdefault(name, _Provider())
+
+
+def _narrowed(fault: Fault, account: _Account, model: str) -> Fault:
+    """`fault`, guessed to be of the account, as one of the model where another model was answered while this one had
+    been refused in the same way before, and was not served since."""
+    before = account.models.get(model)
+    if before is None or before.kind is not fault.kind or before.answered_ms > before.refused_ms:
         return fault
+    until_ms = before.until_ms or before.refused_ms + _WHOLE_HOUR_MS
+    for other, seen in account.models.items():
+        if other != model and before.refused_ms < seen.answered_ms < until_ms:
+            why = f"{fault.evidence}; {other} was answered while {model} was refused"
+            return replace(fault, scope=FaultScope.MODEL, confidence=0.8, evidence=why)
+    return fault
 
-    def answered(self, route: Route, now_ms: int) -> None:
-        """A call down `route` was answered."""
+
+def _for_more(fault: Fault, scope: FaultScope, sureness: float, why: str, now_ms: int) -> Fault:
+    """`fault` as it is inferred for more than what met it: for a while only, whatever was stated."""
+    believed_until_ms = now_ms + _BELIEVED_MS[fault.kind]
+    stated_ms = fault.usable_at_ms
+    if stated_ms is not None or fault.kind is FaultKind.ENTITLEMENT:
+        stated_ms = min(stated_ms or believed_until_ms, believed_until_ms)
+    return replace(
+        fault,
+        scope=scope,
+        confidence=round(sureness, 2),
+        evidence=f"{fault.evidence}; {why}",
+        usable_at_ms=stated_ms,
+        readings=(),
+    )
+
+
+def _on_suspicion(fault: Fault, partner: SharedAllowance, route: Route, now_ms: int) -> tuple[Fault, bool]:
+    """The fault as it is taken to hold for an account that seems to share the allowance, and whether one request is to
+    try that at once: unless it is all but sure and soon over."""
+    until_ms = fault.usable_at_ms
+    soon_over = until_ms is not None and until_ms - now_ms <= _SHORT_HOLD_MS
+    inferred = replace(
+        fault,
+        code=SHARED,
+        message=f"{route.provider}/{route.account} is out, and this account seems to share its allowance",
+        provider_text="",
+        confidence=partner.confidence,
+        evidence=partner.evidence,
+        usable_at_ms=until_ms,
+        readings=(),
+    )
+    return inferred, not (partner.confidence >= NAMED and soon_over)
+
+
+def _have_same_reset(refused: list[_Seen]) -> bool:
+    """Whether all of them were told one moment; on the hour calendar windows renew, of each model by itself too."""
+    moments = [seen.until_ms for seen in refused if seen.until_ms is not None]
+    if len(moments) < len(refused) or max(moments) - min(moments) > SAME_RESET_MS:
+        return False
+    return all(min(at % _WHOLE_HOUR_MS, -at % _WHOLE_HOUR_MS) > SAME_RESET_MS for at in moments)
+
+
+def _is_disproved(block: Block, began_ms: int) -> bool:
+    """Whether an answer to a call that began then contradicts the block: its scope was a guess, and it was there."""
+    judged = block.kind.is_limit or block.kind in (
+        FaultKind.OVERLOADED,
+        FaultKind.ENTITLEMENT,
+        FaultKind.BILLING,
+    )
+    return judged and block.confidence < NAMED and began_ms >= block.since_ms
+
+
+def _no_longer_out(route: Route, partner: str, block_of: Callable[[str], Block | None]) -> list[Narrowing]:
+    """The blocks of a partner that are there only because this account was refused, and it answers again."""
+    found = (
+        block_of(account_target(route.provider, partner)),
+        block_of(Route(route.provider, partner, route.model).id),
+    )
+    why = f"{route.account} answers again"
+    return [Narrowing(block.target, (), why) for block in found if block is not None and block.code == SHARED]
+
+
+def _out_since(block_of: Callable[[str], Block | None], route: Route, now_ms: int) -> int | None:
+    """Since when calls down `route` are refused for want of an allowance; None where they are not, or where that is
+    itself only suspected."""
+    for target in (account_target(route.provider, route.account), route.id):
+        block = block_of(target)
+        if block is not None and block.kind.is_limit and block.code != SHARED and block.holds_at(now_ms):
+            return block.since_ms
+    return None

@@ -12,16 +12,17 @@ from dataclasses import replace
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import Fault, FaultScope
-from trunkline.domain.limits import LimitReading, LimitUse
+from trunkline.domain.limits import LimitReading, LimitUse, Metric
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Catalogue, Route, Selector
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
-from trunkline.domain.state import Block, ConversationState, RoutingState
+from trunkline.domain.state import AccountState, Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
-from trunkline.quota.book import KeptReading, LearnedLimit, LimitBook
+from trunkline.quota.book import AccountKey, KeptReading, LearnedLimit, LimitBook
 from trunkline.quota.breaker import Breakers, targets_above, targets_of, tells_of_success
 from trunkline.quota.burn import BurnBook, PastUses
 from trunkline.quota.claims import claims_from
+from trunkline.quota.health import ENOUGH_ATTEMPTS, quantile
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
 from trunkline.quota.scope import Inferred, Narrowing
 
@@ -35,6 +36,7 @@ class QuotaTracker:
         self._burn = BurnBook(ledger)
         self._breakers = Breakers()
         self._board = Board(self._book, self._breakers)
+        self.calls = self._board.calls
         self._cursors: dict[str, str] = {}
         self._stale = True
         self.use_config(catalogue, thresholds)
@@ -146,13 +148,45 @@ class QuotaTracker:
         self._breakers.give_back(route)
         self._board.route_blocks_changed(route)
 
-    def began(self, route: Route, now_ms: int) -> None:
-        """A call is under way."""
-        self._board.began(route, now_ms)
+    def began(self, route: Route, now_ms: int) -> int:
+        """A call is under way: its number on its account."""
+        return self._board.began(route, now_ms)
 
     def ended(self, route: Route) -> None:
         """A call is over, however it went."""
-        self._board.ended(route)
+        self.calls.ended((route.provider, route.account))
+
+    def with_room(self, now_ms: int) -> Mapping[AccountKey, bool]:
+        """Every account that is known, and whether it takes another call as far as blocks and calls under way go."""
+        self._catch_up(now_ms)
+        return {key: self._has_room(state, now_ms) for key, state in self._board.accounts.items()}
+
+    def has_room(self, account: AccountKey, now_ms: int) -> bool:
+        """`with_room` of one account."""
+        self._catch_up(now_ms)
+        state = self._board.accounts.get(account)
+        return state is not None and self._has_room(state, now_ms)
+
+    def _has_room(self, state: AccountState, now_ms: int) -> bool:
+        blocks = (state.block, self._board.providers.get(state.provider))
+        if state.busy or any(block is not None and block.holds_at(now_ms) for block in blocks):
+            return False
+        shared = (limit for limit in state.limits if limit.model is None)
+        return all(limit.left > 0 for limit in shared if limit.metric is Metric.CONCURRENCY)
+
+    def counts_calls(self, route: Route) -> bool:
+        """Whether a limit of the route's account is about calls at once, so that the ledger counts them."""
+        return any(limit.metric is Metric.CONCURRENCY for limit in self._book.bound(route))
+
+    def success_share(self, route: Route) -> float | None:
+        """Share of the last attempts down `route` that succeeded, 0..1; None where they are too few to say."""
+        stats = self._board.route_stats.get(route)
+        return None if stats is None or stats.attempts < ENOUGH_ATTEMPTS else stats.success_share
+
+    def expected_ms(self, default_ms: float) -> float:
+        """How long a request is expected to take at the most: the 95th percentile of the last 200 answers, or the
+        default while there is none."""
+        return quantile(sorted(self._board.all_stats.total_samples_ms), 0.95) or default_ms
 
     def picked(self, route: Route) -> None:
         """The pool of the route's provider gave this account: the next of a round robin comes after it."""

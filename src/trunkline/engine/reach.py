@@ -1,0 +1,46 @@
+"""What a refusal or an answer of one call says of others: blocks widened, narrowed, and kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from trunkline.domain.events import BreakerChanged
+from trunkline.domain.faults import Fault
+from trunkline.domain.routes import Route
+from trunkline.domain.state import Block
+from trunkline.engine.blame import mark_of_blame
+from trunkline.store.suspicions import save_suspicion
+
+if TYPE_CHECKING:
+    from trunkline.engine.core import EngineCore
+
+
+def refused(core: EngineCore, route: Route, fault: Fault, now_ms: int) -> tuple[Fault, tuple[Block, ...]]:
+    """`fault` with the scope that the evidence supports, and the blocks that it makes new or changes, those of what is
+    only inferred from it among them."""
+    verdict = core.scopes.judged(fault, route, now_ms)
+    blocks = core.tracker.faulted(route, verdict.fault, now_ms, core.draw())
+    for one in verdict.inferred:
+        blocks += core.tracker.infer(one, now_ms, core.draw())
+    _keep_suspicions(core)
+    return verdict.fault, blocks
+
+
+def answered(core: EngineCore, route: Route, began_at_ms: int, now_ms: int) -> None:
+    """A call that began then is being answered: what that disproves is blocked no further than was refused."""
+    for narrowing in core.scopes.answered(route, began_at_ms, now_ms, core.tracker.block):
+        placed = core.tracker.narrow(narrowing, now_ms)
+        core.unblocked(narrowing.target)
+        for block in placed:
+            mark = mark_of_blame(block, core.generation.config.catalogue, core.generation.keys)
+            core.store.save_block(replace(block, key_mark=mark))
+            core.bus.publish(BreakerChanged(block.target, block))
+    _keep_suspicions(core)
+
+
+def _keep_suspicions(core: EngineCore) -> None:
+    for said in core.scopes.suspicions.take_changes():
+        core.store.post(partial(save_suspicion, said=said))
+        core.changed = True
