@@ -35,7 +35,7 @@ from trunkline.engine.snapshots import SnapshotParts, build_snapshot
 from trunkline.engine.upkeep import Upkeep
 from trunkline.providers.call import Transport
 from trunkline.routing import RoutingAsk, decide
-from trunkline.store import keep, queries
+from trunkline.store import crises, keep, queries
 from trunkline.store.keep import Order
 from trunkline.store.latency import latency
 from trunkline.store.parking import KeptRequest
@@ -116,6 +116,7 @@ class Engine:
             make_transport=lambda: (make_transport or _http_transport)(clock),
             process_name=settings.process_name,
         )
+        core.crisis.drill = settings.rehearsal
         try:
             return cls(settings, core, loaded)
         except BaseException:
@@ -356,7 +357,8 @@ class Engine:
 
     def move(self, request_id: str, places: int) -> None:
         """See `EngineFace.move`."""
-        self._core.parking.move(request_id, places)
+        if not self._core.waiting_room.move(request_id, places):
+            self._core.parking.move(request_id, places)
         self._upkeep.announce_change()
 
     def drop(self, request_id: str) -> None:
@@ -368,8 +370,12 @@ class Engine:
         self._upkeep.announce_change()
 
     async def crises(self, limit: int) -> tuple[CrisisSummary, ...]:
-        """See `EngineFace.crises`."""
-        return ()
+        """See `EngineFace.crises`. Raises StoreError."""
+        return await self._core.store.ask(crises.crises(limit))
+
+    def crises_now(self, limit: int) -> tuple[CrisisSummary, ...]:
+        """`crises` without a loop."""
+        return self._ask_now(crises.crises(limit))
 
     def reset(self) -> None:
         """See `EngineFace.reset`."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.queue import HeldFor
-from trunkline.domain.tasks import SIMPLE, Task
+from trunkline.domain.tasks import Task
+from trunkline.routing.crisis_steps import is_parked
 from trunkline.store.keep import ControlState
 
 
@@ -26,6 +27,6 @@ def hold_of(task: Task, orders: ControlState, crisis_steps: tuple[CrisisStep, ..
         return Hold(HeldFor.PAUSE, "paused: only what is critical goes")
     if orders.override is not None:
         return Hold(HeldFor.OVERRIDE, f"everything goes to {orders.override}: only what is critical goes")
-    if CrisisStep.PARK_THE_REST in crisis_steps and task.type != SIMPLE:
+    if is_parked(task, crisis_steps):
         return Hold(HeldFor.CRISIS, "crisis: kept until a provider is back")
     return None

@@ -26,7 +26,7 @@ from trunkline.engine.api import EngineDied, EngineReady, HostNews, Preview
 from trunkline.engine.own_faults import watching_receipt
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.watch import StoreWatch
-from trunkline.store import chat_queries, queries
+from trunkline.store import chat_queries, crises, queries
 from trunkline.store.latency import latency
 from trunkline.store.queries import Query
 
@@ -148,8 +148,8 @@ class Monitor:
         self._refuse("waiting requests are cancelled")
 
     def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
-        """Nothing is known of crises here yet."""
-        self._on_thread(lambda _: deliver(()))
+        """See `HostedEngine.crises`."""
+        self._answer(crises.crises(limit), deliver)
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         """Refused."""

@@ -16,7 +16,7 @@ class EngineSettings:
     """Where an engine finds its files, and whom it is run by. `base_providers_text` replaces the shipped catalogue (the
     demo's does); `given` is a whole configuration in place of all files (the drill's). `long_lived`: the process stays,
     as the deck does; it polls account endpoints and looks after what others left, which a command that is over in a
-    moment does not."""
+    moment does not. `rehearsal`: what goes wrong here is a drill, and a crisis is marked as one."""
 
     places: Places
     environ: Mapping[str, str]
@@ -24,6 +24,7 @@ class EngineSettings:
     base_providers_text: str | None = None
     given: Loaded | None = field(default=None, repr=False)
     long_lived: bool = False
+    rehearsal: bool = False
 
     def load(
         self,

@@ -10,6 +10,7 @@ from typing import TypeVar
 from trunkline.config.load import Loaded
 from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.errors import ConfigError, StoreError
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.preferences import Config
@@ -28,7 +29,7 @@ from trunkline.quota.breaker import kind_tells_of_success
 from trunkline.quota.burn import LONGEST_KEPT_MS
 from trunkline.quota.suspicion import Suspicions
 from trunkline.quota.tracker import QuotaTracker
-from trunkline.store import queries
+from trunkline.store import crises, queries
 from trunkline.store.keep import ControlState
 from trunkline.store.past_use import past_use
 from trunkline.store.queries import AttemptSample, Query, StoredTotals
@@ -63,6 +64,7 @@ class StoreWatch:
         self._reports = ReportShelf()
         self._stored = StoredTotals(start_of_day_ms(clock.wall_ms()), Totals())
         self._log: tuple[LogEntry, ...] = ()
+        self._crises: tuple[CrisisSummary, ...] = ()
         self._running: tuple[RunningCall, ...] = ()
         self._last_request = 0
         self._shown_with: tuple[object, ...] = ()
@@ -99,6 +101,8 @@ class StoreWatch:
                 config_error=self._config_error,
                 store_error=self._store_error,
                 shared=self._suspicions.shown,
+                crisis=next((one for one in self._crises if one.crisis.ended_at_ms is None), None),
+                last_crisis=next((one for one in self._crises if one.crisis.ended_at_ms is not None), None),
                 read_only=True,
                 reports=self._reports.told_by(self._config.catalogue, self._loaded.keys),
             )
@@ -136,6 +140,7 @@ class StoreWatch:
         self._control.apply(store.ask(queries.control()))
         self._stored = store.ask(queries.totals_since(since_ms))
         self._log = store.ask(queries.recent(LOG_LINES))
+        self._crises = store.ask(crises.crises(2))
         self._read_running()
         self._take_config()
         last, samples = store.ask(queries.attempts_after(self._last_request, _SAMPLES))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from trunkline.domain.state import ConversationState
 from trunkline.domain.tasks import Task, Tier
 from trunkline.routing.candidates import Option, Scan
@@ -50,13 +48,14 @@ def own_options(scan: Scan, conversation: ConversationState) -> list[Option]:
 
 
 def home_option(scan: Scan, conversation: ConversationState, moved: str | None) -> Option | None:
-    """The route to which the conversation returns now that neither crisis nor override keeps it away, if that may
-    answer. Another reason to move (`moved`) comes first; that the conversation is small is none."""
+    """The route to which the conversation returns now that neither crisis nor override keeps it away, if that, or its
+    model on another account, may answer. Another reason to move (`moved`) comes first; that the conversation is small is none."""
     home = conversation.home
     if home is None or home == conversation.route or scan.state.crisis_steps or moved not in (None, "small"):
         return None
-    options = own_options(scan, replace(conversation, route=home))
-    return next((option for option in options if option.route == home), None)
+    row = scan.policy.row_by_model.get((home.provider, home.model))
+    options = scan.options(row) if row is not None and scan.considered(row) else []
+    return min(options, key=lambda option: (option.route != home, option.key), default=None)
 
 
 def cache_is_warm(scan: Scan, conversation: ConversationState) -> bool:
