@@ -40,8 +40,8 @@ def test_it_is_asked_at_its_address_and_then_at_its_older_one() -> None:
 def test_what_remains_is_turned_into_what_is_used() -> None:
     told = report(minimax.TOKEN_PLAN, body(ENTRY))
     assert told.shares == (
-        AllowanceShare("MiniMax-M*", 40.0, Window.parse("session:5h"), END_MS),
-        AllowanceShare("MiniMax-M*", 87.5, Window.parse("session:7d"), WEEK_MS),
+        AllowanceShare("MiniMax-M*", 40.0, Window.parse("session:5h"), END_MS, "MiniMax-M*"),
+        AllowanceShare("MiniMax-M*", 87.5, Window.parse("session:7d"), WEEK_MS, "MiniMax-M*"),
     )
     assert told.readings == ()
 

@@ -190,7 +190,9 @@ class AccountReports:
                 self._apply(block, kept.report, kept.asked_at_ms, at_once=at_once)
 
     def _apply(self, block: Block, report: AccountReport, asked_at_ms: int, *, at_once: bool) -> None:
-        said = verdict(block, report, asked_at_ms)
+        provider = self._core.generation.config.catalogue.provider(block.target.partition("/")[0])
+        served = [model.id for model in provider.models] if provider is not None else []
+        said = verdict(block, report, asked_at_ms, served)
         is_due = block.until_ms is not None and block.until_ms <= asked_at_ms
         now_ms = self._core.clock.wall_ms()
         if said.says is Says.USED_UP and said.until_ms is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,12 +52,13 @@ def worth_a_check(block: Block) -> bool:
     return block.until_ms is not None and block.until_ms - block.since_ms >= WORTH_A_CHECK_MS
 
 
-def verdict(block: Block, report: AccountReport, asked_at_ms: int) -> Verdict:
-    """What `report`, of `asked_at_ms`, says of `block`, which is of that account or of a route of it."""
+def verdict(block: Block, report: AccountReport, asked_at_ms: int, served: Sequence[str]) -> Verdict:
+    """What `report`, of `asked_at_ms`, says of `block`, which is of that account or of a route of it. What is told of
+    models that are not `served` there is left out."""
     if block.kind is FaultKind.BILLING:
         return _of_money(report, asked_at_ms)
     if block.kind is FaultKind.QUOTA_WINDOW:
-        return _of_allowances(report, _model_of(block), asked_at_ms)
+        return _of_allowances(report, _model_of(block), asked_at_ms, served)
     return _NOTHING
 
 
@@ -96,7 +97,9 @@ class _Allowance:
     back_at_ms: int | None
 
 
-def _of_allowances(report: AccountReport, model: str | None, asked_at_ms: int) -> Verdict:
+def _of_allowances(
+    report: AccountReport, model: str | None, asked_at_ms: int, served: Sequence[str]
+) -> Verdict:
     """Of those that calls of `model` (None: any) draw on: used up where one of the whole account is, or one of the
     model; for the whole account also where every model told of has one that is. That the account has something left
     says nothing of what one model is allowed."""
@@ -107,8 +110,9 @@ def _of_allowances(report: AccountReport, model: str | None, asked_at_ms: int) -
         if reading.remaining is not None and not reading.window.paces_only
     ]
     whole = [one for one in told if one.model is None]
+    drawn_on = served if model is None else (model,)
     of_models = [
-        one for one in told if one.model is not None and (model is None or model_matches(one.model, model))
+        one for one in told if one.model is not None and any(model_matches(one.model, m) for m in drawn_on)
     ]
     back_at_ms = _latest(one.back_at_ms for one in whole)
     if model is not None:

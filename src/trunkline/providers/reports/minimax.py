@@ -55,7 +55,7 @@ def read(reply: WireReply, context: CallContext) -> AccountReport | Fault:
 
 
 def _shares(entry: dict[str, object]) -> list[AllowanceShare]:
-    name = provider_sentence(text_of(entry.get("model_name")), longest=60) or "plan"
+    model = provider_sentence(text_of(entry.get("model_name")), longest=60) or None
     told = (
         ("current_interval_remaining_percent", _interval(entry), "end_time"),
         ("current_weekly_remaining_percent", Window.parse("session:7d"), "weekly_end_time"),
@@ -65,7 +65,9 @@ def _shares(entry: dict[str, object]) -> list[AllowanceShare]:
         left = amount_of(entry.get(field))
         if left is not None and 0 <= left <= 100:
             resets_at_ms = moment_ms(entry.get(reset_field))
-            shares.append(AllowanceShare(name, float(100 - left), window, resets_at_ms))
+            shares.append(
+                AllowanceShare(model or "plan", float(100 - left), window, resets_at_ms, model=model)
+            )
     return shares
 
 
