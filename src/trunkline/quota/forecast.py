@@ -1,8 +1,8 @@
 """How fast an allowance is used up, when nothing of it will be left, and how far apart calls must go for it to last.
 
 The burn of a limit is an average over time in which recent use weighs more: what was used a memory's length ago weighs
-1/e of what is used now. Idle time counts as time, so that a lone burst is spread over the memory; a stretch that stands
-far out of the others is cut down to a multiple of the usual one. How long the memory is follows from the window.
+1/e of what is used now. Idle time counts as time, so that a lone burst is spread over the memory; a step that stands far
+out of those around it is cut down to a multiple of theirs. How long the memory is follows from the window.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_MEMORY_MS = 48 * _HOUR_MS
 _FARTHEST_MS = 366 * 24 * _HOUR_MS
 _LEAST_MEMORY_SEEN = 1 / 8
 _LEAST_STEPS_USED = 3
-_STEPS_TO_KNOW_THE_USUAL = 5
+_STEPS_AROUND = 5
 _MOST_TIMES_THE_USUAL = 6.0
 _HALF_SURE_STEPS = 3.0
 _DIGITS = 3
@@ -73,22 +73,32 @@ def burn_of(used: Mapping[int, float], window: Window, *, since_ms: int, now_ms:
         return None
     seen = math.sqrt(min(1.0, seen_ms / memory))
     first = since_ms // step
-    steps = [(number, amount) for number, amount in used.items() if number >= first and amount > 0]
+    steps = sorted((number, amount) for number, amount in used.items() if number >= first and amount > 0)
     if not steps:
         return Burn(0.0, seen)
     if len(steps) < _LEAST_STEPS_USED:
         return None
-    most = math.inf
-    if len(steps) >= _STEPS_TO_KNOW_THE_USUAL:
-        most = _MOST_TIMES_THE_USUAL * median(amount for _, amount in steps)
+    usual = _without_outliers([amount for _, amount in steps])
     weighed = [
-        min(amount, most) * _weight(number * step, step, since_ms, now_ms, memory) for number, amount in steps
+        amount * _weight(number * step, step, since_ms, now_ms, memory)
+        for (number, _), amount in zip(steps, usual, strict=True)
     ]
     # The integral of the weight over the time seen.
     time_ms = memory * (1.0 - math.exp(-seen_ms / memory))
     evenly_used_steps = sum(weighed) ** 2 / sum(one * one for one in weighed)
     evenness = evenly_used_steps / (evenly_used_steps + _HALF_SURE_STEPS)
     return Burn(sum(weighed) / time_ms, seen * evenness)
+
+
+def _without_outliers(amounts: list[float]) -> list[float]:
+    """What stands far out of the steps around it is cut down; a change that lasts is none."""
+    if len(amounts) < _STEPS_AROUND:
+        return amounts
+    cut = []
+    for at, amount in enumerate(amounts):
+        first = min(max(0, at - _STEPS_AROUND // 2), len(amounts) - _STEPS_AROUND)
+        cut.append(min(amount, _MOST_TIMES_THE_USUAL * median(amounts[first : first + _STEPS_AROUND])))
+    return cut
 
 
 def _weight(start_ms: int, step: int, since_ms: int, now_ms: int, memory: int) -> float:
