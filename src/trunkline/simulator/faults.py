@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from trunkline.domain.limits import Window
 from trunkline.simulator.answers import prompt_key
 from trunkline.simulator.description import FaultRule
 from trunkline.simulator.play import Answer, End, Exchange, Play, Usage
@@ -85,11 +86,14 @@ def _wrong_of(status: int) -> Wrong:
 @kind("limited", hint="none", wrong="rate", wait_s=0.0)
 def _limited(play: Play, exchange: Exchange, params: Params) -> None:
     """A 429 that is not true. `hint` is what `retry-after` says: short (1 s), long (3,600 s), dated, negative, junk,
-    none, or the true `wait_s`; the body tells the same wait where it can be told."""
+    none, or the true `wait_s`; the body tells the same wait where it can be told. What is used up is a minute's
+    allowance, for `quota` a day's."""
     hint = params["hint"]
     wait_s = params["wait_s"] or {"short": 1.0, "long": 3600.0, "dated": 2.0}.get(hint)
     wait_ms = None if wait_s is None else wait_s * 1000
-    refuse_as(play, exchange, exchange.complaint(Wrong(params["wrong"]), amount=20, used=20, wait_ms=wait_ms))
+    wrong = Wrong(params["wrong"])
+    window = Window.parse("day" if wrong is Wrong.QUOTA else "60s")
+    refuse_as(play, exchange, exchange.complaint(wrong, window=window, amount=20, used=20, wait_ms=wait_ms))
     if hint == "dated":
         at = datetime.fromtimestamp((exchange.wall_ms + (wait_ms or 0)) / 1000, UTC)
         play.headers["retry-after"] = format_datetime(at, usegmt=True)
