@@ -51,6 +51,9 @@ class SetLedger:
         known = self.use(key, window)
         self.figures[key] = KeyUse(key, max(known.used, at_least), known.resets_at_ms)
 
+    def forgive(self, key: str, window: Window) -> None:
+        self.figures.pop(key, None)
+
     async def reserve(self, ask: ReserveAsk) -> Reservation | Shortage:
         raise NotImplementedError
 

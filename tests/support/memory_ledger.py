@@ -89,6 +89,13 @@ class MemoryLedger:
                 bucket = windows.stated_bucket(until_ms)
             buckets[bucket] += missing
 
+    def forgive(self, key: str, window: Window) -> None:
+        bookings = [booking for open_ in self._open.values() for booking in open_]
+        booked = [(one.bucket, one.claim.amount) for one in bookings if one.claim.key == key]
+        for bucket in tuple(self._buckets[key]):
+            if bucket != windows.STANDING_BUCKET:
+                self._buckets[key][bucket] = sum(amount for of, amount in booked if of == bucket)
+
     def use(self, key: str, window: Window) -> KeyUse:
         now_ms = self._now_ms()
         buckets = dict(self._buckets[key]) if key in self._buckets else {}

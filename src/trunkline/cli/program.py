@@ -31,12 +31,14 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("control", "Start no request that is not critical."),
     "resume": ("control", "Start requests again."),
     "mode": ("control", "Show the modes, or use another."),
+    "queue": ("queue", "What is kept until somebody can serve it: list, promote, move, cancel, run."),
     "prefer": ("prefer", "Who is asked, in order: for a task type, or where no list applies."),
     "set": ("prefer", "How one task type is routed: who is asked, priority, budget, quality."),
     "config": ("config", "Read and write settings."),
     "setup": ("setup", "What was found here, what it gives, and the mode to begin with."),
     "check": ("check", "Does it answer: the cheapest free call to each account, and what it told."),
     "drill": ("drill", "Faults run against your own routes, impersonated here: who would serve."),
+    "free": ("free", "Mark as available again what is blocked, in every process."),
     "doctor": ("doctor", "What was found, what is missing, what each would add."),
 }
 

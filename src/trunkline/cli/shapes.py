@@ -205,6 +205,13 @@ def _traffic_json(counts: Counts, latency: Latency, budget_pico: int | None) -> 
     }
 
 
+def _balance_json(account: AccountView) -> Json | None:
+    balance = account.report.balance if account.report is not None else None
+    return (
+        None if balance is None else {"amount": balance.millionths / 1_000_000, "currency": balance.currency}
+    )
+
+
 def account_json(account: AccountView) -> Json:
     """One account of `status --json`."""
     block = account.block
@@ -221,6 +228,8 @@ def account_json(account: AccountView) -> Json:
         if block is None
         else {"kind": block.kind, "code": block.code, "message": block.message, "until": iso(block.until_ms)},
         "gone": list(account.gone),
+        "balance": _balance_json(account),
+        "reported_at": iso(account.reported_at_ms),
         **_traffic_json(account.counts, account.latency, None),
     }
 

@@ -119,8 +119,9 @@ class EngineFace(Protocol):
         ...
 
     def free(self, target: str) -> None:
-        """A person says that a provider, `provider/account` or route is available again: close its breaker and those
-        under it at once."""
+        """A person says that a provider, `provider/account` or route is available again: close its breaker, those above
+        it and those under it at once, in every process, and believe no figure that has it used up. Raises ConfigError
+        when it names nothing known."""
         ...
 
     def promote(self, request_id: str) -> None:

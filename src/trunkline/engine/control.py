@@ -103,6 +103,11 @@ def with_account(account: str, catalogue: Catalogue, *, enabled: bool) -> Order:
     return order
 
 
+def freed(at_ms: int) -> Order:
+    """Something was marked as available: whoever waits for it, in any process, looks again."""
+    return lambda state: replace(state, freed_at_ms=at_ms)
+
+
 def automatic(state: ControlState) -> ControlState:
     """Nothing ordered, but that accounts a person took out stay out."""
     return ControlState(set_aside=state.set_aside)

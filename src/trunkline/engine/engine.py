@@ -237,6 +237,11 @@ class Engine:
         """The configuration in force."""
         return self._core.generation
 
+    @property
+    def blocked(self) -> frozenset[str]:
+        """The providers, accounts and routes that there is a block on."""
+        return frozenset(block.target for block in self._core.tracker.blocks())
+
     def snapshot(self) -> Snapshot:
         """See `EngineFace.snapshot`."""
         core, upkeep = self._core, self._upkeep
@@ -345,9 +350,10 @@ class Engine:
 
     def free(self, target: str) -> None:
         """See `EngineFace.free`."""
-        for one in self._core.tracker.clear(target):
-            self._core.unblocked(one)
-        self._upkeep.announce_change()
+        from trunkline.engine.freeing import free
+
+        free(self._core, target)
+        self._order(control.freed(self._core.clock.wall_ms()), f"free {target}")
 
     def promote(self, request_id: str) -> None:
         """See `EngineFace.promote`."""
@@ -368,6 +374,11 @@ class Engine:
         else:
             self._core.parking.drop(request_id)
         self._upkeep.announce_change()
+
+    async def look_after_kept(self) -> bool:
+        """Take over at once what is kept and no process runs, where this one stays; whether anything of what is kept
+        is left to run here. Raises StoreError."""
+        return await self._core.parking.look()
 
     async def crises(self, limit: int) -> tuple[CrisisSummary, ...]:
         """See `EngineFace.crises`. Raises StoreError."""

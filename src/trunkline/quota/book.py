@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from trunkline.domain.limits import (
+    FigureSource,
     LimitReading,
     LimitScope,
     LimitSpec,
@@ -22,13 +23,15 @@ from trunkline.domain.limits import (
     is_pattern,
     model_matches,
 )
-from trunkline.domain.routes import AccountSpec, Catalogue, Route
+from trunkline.domain.routes import AccountSpec, Catalogue, Route, Selector
 from trunkline.quota.claims import BoundLimit, bind, bind_all, owner_of, shared_limits
 from trunkline.quota.ledger import KeyUse, Ledger
 
 AccountKey = tuple[str, str]
 
 READ_AGAIN_AFTER_MS = (50, 1_000)
+# So little left that a call of usual size may not fit.
+_ALL_BUT_USED_UP = 0.05
 
 
 class KeptReading(Protocol):
@@ -220,6 +223,27 @@ class LimitBook:
             bound = bind(account, learned.spec, learned.model or route.model)
             self._keys_read[asked] = None if bound is None else bound.key
         return self._keys_read[asked]
+
+    def forgive(self, selector: Selector, now_ms: int) -> None:
+        """A person says that these routes are available: what has an allowance of theirs all but used up is not so. A
+        cap on cash that the user set stays, and calls under way go on to count."""
+        for (provider, account), limits in self._accounts.items():
+            if selector.provider not in (None, provider) or selector.account not in (None, account):
+                continue
+            for key, use in tuple(limits.uses.items()):
+                own_cap = use.metric is Metric.COST and use.source is FigureSource.CONFIGURED
+                concerns = selector.model is None or use.covers(selector.model)
+                if (
+                    use.metric is Metric.CONCURRENCY
+                    or own_cap
+                    or not concerns
+                    or use.share_left > _ALL_BUT_USED_UP
+                ):
+                    continue
+                self._ledger.forgive(key, use.window)
+                self._read_again(key, now_ms)
+                self._reported_resets.pop(key, None)
+                self._set(KeyUse(key, 0, None), now_ms)
 
     def restore(self, kept: Iterable[KeptReading]) -> None:
         """Take in limits learned earlier or by another process; the later reading of a limit stays. Figures follow

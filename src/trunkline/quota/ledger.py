@@ -91,6 +91,10 @@ class Ledger(Protocol):
         lifted counts until `until_ms`, where the provider stated when its window ends, else as if used now."""
         ...
 
+    def forgive(self, key: str, window: Window) -> None:
+        """A person says that the allowance is there again: nothing was used of it but what is booked and not ended."""
+        ...
+
     def use(self, key: str, window: Window) -> KeyUse:
         """Use under `key` as this process knows it now; never blocks."""
         ...

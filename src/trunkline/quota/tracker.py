@@ -111,6 +111,10 @@ class QuotaTracker:
             self._board.block_changed(target)
         return failed
 
+    def forgive(self, selector: Selector, now_ms: int) -> None:
+        """A person says that these routes are available: see `LimitBook.forgive`."""
+        self._book.forgive(selector, now_ms)
+
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """The account has another key: close what the old one was to blame for; the targets that were closed."""
         closed = self._breakers.key_changed(provider, account)

@@ -19,7 +19,8 @@ class ControlState:
     """What a person has set for everything on this machine. `mode` None: the configured one. `pin` is the text of
     a selector; `pin_expires_at_ms` None: until taken back. `set_aside` are accounts (`provider/account`) that were
     taken out for now, in alphabetical order. `override` is the text of a selector that is forced for everything, while
-    what is not critical is held back; pin and pause stay what they were beneath it."""
+    what is not critical is held back; pin and pause stay what they were beneath it.
+    `freed_at_ms` is when something was marked as available last."""
 
     mode: str | None = None
     pin: str | None = None
@@ -27,6 +28,7 @@ class ControlState:
     paused: bool = False
     set_aside: tuple[str, ...] = ()
     override: str | None = None
+    freed_at_ms: int | None = None
 
 
 Order = Callable[[ControlState], ControlState]

@@ -45,6 +45,10 @@ class SqliteLedger:
         """Lift the counted use of a key; posted."""
         self._writer.post(lambda connection: self._raise(connection, key, window, at_least, until_ms))
 
+    def forgive(self, key: str, window: Window) -> None:
+        """Count nothing under a key but open bookings; posted."""
+        self._writer.post(lambda connection: self._forgive(connection, key, window))
+
     def use(self, key: str, window: Window) -> KeyUse:
         """Use under `key` as this process knows it: its own writes at once, others' within 250 ms."""
         return self._books.use(key, window, self._upkeep.time.now_ms())
@@ -140,6 +144,19 @@ class SqliteLedger:
                 had = self._books.amount(key, bucket)
                 changes.append((key, bucket, had + amount - booked, end_ms))
         self._books.put(connection, changes, now_ms)
+
+    def _forgive(self, connection: sqlite3.Connection, key: str, window: Window) -> None:
+        booked: dict[int, int] = {}
+        for (bookings,) in connection.execute("SELECT bookings FROM reservation WHERE orphaned = 0"):
+            for of, bucket, amount, _ in orjson.loads(bookings):
+                if of == key:
+                    booked[bucket] = booked.get(bucket, 0) + amount
+        changes = [
+            (key, bucket, booked.get(bucket, 0), windows.bucket_end_ms(window, bucket))
+            for bucket, amount in self._books.amounts(key).items()
+            if bucket != windows.STANDING_BUCKET and amount > booked.get(bucket, 0)
+        ]
+        self._books.put(connection, changes, self._upkeep.now_ms)
 
     def _raise(
         self, connection: sqlite3.Connection, key: str, window: Window, at_least: int, until_ms: int | None

@@ -66,6 +66,9 @@ class WatchedLedger:
     def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         """The process that read it has done so."""
 
+    def forgive(self, key: str, window: Window) -> None:
+        """The process that was told has done so."""
+
     async def flush(self) -> None:
         """Nothing waits."""
 
