@@ -171,6 +171,7 @@ Percent = Annotated[int, Field(ge=0, le=100), Step(5)]
 Hour = Annotated[int, Field(ge=0, le=23), Step(1)]
 # Counted in milliseconds inside: less than one would be none.
 Seconds = Annotated[float, Field(ge=0.001, le=86_400), Step(1)]
+Pace = Annotated[float, Field(ge=0, le=3_600), Step(1)]
 # Enumerations are written as text, which pydantic's strict mode would refuse.
 BillingText = Annotated[Billing, Field(strict=False)]
 PoolText = Annotated[PoolStrategy, Field(strict=False)]

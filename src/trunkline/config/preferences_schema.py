@@ -10,6 +10,7 @@ from trunkline.config.fields import (
     BudgetText,
     Hour,
     Id,
+    Pace,
     Percent,
     PriorityText,
     QualityText,
@@ -119,8 +120,10 @@ class ThresholdsTable(Table):
     throttle_s: Annotated[float, Field(ge=0, le=600), Step(1)] = doc(
         "longest delay of a slowed route, in seconds", 5.0
     )
-    medium_lane_s: Seconds = doc("seconds between two requests of medium priority", 2.0)
-    low_lane_s: Seconds = doc("seconds between two requests of low priority", 5.0)
+    medium_lane_s: Pace = doc(
+        "seconds between two requests of one origin of medium priority; 0: no lane", 2.0
+    )
+    low_lane_s: Pace = doc("seconds between two requests of one origin of low priority; 0: no lane", 5.0)
 
 
 class TimeoutsTable(Table):

@@ -35,6 +35,7 @@ class RejectionCode(StrEnum):
     PINNED_ELSEWHERE = "pinned_elsewhere"
     BREAKER_OPEN = "breaker_open"
     LIMIT = "limit"
+    BUSY = "busy"
     CONTEXT_WINDOW = "context_window"
     CAPABILITY = "capability"
     NOT_FREE = "not_free"

@@ -46,7 +46,8 @@ class Block:
 class AccountState:
     """An account at one moment. `limits` are all its limits, those of single models included; `health` 0..100;
     `organisation_uses` are inside `limits` like any other. `last_used_ms` is wall time, 0 for never. `concurrency` is
-    how many calls at once it has been found to take, None where no end of it was met."""
+    how many calls at once it has been found to take, None where no end of it was met. `elsewhere` counts calls that
+    other processes of this machine have under way, as known last."""
 
     provider: str
     account: str
@@ -56,6 +57,12 @@ class AccountState:
     in_flight: int = 0
     last_used_ms: int = 0
     concurrency: int | None = None
+    elsewhere: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has as many calls under way as it has been found to take."""
+        return self.concurrency is not None and self.in_flight + self.elsewhere >= self.concurrency
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from trunkline.engine.blame import mark_of_blame, still_means
 from trunkline.engine.bus import Bus
 from trunkline.engine.control import Control, Standing
 from trunkline.engine.conversations import Conversations
+from trunkline.engine.crisis_moves import CrisisMoves
 from trunkline.engine.crisis_watch import CrisisWatch
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
@@ -42,6 +43,7 @@ from trunkline.engine.lanes import Lanes
 from trunkline.engine.pacing import Pacing
 from trunkline.engine.parking import ParkingLot
 from trunkline.engine.quota_watch import QuotaWatch
+from trunkline.engine.slots import Slots
 from trunkline.engine.waiting_room import WaitingRoom
 from trunkline.engine.window_watch import WindowWatch
 from trunkline.providers.call import Transport
@@ -59,6 +61,8 @@ _log = logging.getLogger(__name__)
 
 _WARM_AGAIN_AFTER_MS = 20_000.0
 _EVEN_DRAW = 0.5
+# What a request is taken to last while nothing has been measured.
+_EXPECTED_MS = 10_000.0
 
 
 class EngineCore:
@@ -86,9 +90,25 @@ class EngineCore:
         self.process_name = process_name
         self.scopes = ScopeJudge(generation.config.catalogue)
         self.waiting_room = WaitingRoom(clock)
-        self.lanes = Lanes(clock, self.waiting_room)
+        self.lanes = Lanes(
+            clock,
+            self.waiting_room,
+            lambda: self.generation.config.preferences,
+            lambda: self.tracker.expected_ms(_EXPECTED_MS),
+            process_name,
+        )
+        self.slots = Slots(
+            clock,
+            self.waiting_room,
+            self.tracker,
+            store.ledger,
+            lambda: self.generation.config.preferences.queue,
+            draw,
+            process_name,
+        )
         self.parking = ParkingLot(self)
         self.crisis = CrisisWatch(self)
+        self.crisis_moves = CrisisMoves(self)
         self.reports = AccountReports(self)
         self.quota_watch = QuotaWatch(self)
         self.pacing = Pacing(self)
@@ -198,6 +218,8 @@ class EngineCore:
     def rouse(self) -> None:
         """Have everybody who waits look again: something was freed, ordered or configured."""
         self.waiting_room.rouse()
+        self.lanes.look_again()
+        self.slots.look_again()
 
     # -- what calls teach ---------------------------------------------------------------------------------------
 
@@ -324,11 +346,14 @@ class EngineCore:
             _log.exception("what became of a request could not be kept", extra={"request_id": log.request_id})
         self.changed = True
         self.waiting_room.leave(log.request_id)
+        self.slots.leave(log.request_id)
         self.bus.forward(log.append(ending))
 
     def _keep(self, request: ChatRequest, ending: Ending, answer: str, generation: Generation) -> None:
         receipt = ending.receipt
-        self.conversations.note(receipt, self.clock.wall_ms())
+        home = self.crisis_moves.over(receipt)
+        if self.conversations.note(receipt, self.clock.wall_ms(), home=home) and receipt.conversation_id:
+            self.crisis_moves.came_home(receipt.conversation_id)
         self.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
         asked = _stored(request, generation.config.generation)
         message = self._answer_of(ending, answer) if request.conversation_id is not None and answer else None

@@ -112,6 +112,7 @@ class RequestRun:
         self._state = RoutingState(0)
         self._fault: Fault | None = None
         self._no_route: NoRoute | None = None
+        self._crowded = False
         self._last_route: Route | None = None
         self._left_route: Route | None = None
         self._short_route: Route | None = None
@@ -182,9 +183,12 @@ class RequestRun:
         same_route: Route | None = None
         shortages = 0
         while True:
+            if same_route is not None and self._core.slots.is_full(same_route):
+                same_route = None
             route = same_route or await self._next_route()
             if route is None:
                 return Outcome.FAILED
+            number = self._core.slots.take(self._log.request_id, route)
             try:
                 booked = await self._books.reserve(route, self._task, self._core.ids.new())
                 if isinstance(booked, Shortage):
@@ -197,9 +201,12 @@ class RequestRun:
                         return Outcome.FAILED
                     continue
                 await self._call(route, booked)
+                self._crowded = self._core.slots.learn(route, number, self._fault)
             except BaseException:
                 self._core.tracker.give_back(route)
                 raise
+            finally:
+                self._core.slots.give(route)
             if self._fault is None:
                 return Outcome.ANSWERED
             step = self._step_after(self._fault, route)
@@ -217,16 +224,19 @@ class RequestRun:
                 # Routes that failed in passing may be asked again as soon as their breakers let them.
                 self._failed.clear()
                 decision = self._decide()
-            if self._decision is None:
+            for_slot = isinstance(decision, NoRoute) and self._core.slots.would_help(decision)
+            if self._decision is None and not for_slot:
                 self._answer.emit(Decided(self._task, decision))
             if isinstance(decision, NoRoute):
                 if not await self._wait_for_somebody(decision):
                     return None
                 continue
-            if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms()):
+            forced = self._state.override is not None and self._left_route is None
+            if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms(), forced=forced):
                 self._decision = decision
                 self._core.tracker.picked(decision.route)
                 self._core.keep_warm(decision, self._state, self._generation)
+                self._core.crisis_moves.decided(self._ticket, decision)
                 return decision.route
             await self._clock.sleep(_TRY_AGAIN_MS)
         return None
@@ -260,13 +270,19 @@ class RequestRun:
 
     async def _wait_for_somebody(self, no_route: NoRoute) -> bool:
         """Nobody can serve now: wait where that is right; False when it is not."""
+        slots = self._core.slots
+        if slots.would_help(no_route):
+            await slots.wait(self._ticket, no_route, self._answer.emit, self._deadline_at_ms)
+            return True
+        slots.decline(self._log.request_id)
         if self._books.calls:
             self._patience.turned_away(tuple(self._books.attempts))
         waited = await self._patience.for_somebody(no_route, self._deadline_at_ms)
         if waited is None:
             if self._decision is not None:
                 self._answer.emit(Decided(self._task, no_route))
-            self._fault = self._patience.fault or nobody_fault(no_route, self._fault)
+            fault = self._patience.fault or nobody_fault(no_route, self._fault)
+            self._fault = self._core.crisis.blamed(fault)
             self._no_route = no_route
             return False
         self._deadline_at_ms = waited
@@ -297,16 +313,12 @@ class RequestRun:
         record = self._books.open_call(route, booked, self._task)
         self._answer.emit(AttemptStarted(record.number, route))
         began_at_ms = self._clock.wall_ms()
-        core.tracker.began(route, began_at_ms)
         core.changed = True
-        try:
-            follower = CallFollower(
-                record, self._clock, self._answer.emit, lambda: core.replied(route, began_at_ms), continuation
-            )
-            upstream = self._upstream(route, continuation)
-            await follower.follow(core.transport.call(upstream))
-        finally:
-            core.tracker.ended(route)
+        follower = CallFollower(
+            record, self._clock, self._answer.emit, lambda: core.replied(route, began_at_ms), continuation
+        )
+        upstream = self._upstream(route, continuation)
+        await follower.follow(core.transport.call(upstream))
         attempt = self._books.close_call()
         self._last_route = route
         self._finish = record.finish
@@ -342,6 +354,9 @@ class RequestRun:
         limit_tokens = output_limit(
             self._request.max_output_tokens, model, provider.quirks, self._task.input_tokens
         )
+        limit_tokens, warning = self._core.crisis_moves.output_limit(self._ticket, model, limit_tokens)
+        if warning is not None and warning not in self._warnings:
+            self._warnings.append(warning)
         wire = protocol.encode(request, context, max_output_tokens=limit_tokens)
         key = self._generation.keys.secret(account.key)
         return UpstreamCall(protocol, context, wire, key, self._call_limits(route))
@@ -381,8 +396,9 @@ class RequestRun:
             if fault.code != ANCHOR_MISSED:
                 await self._clock.sleep(quick_retry_delay_ms(self._core.draw()))
             return True
-        if fault.code == DEADLINE:
+        if fault.code == DEADLINE or self._crowded:
             self._core.tracker.give_back(route)
+            self._core.limits_read(route, fault.readings)
         else:
             self._core.fault_seen(route, fault)
         if step is Step.STOP:

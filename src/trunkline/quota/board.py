@@ -13,6 +13,7 @@ from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import AccountState, Block, RouteState
 from trunkline.quota.book import AccountKey, LimitBook
 from trunkline.quota.breaker import Breakers, account_target, targets_above
+from trunkline.quota.concurrency import CallsUnderWay
 from trunkline.quota.health import RecentStats, health_of
 from trunkline.quota.views import AccountFacts, provider_view
 
@@ -31,13 +32,14 @@ class Board:
         self._catalogue = Catalogue()
         self._thresholds = Thresholds()
         self._account_stats: dict[AccountKey, RecentStats] = {}
-        self._in_flight: dict[AccountKey, int] = {}
         self._last_used_ms: dict[AccountKey, int] = {}
         self._breaker_due: list[tuple[int, str]] = []
         self._routes_of: dict[AccountKey, set[Route]] = {}
         self._dirty_routes: set[Route] = set()
         self._views: dict[AccountKey, AccountView] = {}
         self._forecasts: Mapping[str, Forecast] = {}
+        self.calls = CallsUnderWay(lambda account: book.changed.add(account))
+        self.all_stats = RecentStats()
 
     def use_config(self, catalogue: Catalogue, thresholds: Thresholds) -> None:
         """Work with another configuration; what calls were like stays known."""
@@ -49,27 +51,20 @@ class Board:
 
     # -- what happens ------------------------------------------------------------------------------------------
 
-    def began(self, route: Route, now_ms: int) -> None:
-        """A call is under way."""
+    def began(self, route: Route, now_ms: int) -> int:
+        """A call is under way: its number on its account."""
         key = (route.provider, route.account)
-        self._in_flight[key] = self._in_flight.get(key, 0) + 1
         self._last_used_ms[key] = now_ms
-        self._book.changed.add(key)
+        return self.calls.began(key)
 
-    def ended(self, route: Route) -> None:
-        """A call is over, however it went."""
-        key = (route.provider, route.account)
-        self._in_flight[key] = max(0, self._in_flight.get(key, 0) - 1)
-        self._book.changed.add(key)
-
-    def stats(self, route: Route) -> tuple[RecentStats, RecentStats]:
-        """What is known of calls on the route's account and on the route, to be added to."""
+    def stats(self, route: Route) -> tuple[RecentStats, ...]:
+        """What is known of calls on the route's account, on the route and on all, to be added to."""
         key = (route.provider, route.account)
         of_account = self._account_stats.setdefault(key, RecentStats())
         of_route = self.route_stats.setdefault(route, RecentStats())
         self._book.changed.add(key)
         self._dirty_routes.add(route)
-        return of_account, of_route
+        return of_account, of_route, self.all_stats
 
     def block_changed(self, target: str) -> None:
         """The block of a target is new, another or gone."""
@@ -115,6 +110,7 @@ class Board:
         """Bring everything to `now_ms`."""
         book = self._book
         book.advance(now_ms)
+        self.calls.forget_old(now_ms)
         while self._breaker_due and self._breaker_due[0][0] <= now_ms:
             self.expire(heapq.heappop(self._breaker_due)[1], now_ms)
         if book.changed:
@@ -144,8 +140,10 @@ class Board:
             limits=limits,
             block=block,
             health=health_of(wide, stats.success_share if stats else None, block, now_ms),
-            in_flight=self._in_flight.get(key, 0),
+            in_flight=self.calls.in_flight(key),
             last_used_ms=self._last_used_ms.get(key, 0),
+            concurrency=self.calls.size(key),
+            elsewhere=self.calls.elsewhere(key),
         )
 
     def _rebuild_route(self, route: Route, now_ms: int) -> None:

@@ -14,6 +14,8 @@ from trunkline.domain.state import Block
 
 RECENT_ATTEMPTS = 20
 RECENT_SAMPLES = 200
+ENOUGH_ATTEMPTS = 5
+"""Fewer attempts say too little of a route to slow it."""
 NEW_SAMPLE_WEIGHT = 0.2
 
 _WELL_SHARE = 0.5
@@ -70,6 +72,11 @@ class RecentStats:
     def failed(self) -> None:
         """Count a failure."""
         self._outcomes.append(False)
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts the success share is of."""
+        return len(self._outcomes)
 
     @property
     def success_share(self) -> float | None:

@@ -59,6 +59,7 @@ class AccountFacts:
             counts=counts,
             latency=latency_of([self.stats]) if self.stats else Latency(),
             in_flight=self.state.in_flight,
+            concurrency=self.state.concurrency,
             gone=tuple(m for m in self.models if self._is_gone(m)),
             set_aside=self.spec.set_aside,
         )

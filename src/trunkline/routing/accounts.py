@@ -88,6 +88,11 @@ class LiveAccounts:
         if block is not None and self._refuses(block):
             self._refuse(member, RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms)
             return None
+        if account.concurrency is not None and account.busy:
+            under_way = account.in_flight + account.elsewhere
+            facts: Facts = (("under_way", under_way), ("takes", account.concurrency))
+            self._refuse(member, RejectionCode.BUSY, facts, None)
+            return None
         _, _, key, _, _, tie = member
         flat = self._flat_limits.get(key)
         if flat is None or flat[0] is not account.limits:

@@ -225,6 +225,9 @@ _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
     RejectionCode.PINNED_ELSEWHERE: lambda facts: f"only {facts.get('only')} may answer ({facts.get('by')})",
     RejectionCode.BREAKER_OPEN: _breaker_why,
     RejectionCode.LIMIT: _limit_why,
+    RejectionCode.BUSY: lambda facts: (
+        f"{_figure(facts.get('under_way'))} calls under way, it takes {_figure(facts.get('takes'))} at once"
+    ),
     RejectionCode.CONTEXT_WINDOW: lambda facts: (
         f"its window of {_figure(facts.get('window_tokens'))} tokens is too small for "
         f"{_figure(facts.get('needed_tokens'))}"
@@ -245,6 +248,7 @@ _TOLD_BY_FIGURES = frozenset(
         RejectionCode.PINNED_ELSEWHERE,
         RejectionCode.BREAKER_OPEN,
         RejectionCode.LIMIT,
+        RejectionCode.BUSY,
         RejectionCode.CONTEXT_WINDOW,
         RejectionCode.CAPABILITY,
         RejectionCode.OVER_BUDGET,

@@ -13,7 +13,12 @@ from trunkline.routing.policy import CompiledPolicy
 Facts = tuple[tuple[str, str | int | float | None], ...]
 
 # Who is exhausted, and until when, is said account by account.
-_SAID_BY_ACCOUNT = (RejectionCode.LIMIT, RejectionCode.BREAKER_OPEN, RejectionCode.FAILED)
+_SAID_BY_ACCOUNT = (
+    RejectionCode.LIMIT,
+    RejectionCode.BUSY,
+    RejectionCode.BREAKER_OPEN,
+    RejectionCode.FAILED,
+)
 # Which model of which account is gone, since when and what took its place, is said one by one.
 _SAID_BY_ROUTE = (RejectionCode.RETIRED,)
 
