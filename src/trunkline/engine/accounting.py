@@ -53,17 +53,19 @@ class Books:
         self._refusal_ended_mono_ms = None
 
     @property
-    def calls(self) -> int:
-        """Calls made since it waited last, shortages not counted."""
+    def called(self) -> tuple[Route, ...]:
+        """The routes called since it waited last, in order; shortages are no calls."""
         counted = self.attempts[self._counted_from :]
-        return sum(attempt.outcome is not AttemptOutcome.SHORT for attempt in counted)
+        return tuple(attempt.route for attempt in counted if attempt.outcome is not AttemptOutcome.SHORT)
+
+    @property
+    def calls(self) -> int:
+        """How many calls that were."""
+        return len(self.called)
 
     def calls_on(self, route: Route) -> int:
         """Those of them that were made on one route."""
-        return sum(
-            attempt.route == route and attempt.outcome is not AttemptOutcome.SHORT
-            for attempt in self.attempts[self._counted_from :]
-        )
+        return self.called.count(route)
 
     @property
     def total_ms(self) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -70,3 +72,13 @@ def _worth_waiting(fault: Fault, situation: Situation, thresholds: Thresholds) -
 def quick_retry_delay_ms(draw: float) -> float:
     """Wait before the one retry on the same route, full jitter; `draw` is 0..1."""
     return QUICK_RETRY_MAX_MS * draw
+
+
+def is_spent(called: Sequence[str], provider: str, max_attempts: int) -> bool:
+    """Whether a request that failed at `provider` had better ask another before it asks there again: it has made half
+    of the calls there that were left when it came. `called` are the providers called, in order. Without this a pool
+    whose provider is down would use up every attempt while others can serve."""
+    if provider not in called:
+        return False
+    left = max_attempts - called.index(provider)
+    return called.count(provider) >= math.ceil(left / 2)

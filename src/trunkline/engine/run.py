@@ -39,7 +39,7 @@ from trunkline.engine.attempt import CallFollower
 from trunkline.engine.continuation import Continuation
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
-from trunkline.engine.failover import Situation, Step, next_step, quick_retry_delay_ms
+from trunkline.engine.failover import Situation, Step, is_spent, next_step, quick_retry_delay_ms
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
@@ -416,7 +416,19 @@ class RequestRun:
         self._failed.add(route)
         if fault.code == FaultCode.MODEL_GONE:
             self._doubt_account(route)
+        self._doubt_provider(route)
         return True
+
+    def _doubt_provider(self, route: Route) -> None:
+        """A provider that took half of the attempts in vain is asked again only where nobody else can serve."""
+        called = [one.provider for one in self._books.called]
+        if is_spent(called, route.provider, self._preferences.thresholds.max_attempts):
+            provider = self._generation.provider(route)
+            self._failed |= {
+                Route(provider.id, account.id, model.id)
+                for account in provider.accounts
+                for model in provider.models
+            }
 
     def _doubt_account(self, route: Route) -> None:
         """An account that lacks two models of its list may lack them all: others go first, so that a list gone stale
