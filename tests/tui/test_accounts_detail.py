@@ -192,7 +192,7 @@ async def test_it_can_be_read_and_scrolled_at_every_size(size: tuple[int, int]) 
     async with open_deck(size, start_panel=1) as deck:
         await _open(deck, "google/google-1")
         assert "Account google/google-1" in deck.shown()
-        assert "p pin  t test  d disable  esc back" in deck.shown()
+        assert "p pin  t test  f available  d disable  esc back" in deck.shown()
         await deck.press("G")
         assert "t asks, for nothing" in deck.shown()
 

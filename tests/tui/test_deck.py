@@ -338,7 +338,7 @@ async def test_a_deck_that_watches_offers_first_what_acts_and_says_why_the_rest_
         assert "Those of other processes come here" in deck.shown()
         await deck.press("i")
         assert any("only watches" in note.message for note in deck.app._notifications)
-        assert deck.screen._layout.current == 3
+        assert deck.screen._panels.current == 3
 
 
 @pytest.mark.parametrize("key", ["space", "t", "d", "enter"])

@@ -104,7 +104,7 @@ def test_keys_that_tmux_and_screen_take_are_put_in_force_and_told() -> None:
 
 def test_hints_begin_with_the_own_keys_of_where_the_focus_is() -> None:
     words = [hint.word for hint in hints_for(Scope.ACCOUNTS)]
-    assert words[:4] == ["fold", "test", "disable", "open"]
+    assert words[:4] == ["fold", "test", "disable", "available"]
     assert "help" in words
     assert [hint.word for hint in hints_for(Scope.LATENCY)][:3] == ["longer", "shorter", "measure"]
 

@@ -15,8 +15,8 @@ async def test_an_action_stands_on_a_line_with_its_key_in_the_order_of_the_regis
         while "alt-2" not in deck.shown():
             await deck.pilot.pause()
         lines = deck.shown().splitlines()
-        at = [next(i for i, line in enumerate(lines) if f"{key} / alt-{key}" in line) for key in "1234zxs"]
-        assert at == list(range(at[0], at[0] + 7))
+        at = [next(i for i, line in enumerate(lines) if f"{key} / alt-{key}" in line) for key in "12345zxs"]
+        assert at == list(range(at[0], at[0] + 8))
         assert "Providers and accounts" in lines[at[0]]
 
 

@@ -105,6 +105,7 @@ class ChatSession:
             origin=Origin(OriginKind.CHAT),
             conversation_id=self.conversation.id,
             hints=Hints(task_type=self.conversation.settings.task_type),
+            park=True,
         )
 
     # -- what comes back ------------------------------------------------------------------------------------

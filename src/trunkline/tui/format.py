@@ -52,6 +52,27 @@ def countdown(milliseconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
+def exactly(milliseconds: float) -> str:
+    """How long until something happens, in its two largest units: `41 s`, `12 m 3 s`, `3 h 12 m`, `2 d 4 h`."""
+    seconds = max(0, round(milliseconds / 1000))
+    for size, unit, part, smaller in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s")):
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{seconds} s"
+
+
+def goes_at(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """A moment ahead and how long it is off: `14:32 (in 12 m 3 s)`, under a minute with its second; empty once it has
+    passed."""
+    ahead_ms = at_ms - now_ms
+    if ahead_ms <= 0:
+        return ""
+    soon = ahead_ms < 60_000
+    absolute = time_of_day(at_ms, zone, seconds=True) if soon else reset_moment(at_ms, now_ms, zone)
+    return f"{absolute} (in {exactly(ahead_ms)})"
+
+
 def time_of_day(at_ms: int, zone: tzinfo | None, *, seconds: bool = False) -> str:
     """Wall time in `zone` (the machine's own where None): `14:31` or `14:31:58`."""
     moment = datetime.fromtimestamp(at_ms / 1000, tz=zone)

@@ -23,6 +23,8 @@ class Scope(StrEnum):
     LATENCY = "latency"
     LOG = "log"
     CHAT = "chat"
+    WAITING = "waiting"
+    QUEUE = "queue"
     DETAIL = "detail"
     RECEIPT = "receipt"
     CONVERSATIONS = "conversations"
@@ -76,6 +78,7 @@ _KEY_NAMES = {
     "colon": ":",
     "underscore": "_",
     "backslash": "\\",
+    "exclamation_mark": "!",
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",
@@ -87,6 +90,7 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("panel.latency", ("2", "alt+2"), "panel(2)", "Latency", Scope.DECK, palette=True),
     KeySpec("panel.log", ("3", "alt+3"), "panel(3)", "Routing log", Scope.DECK, palette=True),
     KeySpec("panel.chat", ("4", "alt+4"), "panel(4)", "Chat", Scope.DECK, palette=True),
+    KeySpec("queue", ("5", "alt+5"), "queue", "Queue: what waits, why, until when", Scope.DECK, palette=True),
     KeySpec("zoom", ("z", "alt+z"), "zoom", "Show this panel alone, or all again", Scope.DECK, "zoom", True),
     KeySpec(
         "hide",
@@ -104,6 +108,15 @@ KEYS: tuple[KeySpec, ...] = (
         "auto", ("a", "alt+a"), "automatic", "Back to automatic: no pin, no pause", Scope.DECK, "auto", True
     ),
     KeySpec("pause", ("P", "alt+h"), "pause", "Hold new requests, or let them go", Scope.DECK, "hold", True),
+    KeySpec(
+        "override",
+        ("exclamation_mark", "alt+exclamation_mark"),
+        "override",
+        "Emergency: everything down one route, the rest waits; again takes it back",
+        Scope.DECK,
+        "emergency",
+        True,
+    ),
     KeySpec("filter", ("slash",), "filter_log", "Filter the routing log", Scope.DECK, "filter", True),
     KeySpec("write", ("i",), "write", "Write a message", Scope.DECK, "write"),
     KeySpec(
@@ -112,6 +125,7 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec(
         "preferences", ("comma", "alt+comma"), "preferences", "Preferences", Scope.DECK, "preferences", True
     ),
+    KeySpec("crises", ("C",), "crises", "Crises: this one and those before", Scope.DECK, palette=True),
     KeySpec("themes", (), "app.themes", "Colours", Scope.DECK, palette=True),
     KeySpec(
         "bandwidth",
@@ -181,6 +195,14 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec(
         "accounts.toggle", ("d",), "toggle_account", "Take it out, or put it back", Scope.ACCOUNTS, "disable"
     ),
+    KeySpec(
+        "accounts.free",
+        ("f",),
+        "free",
+        "Mark it as available: what refused it is forgotten",
+        Scope.ACCOUNTS,
+        "available",
+    ),
     # Panel 2.
     KeySpec(
         "latency.longer",
@@ -227,6 +249,28 @@ KEYS: tuple[KeySpec, ...] = (
     ),
     KeySpec("chat.save", ("w",), "save_answer", "Write the answer to a file", Scope.CHAT, "save"),
     KeySpec("chat.export", ("E",), "export", "Write the conversation to a file", Scope.CHAT, "export", True),
+    # Panel 4, while a question waits.
+    KeySpec(
+        "waiting.now", ("n", "alt+n"), "try_now", "Try the waiting question now", Scope.WAITING, "try now", True
+    ),
+    KeySpec(
+        "waiting.back",
+        ("d", "alt+d"),
+        "take_back",
+        "Take the waiting question back into the editor",
+        Scope.WAITING,
+        "take back",
+        True,
+    ),
+    KeySpec(
+        "waiting.elsewhere",
+        ("o", "alt+o"),
+        "send_elsewhere",
+        "Send the waiting question down another route",
+        Scope.WAITING,
+        "elsewhere",
+        True,
+    ),
     # A screen of its own.
     KeySpec("detail.help", ("question_mark", "f1"), "app.help", "What every key does", Scope.DETAIL),
     KeySpec("detail.close", ("escape", "q"), "app.pop_screen", "Back", Scope.DETAIL, "back"),
@@ -263,6 +307,11 @@ KEYS: tuple[KeySpec, ...] = (
         Scope.CONVERSATIONS,
         "search",
     ),
+    KeySpec("queue.now", ("p",), "promote", "Before all others, and at once", Scope.QUEUE, "now"),
+    KeySpec("queue.later", ("J", "alt+j", "alt+down"), "move(1)", "Later", Scope.QUEUE, "later"),
+    KeySpec("queue.sooner", ("K", "alt+k", "alt+up"), "move(-1)", "Sooner", Scope.QUEUE, "sooner"),
+    KeySpec("queue.drop", ("d", "delete"), "drop", "Cancel it, asking once", Scope.QUEUE, "cancel"),
+    KeySpec("queue.undo", ("u",), "undo", "Take the last change back", Scope.QUEUE, "undo"),
     KeySpec("preferences.search", ("slash",), "search", "Search the settings", Scope.PREFERENCES, "search"),
     KeySpec("preferences.edit", ("enter", "space"), "edit", "Change it", Scope.PREFERENCES, "change"),
     KeySpec("preferences.more", ("l", "right"), "step(1)", "More, or the next choice", Scope.PREFERENCES),

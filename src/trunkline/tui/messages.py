@@ -8,6 +8,7 @@ from textual.message import Message
 
 from trunkline.domain.chats import KeptConversation
 from trunkline.domain.checks import CheckResult
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.events import Event
 from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostNews, Preview
@@ -135,6 +136,27 @@ class AccountToggled(Message):
 
     account: str
     enabled: bool
+
+
+@dataclass
+class AccountFreed(Message):
+    """A provider, `provider/account` or route is to be taken as available, by the person's word."""
+
+    target: str
+
+
+@dataclass
+class RouteWanted(Message):
+    """A route is to be chosen for a turn of the open conversation that waits."""
+
+    turn_id: str
+
+
+@dataclass
+class CrisesArrived(Message):
+    """The crises that the store knows, newest first."""
+
+    crises: tuple[CrisisSummary, ...]
 
 
 @dataclass

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from trunkline.domain.events import Body, Parked, RerouteCause, Rerouted, Restarted, Seam, Waiting
+from trunkline.domain.events import Body, Held, Parked, RerouteCause, Rerouted, Restarted, Seam, Waiting
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.log_rows import short_route
-from trunkline.tui.receipt_line import nobody_sentence
+from trunkline.tui.receipt_line import nobody_sentence, who_cannot
+from trunkline.tui.waiting_turns import goes_on_words
 
 _CAUSES = {
     RerouteCause.REFUSED: "refused",
@@ -34,13 +35,13 @@ def waiting_line(body: Body, now_ms: int) -> Cell | None:
     """How long a request is still held, for the line under the editor; None where it is not, or nobody knows."""
     match body:
         case Waiting(until_ms, route):
-            who = f"waiting for {short_route(route.id)}"
-        case Parked(int(until_ms)):
-            who = "parked"
+            left = f", {fmt.countdown(until_ms - now_ms)} left" if until_ms > now_ms else ""
+            return Cell(f"waiting for {short_route(route.id)}{left} · esc esc stops", Tone.WARN)
+        case Parked(until_ms) | Held(_, _, until_ms):
+            left = f"{fmt.exactly(until_ms - now_ms)} left" if until_ms and until_ms > now_ms else "waits"
+            return Cell(f"{left} · alt-n tries now · alt-d takes it back · alt-o elsewhere", Tone.WARN)
         case _:
             return None
-    left = f", {fmt.countdown(until_ms - now_ms)} left" if until_ms > now_ms else ""
-    return Cell(f"{who}{left} · esc esc stops", Tone.WARN)
 
 
 def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
@@ -58,7 +59,15 @@ def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
             f"◷ {short_route(body.route.id)} asks to wait{_wait(body.until_ms, now_ms, zone)}", Tone.WARN
         )
     if isinstance(body, Parked):
-        return Cell(f"◷ parked: {nobody_sentence(body.no_route, now_ms, zone)}", Tone.WARN)
+        if not body.kept:
+            return Cell(f"◷ parked: {nobody_sentence(body.no_route, now_ms, zone)}", Tone.WARN)
+        who = who_cannot(body.no_route, now_ms, zone)
+        until = goes_on_words(body.until_ms, now_ms, zone)
+        return Cell(f"◷ nobody can serve{f': {who}' if who else ''} · kept, {until}", Tone.WARN)
+    if isinstance(body, Held):
+        return Cell(
+            f"◷ held: {fmt.one_line(body.why)} · {goes_on_words(body.until_ms, now_ms, zone)}", Tone.WARN
+        )
     if isinstance(body, Seam):
         return Cell(
             f"┄ from character {body.at_char:,} on {short_route(body.route.id)} is writing", Tone.WARN

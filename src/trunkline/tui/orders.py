@@ -33,6 +33,8 @@ class Orders:
         self._say = say
         self._snapshot: Snapshot | None = None
         self._asked_mode: str | None = None
+        self._asked_override: str | None = None
+        self._override_is_asked = False
         self._undo: list[_Undo] = []
         self.dead: str | None = None
 
@@ -41,6 +43,8 @@ class Orders:
         self._snapshot = snapshot
         if self._asked_mode == snapshot.mode:
             self._asked_mode = None
+        if self._override_is_asked and self._asked_override == snapshot.override:
+            self._override_is_asked = False
 
     def refusal(self) -> str | None:
         """Why nothing can be ordered now; None when it can."""
@@ -126,6 +130,57 @@ class Orders:
                 lambda engine: engine.set_account(account, enabled=not enabled),
             )
 
+    # -- emergency ------------------------------------------------------------------------------------------
+
+    @property
+    def overriding(self) -> str | None:
+        """The route that is forced for everything: as ordered last, or as the engine says."""
+        if self._override_is_asked:
+            return self._asked_override
+        return None if self._snapshot is None else self._snapshot.override
+
+    def override(self, route: str | None) -> None:
+        """Force a route for everything; None takes that back."""
+        if found := self._begin():
+            before = self.overriding
+            self._force(found[0], route)
+            self._remember(
+                f"everything goes to {before} again" if before else "no route is forced any more",
+                lambda engine: self._force(engine, before),
+            )
+
+    def _force(self, engine: HostedEngine, route: str | None) -> None:
+        self._asked_override, self._override_is_asked = route, True
+        engine.override(route)
+
+    # -- what waits, what is set aside ----------------------------------------------------------------------
+
+    def promote(self, request_id: str) -> None:
+        """Let a waiting request go before all others, and try it at once."""
+        if found := self._begin():
+            found[0].promote(request_id)
+
+    def move(self, request_id: str, places: int) -> None:
+        """Have a waiting request go that many places later, or with a negative number earlier."""
+        if found := self._begin():
+            found[0].move(request_id, places)
+            self._remember(
+                "the order of the queue as it was", lambda engine: engine.move(request_id, -places)
+            )
+
+    def drop(self, request_id: str) -> None:
+        """Cancel a waiting request."""
+        if found := self._begin():
+            found[0].drop(request_id)
+
+    def free(self, target: str) -> None:
+        """A provider, account or route is available again, by the person's word."""
+        if found := self._begin():
+            found[0].free(target)
+            self._say(f"{target} is marked as available: what refused it is forgotten")
+
+    # -- taking back ----------------------------------------------------------------------------------------
+
     def undo(self) -> None:
         """Take the last order back."""
         refusal = self.undo_refusal
@@ -142,5 +197,7 @@ class Orders:
 def _restore(engine: HostedEngine, snapshot: Snapshot) -> None:
     engine.set_mode(snapshot.mode)
     engine.switch(snapshot.pin, expires_at_ms=snapshot.pin_expires_at_ms)
+    if snapshot.override is not None:
+        engine.override(snapshot.override)
     if snapshot.paused:
         engine.pause()

@@ -153,10 +153,16 @@ def nobody_sentence(no_route: NoRoute, now_ms: int, zone: tzinfo | None) -> str:
     """Who cannot serve, and until when: `nobody can serve before 14:31 (in 28 m): google/*: limit until …`."""
     until = no_route.earliest_reset_at_ms
     when = moment(until, now_ms, zone) if until is not None else ""
+    sentence = "nobody can serve" + (f" before {when}" if when else "")
+    who = who_cannot(no_route, now_ms, zone)
+    return f"{sentence}: {who}" if who else sentence
+
+
+def who_cannot(no_route: NoRoute, now_ms: int, zone: tzinfo | None) -> str:
+    """Whoever cannot serve, each with why and until when; those that never could only where there are no others."""
     telling = [rejection for rejection in no_route.rejected if rejection.code not in _NEVER_COULD]
     shown = telling or no_route.rejected
     named = [_rejection(rejection, now_ms, zone) for rejection in shown[:4]]
     more = len(shown) - len(named)
     tail = f"; and {more} more" if more > 0 else ""
-    sentence = "nobody can serve" + (f" before {when}" if when else "")
-    return fmt.one_line(sentence + (f": {'; '.join(named)}{tail}" if named else ""))
+    return fmt.one_line("; ".join(named) + tail)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _NAMES = {"\r": "enter", ",": "comma", ".": "full_stop", "/": "slash", "-": "minus", "=": "equals_sign"}
+_NAMES["!"] = "exclamation_mark"
 _NAMES |= {figure: figure for figure in "1234567890"}
 
 

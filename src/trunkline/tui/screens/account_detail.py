@@ -23,12 +23,19 @@ from trunkline.tui.account_facts import fact_lines
 from trunkline.tui.account_standing import find_account, toggle_refusal
 from trunkline.tui.keys import KEYS, Scope, bindings
 from trunkline.tui.lines import Line
-from trunkline.tui.messages import AccountToggled, CheckWanted, PinWanted, RowHighlighted, RowOpened
+from trunkline.tui.messages import (
+    AccountFreed,
+    AccountToggled,
+    CheckWanted,
+    PinWanted,
+    RowHighlighted,
+    RowOpened,
+)
 from trunkline.tui.widgets.line_list import LineList
 
-_USED = {"pin", "accounts.check", "accounts.toggle", "detail.close", "detail.help"}
+_USED = {"pin", "accounts.check", "accounts.free", "accounts.toggle", "detail.close", "detail.help"}
 ASKING_FOR_MS = CHECK_TIMEOUT_MS + 2_000  # after that, no answer will come
-_HINTS = ("pin", "accounts.check", "accounts.toggle", "detail.close")
+_HINTS = ("pin", "accounts.check", "accounts.free", "accounts.toggle", "detail.close")
 
 
 def _own_bindings() -> list[BindingType]:
@@ -152,6 +159,10 @@ class AccountDetail(ModalScreen["PinWanted | None"]):
             self._asked_at_ms |= dict.fromkeys((target, self._key), self._clock.wall_ms())
             self._listing.scroll_to(y=0, animate=False, immediate=True)
             self.tick()
+
+    def action_free(self) -> None:
+        """It is available again, by the person's word."""
+        self._order(AccountFreed(self._target()))
 
     def action_toggle_account(self) -> None:
         """Take the account out, or put it back."""

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -22,6 +21,7 @@ from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.messages import ConversationWanted, RowOpened
+from trunkline.tui.widgets.hint_line import hint_line
 from trunkline.tui.widgets.row_list import RowList
 
 MOST_LISTED = 500
@@ -86,21 +86,12 @@ class ConversationsScreen(Screen["ConversationWanted | None"]):
     def _show_hints(self) -> None:
         """The keys, as far as there is room, the way back before those that can be guessed; what has nothing to act on
         is dimmed."""
-        table = keys_in_force(self)
         dim = {"conversations.undo"} if not self._deleted else set()
         if not self._found:
             dim |= {"list.open", "conversations.rename", "conversations.delete"}
-        pieces: list[tuple[str, str]] = []
-        room = self.size.width - 1
         first = ("conversations.undo",) if self._deleted else ()
-        for spec in (table.named(one) for one in dict.fromkeys((*first, *_HINTS))):
-            needed = len(spec.first_label) + len(spec.hint) + 3
-            if spec.keys and needed <= room:
-                room -= needed
-                off = spec.id in dim
-                key, word = ("$text-disabled",) * 2 if off else ("bold $text-accent", "$text-muted")
-                pieces += [(f" {spec.first_label}", key), (f" {spec.hint} ", word)]
-        self.query_one("#conversations-hints", Static).update(Content.assemble(*pieces))
+        hints = hint_line(keys_in_force(self), (*first, *_HINTS), self.size.width, dim)
+        self.query_one("#conversations-hints", Static).update(hints)
 
     # -- what there is --------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 from textual.notifications import SeverityLevel
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
@@ -19,29 +18,20 @@ from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import EngineDied, EngineReady
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
+from trunkline.tui.crisis_lines import after_words
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.keys import Scope, bindings
-from trunkline.tui.layout import ACCOUNTS, CHAT, LATENCY, LOG, PANELS, Layout
+from trunkline.tui.layout import ACCOUNTS, CHAT, LATENCY, LOG
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.memory import DeckMemory
-from trunkline.tui.messages import (
-    AccountToggled,
-    AccountWanted,
-    ChecksArrived,
-    CheckWanted,
-    CommandGiven,
-    ConversationWanted,
-    LogTouched,
-    NewsArrived,
-    PaceChanged,
-    PinWanted,
-    ReceiptFound,
-    ReceiptWanted,
-)
+from trunkline.tui.messages import CommandGiven, ConversationWanted, LogTouched, NewsArrived, PaceChanged
 from trunkline.tui.news import News
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.orders import Orders
 from trunkline.tui.pace import Pace
+from trunkline.tui.screens.arrangement import Arrangement
+from trunkline.tui.screens.visiting import VisitingScreen
 from trunkline.tui.screens.visits import EVERY_SCOPE, Visits
 from trunkline.tui.widgets.accounts_panel import AccountsPanel
 from trunkline.tui.widgets.chat_panel import ChatPanel
@@ -50,14 +40,19 @@ from trunkline.tui.widgets.latency_panel import LatencyPanel
 from trunkline.tui.widgets.log_panel import LogPanel
 from trunkline.tui.widgets.prompt import Prompt
 from trunkline.tui.widgets.summary import Part, Summary, summary_parts
+from trunkline.tui.widgets.waiting_question import NOTHING_WAITS
 
 _SEVERITIES: dict[AlertLevel, SeverityLevel] = {
     AlertLevel.NOTICE: "information",
     AlertLevel.WARNING: "warning",
     AlertLevel.CRITICAL: "error",
 }
-_LAYOUT, _OPENED = "layout", "opened"
-_ORDERS = frozenset({"switch", "pin", "cycle_mode", "automatic", "pause", "check", "toggle_account"})
+_OPENED = "opened"
+_ORDERS = frozenset(
+    {"switch", "pin", "cycle_mode", "automatic", "pause", "override", "check", "toggle_account", "free"}
+)
+
+_FOR_WAITING = frozenset({"try_now", "take_back", "send_elsewhere"})
 
 
 def _orders_shown(snapshot: Snapshot) -> tuple[object, ...]:
@@ -74,7 +69,7 @@ def _orders_shown(snapshot: Snapshot) -> tuple[object, ...]:
     )
 
 
-class DeckScreen(Screen[None], inherit_bindings=False):
+class DeckScreen(VisitingScreen, inherit_bindings=False):
     """Takes the engine's news, shows it in its panels, and passes on what the person wants."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - an instance variable in Textual
@@ -103,12 +98,19 @@ class DeckScreen(Screen[None], inherit_bindings=False):
             link, self._book, clock, ids, options.zone, pace.flush_s, options.files_folder, memory
         )
         self._orders = Orders(link, clock, self._say)
-        self._visits = Visits(
+        self.visits = Visits(
             self, link, clock, options, self._orders, self._chat, lambda: self._snapshot, self._say
         )
         self._pace = pace
         self._zone = options.zone
-        self._layout = Layout.from_words(memory.strings(_LAYOUT), options.start_panel)
+        self._panels = Arrangement(
+            self,
+            {ACCOUNTS: self._accounts, LATENCY: self._latency, LOG: self._log, CHAT: self._chat},
+            self._focus_of,
+            memory,
+            options.start_panel,
+            self._say,
+        )
         self._snapshot: Snapshot | None = None
         self._ticker: Timer | None = None
 
@@ -123,7 +125,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         yield KeyHints()
 
     def on_mount(self) -> None:
-        self._arrange(self._layout)
+        self._panels.begin()
         self._use_pace()
         self._memory.keep(_OPENED, ("yes",))
 
@@ -167,12 +169,21 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         before, self._snapshot = self._snapshot, snapshot
         self._orders.take_snapshot(snapshot)
         self._chat.use(snapshot)
+        self.visits.tick()
+        self._tell_of_crisis(before, snapshot)
         self._book.take_snapshot(snapshot.log, snapshot.running)
         self.set_class(snapshot.read_only, "-watching")
         if before is None:
             self.tick()
         elif _orders_shown(before) != _orders_shown(snapshot):
             self._show_summary()
+
+    def _tell_of_crisis(self, before: Snapshot | None, now: Snapshot) -> None:
+        """What a crisis came to, when it is over."""
+        last = now.last_crisis
+        if before is not None and before.crisis is not None and now.crisis is None and last is not None:
+            key = keys_in_force(self).named("crises").first_label
+            self._notify(f"{after_words(last)} · {key} shows it", "warning" if last.failed else "information")
 
     def tick(self) -> None:
         """Bring the panels up to the latest snapshot and to this moment; unchanged cells are not touched."""
@@ -182,7 +193,9 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         self._latency.tick(self._snapshot)
         self._log.watching = self._snapshot.read_only
         self._log.refresh_rows()
-        self._visits.tick()
+        self.visits.tick()
+        self._chat.tick()
+        self._show_hints(self.focused)
         self._show_summary()
         self.query_one(KeyHints).recheck()
 
@@ -191,7 +204,13 @@ class DeckScreen(Screen[None], inherit_bindings=False):
         if self._orders.dead is not None:
             parts = (Part(f"✕ the engine has ended: {self._orders.dead}", 0, Tone.BAD),)
         if self._snapshot is not None:
-            parts += summary_parts(self._snapshot, sparing=self._pace.sparing, zone=self._zone)
+            parts += summary_parts(
+                self._snapshot,
+                sparing=self._pace.sparing,
+                zone=self._zone,
+                now_ms=self._clock.wall_ms(),
+                override_key=keys_in_force(self).named("override").first_label,
+            )
         self.query_one(Summary).show(*(parts or (Part("engine ready", 0, Tone.DIM),)))
 
     def on_log_touched(self, message: LogTouched) -> None:
@@ -208,31 +227,18 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     # -- where the focus is ---------------------------------------------------------------------------------
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        around = event.widget.ancestors_with_self
-        for number, panel in self._panels().items():
-            inside = panel in around
-            panel.set_class(inside, "-focused")
-            if inside and number != self._layout.current:
-                self._show(self._layout.go_to(number))
-        scope = Scope.FIELD if isinstance(event.widget, Input) else _PANEL_SCOPES[self._layout.current]
-        self.query_one(KeyHints).show(Scope.EDITOR if isinstance(event.widget, Prompt) else scope)
+        self._panels.focus_moved(event.widget)
+        self._show_hints(event.widget)
 
-    def _panels(self) -> dict[int, Widget]:
-        return {ACCOUNTS: self._accounts, LATENCY: self._latency, LOG: self._log, CHAT: self._chat}
+    def _show_hints(self, focused: Widget | None) -> None:
+        """The keys that act where the focus is; while a question waits, those for it before the rest."""
+        scope = Scope.FIELD if isinstance(focused, Input) else _PANEL_SCOPES[self._panels.current]
+        scope = Scope.EDITOR if isinstance(focused, Prompt) else scope
+        waits = self._panels.current == CHAT and self._chat.waiting.is_waiting
+        self.query_one(KeyHints).show(scope, waits=waits)
 
-    def _show(self, layout: Layout) -> None:
-        """Show the panels of a layout, wherever the focus is."""
-        self._layout = layout
-        for panel in PANELS:
-            self.set_class(panel == layout.current, f"-panel-{panel}")
-            self.set_class(panel in layout.hidden, f"-without-{panel}")
-        self.set_class(layout.hidden >= {ACCOUNTS, LATENCY, LOG}, "-chat-only")
-        self.set_class(layout.zoomed, "-zoomed")
-        self._memory.keep(_LAYOUT, layout.words())
-
-    def _arrange(self, layout: Layout) -> None:
-        """Show a layout and go to its current panel."""
-        self._show(layout)
+    def _focus_of(self, panel: int) -> Widget:
+        """What takes the focus in a panel."""
         reading = self._snapshot is not None and self._snapshot.read_only
         targets = {
             ACCOUNTS: self._accounts.listing,
@@ -240,31 +246,23 @@ class DeckScreen(Screen[None], inherit_bindings=False):
             LOG: self._log.listing,
             CHAT: self._chat.transcript if reading else self._chat.prompt,
         }
-        targets[layout.current].focus(scroll_visible=False)
+        return targets[panel]
 
     def action_panel(self, number: int) -> None:
         """Go to a panel."""
-        self._arrange(self._layout.go_to(number))
+        self._panels.go_to(number)
 
     def action_next_panel(self, step: int = 1) -> None:
         """Go to the panel after this one, or before it."""
-        self._arrange(self._layout.step(step))
+        self._panels.step(step)
 
     def action_zoom(self) -> None:
         """Show the current panel alone, or all again."""
-        self._show(self._layout.toggle_zoom())
+        self._panels.zoom()
 
     def action_hide_panel(self) -> None:
         """Take the current panel away; its number brings it back."""
-        if self.has_class("-narrow") or self._layout.zoomed:
-            self._say("one panel is shown at a time here; there is nothing to hide")
-            return
-        without = self._layout.hide_current()
-        if without is None:
-            self._say("it is the last panel; 1 to 4 bring the others back")
-            return
-        self._say(f"hidden; {self._layout.current} brings it back")
-        self._arrange(without)
+        self._panels.hide()
 
     def action_write(self) -> None:
         """Go to the editor, if there is one."""
@@ -276,11 +274,11 @@ class DeckScreen(Screen[None], inherit_bindings=False):
 
     def action_back(self) -> None:
         """Leave what is open, one level at a time."""
-        if self._log.is_filtering and self._layout.current == LOG:
+        if self._log.is_filtering and self._panels.current == LOG:
             self._log.close_filter()
         elif self._chat.arm_or_stop():
             return
-        elif self._layout.zoomed:
+        elif self._panels.zoomed:
             self.action_zoom()
         elif isinstance(self.focused, Prompt):
             self._chat.transcript.focus(scroll_visible=False)
@@ -295,8 +293,10 @@ class DeckScreen(Screen[None], inherit_bindings=False):
     def action_state(self, action: str) -> str | None:
         """Why an action can do nothing now; None when it can."""
         name = action.partition("(")[0].removeprefix("screen.")
+        if name in _FOR_WAITING:
+            return None if self._chat.waiting.is_waiting else NOTHING_WAITS
         if name == "undo":
-            return None if self._layout.current == CHAT else self._orders.undo_refusal
+            return None if self._panels.current == CHAT else self._orders.undo_refusal
         if name == "write" and (self._snapshot is None or not self._snapshot.read_only):
             return None  # a message may be written while the engine starts, and when it has ended
         return self._orders.refusal() if name in _ORDERS or name == "write" else None
@@ -315,17 +315,17 @@ class DeckScreen(Screen[None], inherit_bindings=False):
 
     async def action_undo(self) -> None:
         """Take the last change back: in the chat that of the conversation, if there is one, else the last order."""
-        if self._layout.current != CHAT or not await self._chat.undo():
+        if self._panels.current != CHAT or not await self._chat.undo():
             self._orders.undo()
 
     def action_switch(self) -> None:
         """Choose a route for everything."""
-        self._visits.choose_route((PinScope.EVERYTHING,), "Send everything down one route")
+        self.visits.choose_route((PinScope.EVERYTHING,), "Send everything down one route")
 
     def action_pin(self) -> None:
         """Choose a route, and how far that reaches; panel 1 offers the line under its cursor."""
-        key = self._accounts.listing.cursor_key if self._layout.current == ACCOUNTS else None
-        self._visits.choose_route(EVERY_SCOPE, "Pin", key)
+        key = self._accounts.listing.cursor_key if self._panels.current == ACCOUNTS else None
+        self.visits.choose_route(EVERY_SCOPE, "Pin", key)
 
     def action_filter_log(self) -> None:
         """Show only the log lines that hold certain words."""
@@ -334,48 +334,36 @@ class DeckScreen(Screen[None], inherit_bindings=False):
 
     async def action_new_conversation(self) -> None:
         """Begin a conversation with nothing said."""
-        self._arrange(self._layout.go_to(CHAT))
+        self._panels.go_to(CHAT)
         await self._chat.new_conversation()
 
     def action_conversations(self) -> None:
         """The conversations that are kept."""
-        self._visits.show_conversations()
+        self.visits.show_conversations()
+
+    def action_queue(self) -> None:
+        """What waits, why and until when."""
+        self.visits.show_queue()
+
+    def action_crises(self) -> None:
+        """The crisis under way, and those before."""
+        self.visits.show_crises()
+
+    def action_override(self) -> None:
+        """Emergency: force one route for everything; where one is forced, take that back at once."""
+        if self._orders.overriding is not None:
+            self._orders.override(None)
+            self._show_summary()
+        else:
+            self.visits.choose_override()
 
     def action_preferences(self) -> None:
         """Every setting."""
-        self._visits.show_preferences()
-
-    def on_pin_wanted(self, message: PinWanted) -> None:
-        message.stop()
-        self._visits.pin(message)
-
-    def on_receipt_wanted(self, message: ReceiptWanted) -> None:
-        message.stop()
-        self._visits.find_receipt(message)
-
-    def on_receipt_found(self, message: ReceiptFound) -> None:
-        message.stop()
-        self._visits.show_receipt(message)
-
-    def on_account_wanted(self, message: AccountWanted) -> None:
-        message.stop()
-        self._visits.show_account(message.key)
-
-    def on_account_toggled(self, message: AccountToggled) -> None:
-        message.stop()
-        self._visits.toggle_account(message)
-
-    def on_check_wanted(self, message: CheckWanted) -> None:
-        message.stop()
-        self._visits.check(message)
-
-    def on_checks_arrived(self, message: ChecksArrived) -> None:
-        message.stop()
-        self._visits.show_checks(message)
+        self.visits.show_preferences()
 
     async def on_conversation_wanted(self, message: ConversationWanted) -> None:
         message.stop()
-        self._arrange(self._layout.go_to(CHAT))
+        self._panels.go_to(CHAT)
         await self._chat.open_conversation(message.conversation_id)
 
     async def on_command_given(self, message: CommandGiven) -> None:
@@ -387,7 +375,7 @@ class DeckScreen(Screen[None], inherit_bindings=False):
             case "mode":
                 self._orders.next_mode()
             case "route" | "model":
-                self._visits.choose_route(EVERY_SCOPE, "Pin")
+                self.visits.choose_route(EVERY_SCOPE, "Pin")
             case _:
                 await self.run_action("app.help")
 

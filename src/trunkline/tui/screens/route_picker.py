@@ -67,7 +67,8 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
     """A list narrowed by typing. Every row says how it stands, so that the choice is informed; what cannot serve now
     can be chosen all the same. Gives None when nothing was chosen.
 
-    `initial` is the selector to begin on, `scopes` how far the choice may reach, the first being the one offered."""
+    `initial` is the selector to begin on, `scopes` how far the choice may reach, the first being the one offered.
+    `only_routes`: automatic is no choice, and what is chosen holds until taken back."""
 
     CSS_PATH = "route_picker.tcss"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-tall")]  # noqa: RUF012 - an instance variable in Textual
@@ -82,15 +83,18 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         scopes: tuple[PinScope, ...],
         now_ms: int,
         zone: tzinfo | None,
+        only_routes: bool = False,
     ) -> None:
         super().__init__()
+        self._only_routes = only_routes
         self._title = title
         self._initial = initial
         self._scopes = scopes
         self._scope = scopes[0]
         self._now_ms = now_ms
         self._zone = zone
-        self._options = route_options(snapshot, now_ms, zone)
+        offered = route_options(snapshot, now_ms, zone)
+        self._options = tuple(one for one in offered if one.selector is not None or not only_routes)
         self._names = tuple(option.name for option in self._options)
         self._shown: tuple[RouteOption, ...] = ()
         self._positions: tuple[tuple[int, ...], ...] = ()
@@ -170,7 +174,9 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         if len(self._scopes) > 1:
             pieces += [(f"{self._key('picker.scope')} ", "bold $text-accent")]
         pieces.append(far)
-        if option.selector is not None and self._scope is PinScope.EVERYTHING:
+        if self._only_routes:
+            pieces.append(", until taken back" if self._scope is PinScope.EVERYTHING else "")
+        elif option.selector is not None and self._scope is PinScope.EVERYTHING:
             words = expiry_words(self._expiry_of(option), option, self._now_ms, self._zone)
             pieces += ["   ", (f"{self._key('picker.expiry')} ", "bold $text-accent"), words]
         elif option.selector is not None and self._scope is PinScope.CONVERSATION:
@@ -247,6 +253,8 @@ class RoutePicker(ModalScreen["RouteChoice | None"]):
         option = self._highlighted()
         if option is None:
             self._show_foot()
+        elif self._only_routes:
+            self._show_foot("this holds until it is taken back")
         elif option.selector is None:
             self._show_foot("automatic holds until you pin again")
         elif self._scope is not PinScope.EVERYTHING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.decisions import PinScope
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import Snapshot
@@ -17,6 +18,7 @@ from trunkline.tui.messages import (
     ChecksArrived,
     CheckWanted,
     ConversationWanted,
+    CrisesArrived,
     PinWanted,
     ReceiptFound,
     ReceiptWanted,
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from trunkline.tui.screens.account_detail import AccountDetail
+    from trunkline.tui.screens.crises import CrisesScreen
+    from trunkline.tui.screens.queue import QueueScreen
     from trunkline.tui.screens.route_picker import RouteChoice
 
+MOST_CRISES = 20
 EVERY_SCOPE = (PinScope.CONVERSATION, PinScope.MESSAGE, PinScope.EVERYTHING)
 
 
@@ -59,6 +64,8 @@ class Visits:
         self._snapshot = snapshot
         self._say = say
         self._detail: AccountDetail | None = None
+        self._queue: QueueScreen | None = None
+        self._crises: CrisesScreen | None = None
 
     @property
     def _zone(self) -> tzinfo | None:
@@ -66,13 +73,44 @@ class Visits:
 
     def tick(self) -> None:
         """Bring what is open up to this moment."""
-        if self._detail is not None and self._detail.is_attached:
-            self._detail.tick()
+        for screen in (self._detail, self._queue, self._crises):
+            if screen is not None and screen.is_attached:
+                screen.tick()
 
     # -- routes ---------------------------------------------------------------------------------------------
 
     def choose_route(self, scopes: tuple[PinScope, ...], title: str, initial: str | None = None) -> None:
         """Have a route chosen, and pin it as far as was chosen."""
+        self._choose(scopes, title, initial, self._pin)
+
+    def choose_override(self) -> None:
+        """Have the route chosen that everything goes down in an emergency."""
+
+        def override(choice: RouteChoice | None) -> None:
+            if choice is not None and choice.selector is not None:
+                self._orders.override(choice.selector)
+
+        title = "EMERGENCY: everything down one route, what is not critical waits"
+        self._choose((PinScope.EVERYTHING,), title, None, override, only_routes=True)
+
+    def choose_elsewhere(self, turn_id: str) -> None:
+        """Have the route chosen that a question which waits is sent down instead."""
+
+        def send(choice: RouteChoice | None) -> None:
+            if choice is not None and choice.selector is not None:
+                self._chat.waiting.send_elsewhere(turn_id, choice.selector)
+
+        self._choose((PinScope.MESSAGE,), "Send the question that waits", None, send, only_routes=True)
+
+    def _choose(
+        self,
+        scopes: tuple[PinScope, ...],
+        title: str,
+        initial: str | None,
+        then: Callable[[RouteChoice | None], None],
+        *,
+        only_routes: bool = False,
+    ) -> None:
         from trunkline.tui.screens.route_picker import RoutePicker
 
         snapshot, refusal = self._snapshot(), self._orders.refusal()
@@ -86,8 +124,9 @@ class Visits:
             scopes=scopes,
             now_ms=self._clock.wall_ms(),
             zone=self._zone,
+            only_routes=only_routes,
         )
-        self._host.app.push_screen(picker, self._pin)
+        self._host.app.push_screen(picker, then)
 
     def _pin(self, choice: RouteChoice | None) -> None:
         if choice is None:
@@ -134,15 +173,11 @@ class Visits:
         refusal = self._orders.refusal()
         match result:
             case PinWanted():
-                self.pin(result)
+                self.choose_route(EVERY_SCOPE, "Pin", result.selector)
             case RetryWanted() if refusal is not None:
                 self._say(refusal)
             case RetryWanted():
                 self._chat.post_message(result)
-
-    def pin(self, wanted: PinWanted) -> None:
-        """Choose how far a pin reaches."""
-        self.choose_route(EVERY_SCOPE, "Pin", wanted.selector)
 
     # -- accounts -------------------------------------------------------------------------------------------
 
@@ -159,7 +194,11 @@ class Visits:
     def _follow_account(self, result: PinWanted | None) -> None:
         self._detail = None
         if result is not None:
-            self.pin(result)
+            self.choose_route(EVERY_SCOPE, "Pin", result.selector)
+
+    def free(self, target: str) -> None:
+        """Take a provider, an account or a route as available."""
+        self._orders.free(target)
 
     def toggle_account(self, wanted: AccountToggled) -> None:
         """Take an account out, or put it back."""
@@ -187,6 +226,39 @@ class Visits:
 
         for result in arrived.results:
             self._say(check_sentence(result))
+
+    # -- what waits, crises ---------------------------------------------------------------------------------
+
+    def show_queue(self) -> None:
+        """What waits."""
+        from trunkline.tui.screens.queue import QueueScreen
+
+        if self._snapshot() is None:
+            self._say("nothing is known of the queue yet")
+            return
+        self._queue = QueueScreen(self._snapshot, self._orders, self._clock, self._zone)
+        self._host.app.push_screen(self._queue)
+
+    def show_crises(self) -> None:
+        """The crisis under way, or the last one, and those before; the older ones come as `CrisesArrived`."""
+        from trunkline.tui.screens.crises import CrisesScreen
+
+        engine = self._link.engine
+        if engine is None or self._snapshot() is None:
+            self._say(self._orders.refusal() or "nothing is known of crises yet")
+            return
+        self._crises = CrisesScreen(self._snapshot, self._clock, self._zone)
+        self._host.app.push_screen(self._crises)
+
+        def deliver(crises: tuple[CrisisSummary, ...]) -> None:
+            self._host.post_message(CrisesArrived(crises))
+
+        engine.crises(MOST_CRISES, deliver)
+
+    def show_past_crises(self, arrived: CrisesArrived) -> None:
+        """Show the older ones, while their screen is open."""
+        if self._crises is not None and self._crises.is_attached:
+            self._crises.take(arrived.crises)
 
     # -- conversations, preferences -------------------------------------------------------------------------
 

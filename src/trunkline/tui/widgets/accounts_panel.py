@@ -12,7 +12,14 @@ from trunkline.domain.snapshot import AccountView, Snapshot
 from trunkline.tui.account_rows import COLUMNS, account_detail, account_rows
 from trunkline.tui.account_standing import find_account, toggle_refusal
 from trunkline.tui.keys import Scope, bindings
-from trunkline.tui.messages import AccountToggled, AccountWanted, CheckWanted, RowHighlighted, RowOpened
+from trunkline.tui.messages import (
+    AccountFreed,
+    AccountToggled,
+    AccountWanted,
+    CheckWanted,
+    RowHighlighted,
+    RowOpened,
+)
 from trunkline.tui.widgets.row_list import RowList
 
 EMPTY = (
@@ -105,6 +112,14 @@ class AccountsPanel(Vertical):
             self._say(NOTHING_HERE)
         else:
             self.post_message(CheckWanted(key))
+
+    def action_free(self) -> None:
+        """What is under the cursor is available again, by the person's word."""
+        key = self.listing.cursor_key
+        if key is None:
+            self._say(NOTHING_HERE)
+        else:
+            self.post_message(AccountFreed(key))
 
     def action_toggle_account(self) -> None:
         """Take the account under the cursor out, or put it back."""

@@ -81,11 +81,18 @@ class AnswerBlock(Vertical):
         self._flush()
         standing = self._standing
         if still and standing is not None and self.children[-1] is standing:
-            standing.update(notice.text)
+            if standing.content != notice.text:
+                standing.update(notice.text)
             return
         line = _notice(notice)
         self._standing = line if still else None
         await self.mount(line)
+
+    async def drop_standing(self) -> None:
+        """What was said of it last no longer stands."""
+        standing, self._standing = self._standing, None
+        if standing is not None:
+            await standing.remove()
 
     # -- the answer -----------------------------------------------------------------------------------------
 
@@ -177,6 +184,16 @@ class AnswerBlock(Vertical):
         self.say("answer" if turn.answer else NOT_KEPT)
         if turn.answer and turn.whole is False:
             await self.mount(_notice(Cell("✂ the answer is not whole", Tone.WARN), "verdict"))
+
+    async def show_anew(self) -> None:
+        """The turn's answer is another one than was shown."""
+        self._stop()
+        self._passed, self._standing, self._answer = [], None, None
+        await self.query(".notice, .receipt, AnswerText").remove()
+        if self._turn.answer:
+            self._answer = AnswerText(self._turn.answer)
+            await self.mount(self._answer)
+        await self.show_kept()
 
     def _stop(self) -> None:
         if self._timer is not None:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import TrunklineError
-from trunkline.domain.events import Body, Event, Parked, Waiting
+from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostedEngine
@@ -23,6 +23,7 @@ from trunkline.tui.chat_session import ChatSession
 from trunkline.tui.conversation import Conversation
 from trunkline.tui.conversation_rows import chat_title
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import (
@@ -34,7 +35,6 @@ from trunkline.tui.messages import (
     RetryWanted,
     TurnEvents,
 )
-from trunkline.tui.notices import waiting_line
 from trunkline.tui.widgets.answer import AnswerBlock
 from trunkline.tui.widgets.chat_files import ChatFiles
 from trunkline.tui.widgets.composer import Composer
@@ -43,6 +43,7 @@ from trunkline.tui.widgets.prompt import Prompt
 from trunkline.tui.widgets.transcript import Transcript, TurnOrder
 from trunkline.tui.widgets.turn_feed import TurnFeed, changes_log
 from trunkline.tui.widgets.turn_orders import TurnOrders
+from trunkline.tui.widgets.waiting_question import WaitingQuestion, refusal_while_waiting
 
 STOPS = Cell("esc esc stops the answer", Tone.DIM)
 WATCHING = "watching only: c lists the conversations that are kept"
@@ -52,6 +53,8 @@ _TITLE_EDGES = 6  # cells of the border that a title leaves free
 class ChatPanel(Vertical):
     """One conversation; one answer at a time. `files_folder` is where answers and conversations are written, None the
     current folder."""
+
+    BINDINGS = bindings(Scope.WAITING)
 
     def __init__(
         self,
@@ -68,16 +71,16 @@ class ChatPanel(Vertical):
         self._files_folder = files_folder
         self._memory = memory
         self._link = link
-        self._clock = clock
-        self._zone = zone
+        self.clock = clock
+        self.zone = zone
         self.flush_s = flush_s
         self.session = ChatSession(ids, clock)
         self.files = ChatFiles(self, files_folder, zone)
         self.orders = TurnOrders(self)
+        self.waiting = WaitingQuestion(self)
         self._opener = ConversationOpener(self)
         self._feed = TurnFeed(self.session, book, clock, zone)
         self._armed = False
-        self._held: Body | None = None
         self._ready = False
         self._watching = False
         self.dead: str | None = None
@@ -86,7 +89,7 @@ class ChatPanel(Vertical):
         yield Transcript()
         yield Static("", markup=False, id="chat-terms")
         yield Composer(
-            self._link, self._clock, self._zone, self.session.draft, self._memory, self._files_folder
+            self._link, self.clock, self.zone, self.session.draft, self._memory, self._files_folder
         )
         yield Static(WATCHING, markup=False, id="watching")
 
@@ -119,6 +122,11 @@ class ChatPanel(Vertical):
         return self.session.conversation
 
     @property
+    def is_armed(self) -> bool:
+        """One more key stops the answer on its way."""
+        return self._armed
+
+    @property
     def is_streaming(self) -> bool:
         """An answer is on its way."""
         return self.session.asking is not None
@@ -134,6 +142,8 @@ class ChatPanel(Vertical):
             return Cell(f"not sent, no engine: {self.dead}", Tone.BAD)
         if self._watching:
             return Cell("this deck only watches: nothing can be asked here", Tone.WARN)
+        if self.is_streaming and self.waiting.is_waiting:
+            return refusal_while_waiting()
         return Cell("an answer is on its way; esc esc stops it", Tone.WARN) if self.is_streaming else None
 
     # -- what it says ---------------------------------------------------------------------------------------
@@ -147,16 +157,19 @@ class ChatPanel(Vertical):
     def use(self, snapshot: Snapshot) -> None:
         """What there is to complete, and whether anything can be asked here."""
         self.composer.use(snapshot)
-        self._count_down()
+        self.call_later(self.waiting.look, snapshot)
         if snapshot.read_only != self._watching:
             self._watching = snapshot.read_only
             self.transcript.set_watching(self._watching)
 
-    def _count_down(self) -> None:
-        """How long what is on its way is still held."""
-        line = None if self._held is None else waiting_line(self._held, self._clock.wall_ms())
-        if line is not None and self.is_streaming and not self._armed:
-            self.status(line)
+    def tick(self) -> None:
+        """Bring what waits up to this moment."""
+        self.call_later(self.waiting.count_down)
+
+    def goes_on(self) -> None:
+        """What waited is under way again."""
+        if not self._armed:
+            self.status(STOPS)
 
     def status(self, cell: Cell | None) -> None:
         """The line under the editor."""
@@ -257,18 +270,13 @@ class ChatPanel(Vertical):
             block = self.transcript.block(message.turn_id)
             if asking is None or asking.request_id != event.request_id or block is None:
                 break
-            self._hold(event.body)
-            if await self._feed.take(event, block) is not None:
+            ended = await self._feed.take(event, block)
+            await self.waiting.hold(event.body)
+            if ended is not None:
                 self._over()
+                self.waiting.ended(message.turn_id)
         if any(changes_log(event) for event in message.events):
             self.post_message(LogTouched())
-
-    def _hold(self, body: Body) -> None:
-        was, self._held = self._held, body if isinstance(body, Waiting | Parked) else None
-        if self._held is not None:
-            self._count_down()
-        elif was is not None and not self._armed:
-            self.status(STOPS)
 
     def _over(self) -> None:
         """No more comes of the answer that was on its way."""
@@ -287,16 +295,31 @@ class ChatPanel(Vertical):
             self._armed = True
             self.status(Cell("esc again stops the answer", Tone.WARN))
         elif asking.request_id is not None and engine is not None:
+            self.waiting.stopped()
             engine.cancel(asking.request_id)
             self.status(Cell("stopping …", Tone.WARN))
         return True
 
+    def action_try_now(self) -> None:
+        """Try the question that waits now."""
+        self.waiting.try_now()
+
+    def action_take_back(self) -> None:
+        """Take the question that waits back into the editor."""
+        self.waiting.take_back()
+
+    def action_send_elsewhere(self) -> None:
+        """Send the question that waits down another route."""
+        self.waiting.choose_elsewhere()
+
     # -- conversations --------------------------------------------------------------------------------------
 
     async def show_conversation(self, conversation: Conversation | None) -> None:
-        """Show another conversation, or a new one; an answer on its way is stopped, what came of it is kept."""
+        """Show another conversation, or a new one; an answer on its way is stopped, what came of it is kept. A question
+        that waits in the store goes on waiting there."""
         asking, engine = self.session.asking, self._link.engine
-        if asking is not None and asking.request_id is not None and engine is not None:
+        stays = self.waiting.leave()
+        if asking is not None and asking.request_id is not None and engine is not None and not stays:
             engine.cancel(asking.request_id)
         self._opener.forget()
         self.session.open(conversation)
@@ -316,6 +339,10 @@ class ChatPanel(Vertical):
             await self.new_conversation()
         else:
             self._opener.open(conversation_id)
+
+    def read_answers(self) -> None:
+        """Ask the store for what came to the open conversation without its asking."""
+        self._opener.open(self.conversation.id)
 
     async def on_conversation_found(self, message: ConversationFound) -> None:
         message.stop()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trunkline.domain.chats import KeptConversation
 from trunkline.domain.receipts import Receipt
 from trunkline.tui.cells import Cell, Tone
-from trunkline.tui.conversation import Conversation
+from trunkline.tui.conversation import Conversation, Turn
 from trunkline.tui.messages import ConversationFound, ReceiptFound, ReceiptWanted
 from trunkline.tui.widgets.receipt_search import ReceiptSearch
 from trunkline.tui.widgets.transcript import MOST_TURNS_SHOWN
@@ -61,9 +61,25 @@ class ConversationOpener:
         elif wanted == panel.conversation.id:
             panel.conversation.own_title = kept.summary.title or None
             panel.retitle()
+            await self._take_answers(kept)
         else:
             await panel.show_conversation(Conversation.kept(kept))
             self.receipts.want(reversed(panel.conversation.turns[-MOST_TURNS_SHOWN:]))
+
+    async def _take_answers(self, kept: KeptConversation) -> None:
+        """Answers that came to turns of the open conversation without its asking, as to one that waited."""
+        panel = self._panel
+        asking = panel.session.asking
+        for told in kept.turns:
+            turn = panel.conversation.turn(told.turn_id)
+            if turn is None or turn.answer or (asking is not None and asking.turn is turn):
+                continue
+            found = Turn.kept(told)
+            turn.answer, turn.whole, turn.request_id = found.answer, found.whole, found.request_id
+            block = panel.transcript.block(turn.id)
+            if block is not None:
+                await block.show_anew()
+        self.receipts.want(reversed(panel.conversation.turns[-MOST_TURNS_SHOWN:]))
 
     # -- receipts -------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from textual.events import Click
 from textual.widget import Widget
 
 from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, keys_in_force
-from trunkline.tui.keys import Scope
+from trunkline.tui.keys import Scope, key_label
 
 _PANELS = ("panel.accounts", "panel.latency", "panel.log", "panel.chat")
 _DECK = ("switch", "pin", "mode", "auto", "pause", "zoom", "filter", "palette", "preferences", "quit")
@@ -57,6 +57,16 @@ def hints_for(scope: Scope, table: KeyTable = DEFAULT_KEYS) -> tuple[Hint, ...]:
     return (*own, *_of(table, "help"), *_panel_hint(table), *_of(table, "write", *_DECK))
 
 
+def waiting_hints(table: KeyTable, *, in_text: bool) -> tuple[Hint, ...]:
+    """The keys of a question that waits; inside a text those with a modifier."""
+    found = []
+    for spec in table.of(Scope.WAITING):
+        key = next((key for key in spec.keys if not in_text or "+" in key), None)
+        if key is not None:
+            found.append(Hint(key_label(key), spec.hint, spec.action, key))
+    return tuple(found)
+
+
 def _of(table: KeyTable, *ids: str) -> list[Hint]:
     found = (table.find(spec_id) for spec_id in ids)
     return [
@@ -92,6 +102,7 @@ class KeyHints(Widget):
     def __init__(self) -> None:
         super().__init__(id="hints")
         self._scope = Scope.DECK
+        self._waits = False
         self._dimmed: frozenset[str] = frozenset()
 
     def on_mount(self) -> None:
@@ -101,10 +112,10 @@ class KeyHints(Widget):
     def _draw_again(self) -> None:
         self.refresh()
 
-    def show(self, scope: Scope) -> None:
-        """Show another scope's keys."""
-        if scope is not self._scope:
-            self._scope = scope
+    def show(self, scope: Scope, *, waits: bool = False) -> None:
+        """Show another scope's keys; `waits`: behind those of a question that waits."""
+        if scope is not self._scope or waits != self._waits:
+            self._scope, self._waits = scope, waits
             self._dimmed = self._without_use()
             self.refresh()
 
@@ -119,13 +130,18 @@ class KeyHints(Widget):
         screen = self.screen
         if not isinstance(screen, SaysWhyNot):
             return frozenset()
-        actions = {hint.action for hint in hints_for(self._scope, keys_in_force(self)) if hint.action}
+        actions = {hint.action for hint in self._hints() if hint.action}
         return frozenset(action for action in actions if screen.action_state(action) is not None)
+
+    def _hints(self) -> tuple[Hint, ...]:
+        table = keys_in_force(self)
+        first = waiting_hints(table, in_text=self._scope is Scope.EDITOR) if self._waits else ()
+        return (*first, *hints_for(self._scope, table))
 
     def _shown(self) -> list[Hint]:
         """The hints for which there is room; a shorter one may stand where a longer one did not fit. Those that cannot
         act get only the room that the others leave."""
-        hints = hints_for(self._scope, keys_in_force(self))
+        hints = self._hints()
         room, shown = self.size.width - 1, set()
         for hint in sorted(hints, key=lambda hint: hint.action in self._dimmed):
             if hint.width <= room:

@@ -8,41 +8,54 @@ from datetime import tzinfo
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.events import Click
 from textual.widget import Widget
 
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.snapshot import Snapshot, Status, Totals
 from trunkline.tui import format as fmt
 from trunkline.tui.account_standing import shape
 from trunkline.tui.cells import Tone
 from trunkline.tui.log_rows import short_route
 
-_MOST_PIN, _MOST_ERROR = 48, 32
+_MOST_PIN, _MOST_ERROR, _MOST_OVERRIDE = 48, 32, 30
 _TOLD = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A piece of the line. Where room is short, those with the highest `drop` go first; from `_TOLD` down they go only
-    after what stays is told in `short`, which may be its sign alone."""
+    after what stays is told in `short`, which may be its sign alone. `action` is the screen's action behind it.
+    `alarms`: while it is there, the whole line looks like an alarm."""
 
     text: str
     drop: int = 0
     tone: Tone = Tone.PLAIN
     short: str = ""
+    action: str = ""
+    alarms: bool = False
 
 
 def summary_parts(
-    snapshot: Snapshot, *, sparing: bool = False, zone: tzinfo | None = None
+    snapshot: Snapshot,
+    *,
+    sparing: bool = False,
+    zone: tzinfo | None = None,
+    now_ms: int | None = None,
+    override_key: str = "!",
 ) -> tuple[Part, ...]:
-    """The line's pieces for a snapshot, in order. `sparing`: the deck draws seldom, to spare the line."""
+    """The line's pieces for a snapshot, in order. `sparing`: the deck draws seldom, to spare the line. `now_ms` None:
+    the snapshot's own moment. `override_key` is the key that takes an override back."""
     parts = [Part("Trunkline", 9, Tone.DIM)]
     if snapshot.read_only:
         parts.append(Part("watching only", 0, Tone.WARN))
+    if snapshot.override:
+        parts.append(_override(snapshot.override, override_key, can_order=not snapshot.read_only))
+    if snapshot.crisis is not None:
+        parts.append(_crisis(snapshot.crisis, now_ms or snapshot.at_ms, zone))
     parts.append(Part(f"{fmt.one_line(snapshot.mode)} · {_pin(snapshot, zone)}", 0, Tone.ACCENT))
     if snapshot.paused:
         parts.append(Part("paused", 0, Tone.WARN))
-    if snapshot.crisis:
-        parts.append(Part("CRISIS", 0, Tone.BAD))
     if snapshot.store_error:
         parts.append(Part(_store_error(snapshot), 0, Tone.BAD))
     if snapshot.current_route and not snapshot.pin:
@@ -67,8 +80,37 @@ def _day_parts(totals: Totals) -> list[Part]:
         Part(f"{totals.rerouted:,} rerouted", 7),
     ]
     if totals.waiting:
-        parts.append(Part(f"{totals.waiting:,} waiting", 1, Tone.WARN))
+        parts.append(Part(f"{totals.waiting:,} waiting", 1, Tone.WARN, action="queue"))
     return parts
+
+
+def _override(route: str, key: str, *, can_order: bool) -> Part:
+    to = f"EVERYTHING → {fmt.one_line(route)}"
+    return Part(
+        f"{to} ({key} takes it back)" if can_order else to,
+        0,
+        Tone.BAD,
+        short=fmt.fit(to, _MOST_OVERRIDE).rstrip(),
+        action="override" if can_order else "",
+        alarms=True,
+    )
+
+
+def _crisis(summary: CrisisSummary, now_ms: int, zone: tzinfo | None) -> Part:
+    """`CRISIS kimi, zai lost · back 12:10 (in 9 m 3 s) · 1 moved, 1 parked`."""
+    crisis = summary.crisis
+    word = "CRISIS DRILL" if crisis.drill else "CRISIS"
+    lost = fmt.one_line(", ".join(crisis.lost))
+    parts = [f"{word} {lost} lost"]
+    back = None if crisis.back_at_ms is None else fmt.goes_at(crisis.back_at_ms, now_ms, zone)
+    if back:
+        parts.append(f"back {back}")
+    moved = [(summary.moved, "moved"), (summary.parked, "parked")]
+    if any(number for number, _ in moved):
+        parts.append(", ".join(f"{number:,} {what}" for number, what in moved if number))
+    return Part(
+        " · ".join(parts), 0, Tone.BAD, short=f"{word} {len(crisis.lost)} lost", action="crises", alarms=True
+    )
 
 
 def _pin(snapshot: Snapshot, zone: tzinfo | None) -> str:
@@ -134,7 +176,18 @@ class Summary(Widget):
         """Show other parts."""
         if parts != self._parts:
             self._parts = parts
+            self.set_class(any(part.alarms for part in parts), "-alarm")
             self.refresh()
+
+    def on_click(self, event: Click) -> None:
+        """What stands behind a piece."""
+        end = 1
+        for part in fit_parts(self._parts, self.size.width - 1):
+            end += cell_len(part.text) + 2
+            if event.x < end:
+                if part.action:
+                    self.call_later(self.screen.run_action, part.action)
+                return
 
     def render(self) -> Content:
         shown = fit_parts(self._parts, self.size.width - 1)
@@ -146,7 +199,9 @@ class Summary(Widget):
             Tone.BAD: "bold $text-error",
             Tone.ACCENT: "bold $text-accent",
         }
+        alarm = self.has_class("-alarm")  # on whose ground no other colour could be read
         pieces: list[Content | str] = [" "]
         for part in shown:
-            pieces += [Content.styled(part.text, styles[part.tone]), "  "]
+            style = ("bold" if part.alarms else "") if alarm else styles[part.tone]
+            pieces += [Content.styled(part.text, style), "  "]
         return Content.assemble(*pieces)

@@ -13,6 +13,7 @@ from trunkline.domain.events import (
     Decided,
     Event,
     Failed,
+    Held,
     Parked,
     Rerouted,
     Restarted,
@@ -60,6 +61,8 @@ class TurnFeed:
                 block.say("waiting …")
             case Parked():
                 block.say("parked …")
+            case Held():
+                block.say("held …")
             case Restarted():
                 self._session.restart()
                 block.restart()
@@ -69,7 +72,7 @@ class TurnFeed:
                 return receipt
         happened = notice(body, self._clock.wall_ms(), self._zone)
         if happened is not None:
-            await block.add_notice(happened, still=isinstance(body, Parked))
+            await block.add_notice(happened, still=isinstance(body, Parked | Held))
         self._note_live(event)
         return None
 

@@ -33,6 +33,10 @@ class TurnOrders:
         match order:
             case Order.WHY:
                 self._why(turn)
+            case Order.AGAIN if panel.waiting.turn_id == turn.id:
+                panel.waiting.try_now()
+            case Order.ELSEWHERE if panel.waiting.turn_id == turn.id:
+                panel.waiting.choose_elsewhere()
             case Order.AGAIN:
                 self.ask_again(turn.id)
             case Order.ELSEWHERE:
@@ -93,6 +97,12 @@ class TurnOrders:
             self.ask_again(turn_id, avoid=(route.id,))
 
     # -- rewriting ------------------------------------------------------------------------------------------
+
+    def rewrite(self, turn_id: str) -> None:
+        """Bring a message back into the editor."""
+        turn = self._panel.conversation.turn(turn_id)
+        if turn is not None:
+            self._edit(turn)
 
     def _edit(self, turn: Turn) -> None:
         panel = self._panel

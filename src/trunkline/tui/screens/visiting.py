@@ -1,0 +1,65 @@
+"""A screen over which others open: what its panels and those screens want is passed on to its visits."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from trunkline.tui.messages import (
+    AccountFreed,
+    AccountToggled,
+    AccountWanted,
+    ChecksArrived,
+    CheckWanted,
+    CrisesArrived,
+    PinWanted,
+    ReceiptFound,
+    ReceiptWanted,
+    RouteWanted,
+)
+from trunkline.tui.screens.visits import EVERY_SCOPE, Visits
+
+
+class VisitingScreen(Screen[None], inherit_bindings=False):
+    """Whoever derives from it makes `visits`."""
+
+    visits: Visits
+
+    def on_pin_wanted(self, message: PinWanted) -> None:
+        message.stop()
+        self.visits.choose_route(EVERY_SCOPE, "Pin", message.selector)
+
+    def on_route_wanted(self, message: RouteWanted) -> None:
+        message.stop()
+        self.visits.choose_elsewhere(message.turn_id)
+
+    def on_receipt_wanted(self, message: ReceiptWanted) -> None:
+        message.stop()
+        self.visits.find_receipt(message)
+
+    def on_receipt_found(self, message: ReceiptFound) -> None:
+        message.stop()
+        self.visits.show_receipt(message)
+
+    def on_account_wanted(self, message: AccountWanted) -> None:
+        message.stop()
+        self.visits.show_account(message.key)
+
+    def on_account_toggled(self, message: AccountToggled) -> None:
+        message.stop()
+        self.visits.toggle_account(message)
+
+    def on_account_freed(self, message: AccountFreed) -> None:
+        message.stop()
+        self.visits.free(message.target)
+
+    def on_check_wanted(self, message: CheckWanted) -> None:
+        message.stop()
+        self.visits.check(message)
+
+    def on_checks_arrived(self, message: ChecksArrived) -> None:
+        message.stop()
+        self.visits.show_checks(message)
+
+    def on_crises_arrived(self, message: CrisesArrived) -> None:
+        message.stop()
+        self.visits.show_past_crises(message)
