@@ -57,10 +57,11 @@ class ParkingLot:
             row.item for row in self._rows if not row.dropped and row.item.request_id not in self._here
         )
 
-    @property
-    def unfinished(self) -> bool:
-        """Whether this process has kept requests to run, or could take some over."""
-        return bool(self._here) or any(row.process_id is None for row in self._rows)
+    async def look(self) -> bool:
+        """Read what is kept, take over what nobody runs, obey what was ordered; whether anything is left to run here.
+        Raises StoreError."""
+        await self._look()
+        return bool(self._here) or any(map(self._is_free, self._rows))
 
     def in_order(self, items: Iterable[QueueItem]) -> tuple[QueueItem, ...]:
         """What is not kept as it comes, then what is kept as it will go."""
@@ -236,7 +237,7 @@ class ParkingLot:
         """What a newer version kept is left to it."""
         process_id = self._core.store.process_id
         self._unreadable.add(request_id)
-        self._core.store.post(lambda connection: parking.let_go(connection, request_id, process_id))
+        self._order(lambda connection: parking.let_go(connection, request_id, process_id))
         _log.warning("a kept request is not to be read by this version", extra={"request_id": request_id})
 
     def _obey(self, row: ParkedRow) -> None:

@@ -14,6 +14,7 @@ from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.errors import ConfigError, StoreError
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.preferences import Config
+from trunkline.domain.queue import QueueItem
 from trunkline.domain.receipts import AttemptOutcome
 from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, KeySource, ProviderSpec
 from trunkline.domain.snapshot import LogEntry, RunningCall, Snapshot, Totals
@@ -29,7 +30,7 @@ from trunkline.quota.breaker import kind_tells_of_success
 from trunkline.quota.burn import LONGEST_KEPT_MS
 from trunkline.quota.suspicion import Suspicions
 from trunkline.quota.tracker import QuotaTracker
-from trunkline.store import crises, queries
+from trunkline.store import crises, parking, queries
 from trunkline.store.keep import ControlState
 from trunkline.store.past_use import past_use
 from trunkline.store.queries import AttemptSample, Query, StoredTotals
@@ -66,6 +67,7 @@ class StoreWatch:
         self._log: tuple[LogEntry, ...] = ()
         self._crises: tuple[CrisisSummary, ...] = ()
         self._running: tuple[RunningCall, ...] = ()
+        self._queue: tuple[QueueItem, ...] = ()
         self._last_request = 0
         self._shown_with: tuple[object, ...] = ()
         self._unread = True
@@ -97,6 +99,7 @@ class StoreWatch:
                 stored=self._stored,
                 log=self._log,
                 running=self._running,
+                queue=self._queue,
                 in_flight=len({call.request_id for call in self._running}),
                 config_error=self._config_error,
                 store_error=self._store_error,
@@ -122,7 +125,7 @@ class StoreWatch:
         """Read what has changed; calls under way and a new day change without anybody's writing."""
         self._unread = self._store.changed() or self._unread
         since_ms = start_of_day_ms(self._clock.wall_ms())
-        if self._running and not self._unread:
+        if (self._running or self._queue) and not self._unread:
             self._read_running()
         began_mono_ms = self._clock.mono_ms()
         due = began_mono_ms >= self._read_again_mono_ms and (
@@ -175,7 +178,10 @@ class StoreWatch:
         self._tracker.look_ahead(now_ms, mono_ms)
 
     def _read_running(self) -> None:
+        """Calls under way, and what is kept and waits: processes may die without a word."""
         alive_since_ms = self._clock.wall_ms() - DEAD_AFTER_MS
+        kept = self._store.ask(parking.parked(alive_since_ms))
+        self._queue = tuple(row.item for row in kept if not row.dropped)
         self._running = self._store.ask(queries.running_requests(alive_since_ms))
 
     def _still_means(self, block: Block) -> bool:

@@ -176,13 +176,15 @@ def drop(connection: sqlite3.Connection, request_id: str, *, process_id: str, at
 # -- questions ----------------------------------------------------------------------------------------------------
 
 
-def parked() -> Query[tuple[ParkedRow, ...]]:
-    """Everything that is kept and not being asked just now, in the order in which it goes."""
+def parked(beaten_after_ms: int = 0) -> Query[tuple[ParkedRow, ...]]:
+    """Everything that is kept and not being asked just now, in the order in which it goes. Where nobody may be there to
+    find the dead, a process has nothing whose last heartbeat is no later than `beaten_after_ms`."""
     sql = """SELECT item, until_ms, parked.process_id, name, promoted_at_ms, dropped_at_ms
-        FROM parked LEFT JOIN process ON process.id = parked.process_id AND ended_at_ms IS NULL
+        FROM parked LEFT JOIN process
+            ON process.id = parked.process_id AND ended_at_ms IS NULL AND beat_at_ms > ?
         WHERE NOT EXISTS (SELECT 1 FROM reservation WHERE reservation.request_id = parked.request_id AND orphaned = 0)
         ORDER BY place, parked.request_id"""
-    return Query(((sql, ()),), lambda results: tuple(map(_parked_row, results[0])))
+    return Query(((sql, (beaten_after_ms,)),), lambda results: tuple(map(_parked_row, results[0])))
 
 
 def _parked_row(row: Row) -> ParkedRow:

@@ -7,10 +7,13 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import click
 
+from trunkline.cli.countdown import Countdown
+from trunkline.cli.kept import report_kept
 from trunkline.cli.local import look_first
 from trunkline.cli.opening import settings_of
 from trunkline.cli.output import local_time, print_json, say
@@ -19,8 +22,11 @@ from trunkline.cli.request import prompt_text, request_from
 from trunkline.cli.shapes import answer_json
 from trunkline.domain.decisions import NoRoute
 from trunkline.domain.events import (
+    AttemptStarted,
     BusBody,
+    Cancelled,
     Decided,
+    Held,
     Parked,
     RequestBody,
     Rerouted,
@@ -33,7 +39,7 @@ from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.text import strip_controls
 from trunkline.engine.api import Answer
-from trunkline.engine.engine import Engine, Handle
+from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
 
 
@@ -44,6 +50,10 @@ from trunkline.engine.logs import start_logging
 @click.option("--route", help="Pin to a provider, account, model or route.")
 @click.option("--model", help="Pin to a model, whoever serves it.")
 @click.option("--system", help="A system prompt.")
+@click.option(
+    "--park", is_flag=True, help="Keep it while nobody can answer, and wait; Ctrl-C leaves it kept."
+)
+@click.option("--no-wait", is_flag=True, help="With --park: once it is kept, do not wait.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer, in tokens.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: the text, whether it is whole, the receipt."
@@ -59,6 +69,8 @@ def ask_command(
     model: str | None,
     system: str | None,
     max_tokens: int | None,
+    park: bool,
+    no_wait: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -67,6 +79,8 @@ def ask_command(
     In a terminal the answer appears as it comes; in a pipe when it is over, because an answer that breaks off may
     have to begin anew elsewhere.
     """
+    if no_wait and not park:
+        raise click.UsageError("--no-wait goes with --park")
     text = prompt_text(prompt)
     settings = settings_of("ask")
     look_first(settings.places)
@@ -88,9 +102,13 @@ def ask_command(
             engine.close_now()
             raise
         printer = _Printer(live=not as_json and sys.stdout.isatty(), quiet=quiet)
-        answer, signalled = asyncio.run(_ask(engine, request, printer))
+        asked = replace(request, park=park)
+        answer, signalled = asyncio.run(_ask(engine, asked, printer, no_wait=no_wait))
     finally:
         log.stop()
+    if printer.left_kept:
+        report_kept(settings.places, answer.receipt.request_id, as_json=as_json)
+        ctx.exit(0 if no_wait else 1)
     no_route = printer.no_route if answer.receipt.outcome is Outcome.FAILED else None
     if as_json:
         print_json(answer_json(answer, no_route, _now_ms()))
@@ -104,14 +122,19 @@ def ask_command(
     ctx.exit(0 if answer.receipt.outcome is Outcome.ANSWERED else 1)
 
 
-async def _ask(engine: Engine, request: ChatRequest, printer: _Printer) -> tuple[Answer, int | None]:
-    """The answer, and the signal that stopped it if one did."""
+async def _ask(
+    engine: Engine, request: ChatRequest, printer: _Printer, *, no_wait: bool
+) -> tuple[Answer, int | None]:
+    """The answer, and the signal that stopped it if one did. What is kept when a signal comes, and with `no_wait` what
+    is kept at all, is left to other processes."""
     with _hearing_signals() as stopper:
         async with engine:
             handle = engine.submit(request)
-            stopper.stops(handle)
+            stopper.stops(lambda: engine.stop_running() if printer.kept else handle.cancel())
             async for event in handle.events():
                 printer.show(event.body)
+                if printer.kept and no_wait:
+                    engine.stop_running()
             answer = await handle.answer()
     printer.end()
     stopped_by = stopper.received[0] if stopper.received else None
@@ -123,19 +146,19 @@ class _Stopper:
 
     def __init__(self) -> None:
         self.received: list[int] = []
-        self._handle: Handle | None = None
+        self._stop: Callable[[], None] | None = None
 
-    def stops(self, handle: Handle) -> None:
-        """It is this request that a signal stops."""
-        self._handle = handle
+    def stops(self, stop: Callable[[], None]) -> None:
+        """This is what a signal does."""
+        self._stop = stop
         if self.received:
-            handle.cancel()
+            stop()
 
     def hear(self, number: int) -> None:
         """A signal has come."""
         self.received.append(number)
-        if self._handle is not None:
-            self._handle.cancel()
+        if self._stop is not None:
+            self._stop()
 
 
 @contextlib.contextmanager
@@ -156,11 +179,13 @@ def _hearing_signals() -> Iterator[_Stopper]:
 
 class _Printer:
     """Writes the answer as it comes where `live`, and on stderr what happens to it on the way. `no_route` is the last
-    decision when that was that nobody can serve."""
+    decision when that was that nobody can serve. `kept`: it waits in the store now; `left_kept`: and is left there."""
 
     def __init__(self, *, live: bool, quiet: bool) -> None:
         self.live = live
         self.no_route: NoRoute | None = None
+        self.kept = self.left_kept = False
+        self._countdown = Countdown(shown=not quiet)
         self._quiet = quiet
         self._at_line_start = True
 
@@ -177,8 +202,17 @@ class _Printer:
             case Waiting():
                 self._note(f"… {body.route} asks to wait until {local_time(body.until_ms)}")
             case Parked():
+                self.kept = body.kept
                 until = "somebody is free" if body.until_ms is None else local_time(body.until_ms)
-                self._note(f"… nobody can answer now; waiting until {until}")
+                self._wait(f"nobody can answer now; waiting until {until}", body.until_ms)
+            case Held():
+                self.kept = body.kept
+                self._wait(f"held back: {body.why}", body.until_ms)
+            case AttemptStarted():
+                self.kept = False
+                self._countdown.end()
+            case Cancelled():
+                self.left_kept = body.kept
             case Seam():
                 self._note(f"⋯ carried on by {body.route}")
             case Restarted():
@@ -194,8 +228,14 @@ class _Printer:
             click.echo(clean, nl=False)
             self._at_line_start = clean.endswith("\n")
 
+    def _wait(self, text: str, until_ms: int | None) -> None:
+        kept = "; Ctrl-C leaves it in the queue" if self.kept else ""
+        self._note(f"… {text}{kept}")
+        self._countdown.begin(until_ms)
+
     def end(self) -> None:
         """Leave the cursor on a line of its own."""
+        self._countdown.end()
         if not self._at_line_start:
             click.echo("")
             self._at_line_start = True

@@ -1,0 +1,168 @@
+"""`trunkline queue`: what is kept until somebody can serve it; orders about it, and running it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import replace
+
+import click
+
+from trunkline.cli.kept import (
+    QUEUE_RUN,
+    id_length,
+    item_json,
+    item_of,
+    kept_items,
+    when,
+    who_goes_on,
+)
+from trunkline.cli.opening import idle_engine, settings_of
+from trunkline.cli.output import local_time, print_json, print_table, say
+from trunkline.cli.receipts import receipt_line
+from trunkline.cli.terminal import ending_signal
+from trunkline.domain.errors import StoreError
+from trunkline.domain.events import Answered, Cancelled, Failed
+from trunkline.domain.queue import QueueItem
+from trunkline.engine.engine import Engine
+from trunkline.engine.logs import start_logging
+from trunkline.engine.settings import EngineSettings
+
+_LOOK_S = 0.5
+
+
+@click.group("queue", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def queue_command(ctx: click.Context, as_json: bool) -> None:
+    """What is kept until somebody can serve it: why, for whom, until when.
+
+    ID is the beginning of a request's id, as long as it is the only one that begins so.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    places = settings_of("queue").places
+    items = kept_items(places)
+    if as_json:
+        print_json({"queue": [item_json(item) for item in items]})
+        return
+    if not items:
+        say("nothing is kept")
+        return
+    now_ms, shown = _now_ms(), id_length(items)
+    rows = [
+        [
+            item.request_id[:shown],
+            str(item.origin),
+            f"{item.task_type} ({item.priority})",
+            item.why,
+            when(item.until_ms, now_ms),
+            local_time(item.deadline_at_ms),
+            item.process or "nobody",
+            item.title,
+        ]
+        for item in items
+    ]
+    print_table(("id", "for", "task", "why", "until", "deadline", "run by", "asked"), rows)
+    if any(item.process is None for item in items):
+        say(f"what nobody runs: {who_goes_on(places)}")
+
+
+@queue_command.command("promote")
+@click.argument("beginning", metavar="ID")
+def promote_command(beginning: str) -> None:
+    """Try request ID at once, and let it go before all others."""
+    with idle_engine("queue") as engine:
+        item = _item(engine, beginning)
+        engine.promote(item.request_id)
+        say(f"{item.request_id} is tried at once")
+
+
+@queue_command.command("move")
+@click.argument("beginning", metavar="ID")
+@click.argument("places", type=int, metavar="N")
+def move_command(beginning: str, places: int) -> None:
+    """Have request ID go N places later, or earlier (`-- -2`)."""
+    with idle_engine("queue") as engine:
+        item = _item(engine, beginning)
+        engine.move(item.request_id, places)
+        say(f"{item.request_id} goes {abs(places)} {'earlier' if places < 0 else 'later'}")
+
+
+@queue_command.command("cancel")
+@click.argument("beginning", metavar="ID")
+def cancel_command(beginning: str) -> None:
+    """Cancel request ID, whichever process runs it; nothing of it stays in the queue."""
+    with idle_engine("queue") as engine:
+        item = _item(engine, beginning)
+        engine.drop(item.request_id)
+        say(f"{item.request_id} is cancelled")
+
+
+@queue_command.command("run")
+@click.pass_context
+def run_command(ctx: click.Context) -> None:
+    """Run what is kept and no other process runs, until nothing is left or Ctrl-C."""
+    settings = replace(settings_of(QUEUE_RUN), long_lived=True)
+    log = start_logging(settings.places.log_dir, "queue")
+    try:
+        signalled = asyncio.run(_run(settings))
+    finally:
+        log.stop()
+    left = kept_items(settings.places)
+    others = sum(item.process is not None for item in left)
+    say(f"{len(left)} still kept, {others} of them run by other processes" if left else "nothing is kept")
+    ctx.exit(0 if signalled is None else 128 + signalled)
+
+
+async def _run(settings: EngineSettings) -> int | None:
+    """Run what is kept; gives the signal that ended it early, if one did."""
+    signalled = ending_signal(asyncio.get_running_loop())
+    async with Engine.open(settings) as engine:
+        telling = asyncio.create_task(_tell(engine))
+        shown = ""
+        while not signalled.done() and await _unfinished(engine):
+            line = _progress(engine)
+            if line != shown:
+                shown = line
+                say(line)
+            await asyncio.wait((signalled,), timeout=_LOOK_S)
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+    return signalled.result() if signalled.done() else None
+
+
+async def _unfinished(engine: Engine) -> bool:
+    try:
+        return await engine.look_after_kept()
+    except StoreError:  # somebody else's lock: it is asked again
+        return True
+
+
+def _progress(engine: Engine) -> str:
+    waiting = [item for item in engine.snapshot().queue if item.process == QUEUE_RUN]
+    until_ms = min((item.until_ms for item in waiting if item.until_ms is not None), default=None)
+    if not waiting:
+        return "… the last are being asked"
+    moment = f"the next can go at {local_time(until_ms)}" if until_ms is not None else "nobody can say when"
+    return f"… {len(waiting)} wait; {moment}"
+
+
+async def _tell(engine: Engine) -> None:
+    """A line on stderr for each request that is over."""
+    async for event in engine.subscribe():
+        match event.body:
+            case Answered(receipt) | Failed(receipt) | Cancelled(receipt, kept=False):
+                say(f"{event.request_id}: {receipt_line(receipt)}")
+            case _:
+                pass
+
+
+def _item(engine: Engine, beginning: str) -> QueueItem:
+    return item_of(kept_items(engine.loaded.places), beginning)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
