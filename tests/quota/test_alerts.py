@@ -11,7 +11,15 @@ from tests.support.clock import START_MS
 from trunkline.domain.events import AlertLevel
 from trunkline.domain.limits import FigureSource, Forecast, LimitScope, LimitUse, Metric, Window
 from trunkline.domain.preferences import Thresholds
-from trunkline.quota.alerts import Mark, QuotaAlert, alerts_of, cause_of, causes_over, span_text
+from trunkline.quota.alerts import (
+    Mark,
+    QuotaAlert,
+    alerts_of,
+    cause_of,
+    causes_over,
+    span_text,
+    without_repeats,
+)
 from trunkline.quota.windows import NEVER_MS
 
 HOUR_MS = 3_600_000
@@ -143,3 +151,11 @@ def test_hovering_at_a_mark_is_not_over_and_over_new() -> None:
 )
 def test_spans(span_ms: int, text: str) -> None:
     assert span_text(span_ms) == text
+
+
+def test_one_allowance_in_two_shapes_is_told_of_once() -> None:
+    whole, reported = limit(900_000), limit(900_000, "1d", key="r", model="glm")
+    other = limit(900_000, "1d", Metric.REQUESTS, key="q", model="glm")
+    alerts = without_repeats([*told(reported), *told(whole), *told(other)])
+    assert [one.cause for one in alerts] == [cause_of(one, Mark.WARNING) for one in (whole, other)]
+    assert len(without_repeats(told(reported))) == 1

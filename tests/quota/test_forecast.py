@@ -19,7 +19,7 @@ from trunkline.domain.limits import (
 )
 from trunkline.quota import windows
 from trunkline.quota.burn import BurnBook, PastUse, PastUses
-from trunkline.quota.forecast import pace_ms
+from trunkline.quota.forecast import SURE_ENOUGH, pace_ms
 
 LOOK_MS = 30_000
 MINUTE_MS = 60_000
@@ -289,9 +289,24 @@ def test_use_of_others_within_a_window_is_spread_over_it() -> None:
     meter = Meter("day", 100_000)  # half of the day is gone
     meter.look()
     meter.use(60_000)
-    expected = meter.run(2 * HOUR_MS, steady(0))
+    assert meter.look() is None
+    expected = meter.run(2 * HOUR_MS, steady(1_200))
     assert expected is not None
-    assert 2_000 < expected.burn_per_hour < 5_000
+    assert 2_500 < expected.burn_per_hour < 4_000
+    assert expected.confidence < SURE_ENOUGH
+
+
+def test_a_look_after_a_long_time_makes_nothing_sure() -> None:
+    meter = Meter("day", 1_000_000, now_ms=NOON_MS - 4 * HOUR_MS)
+    sure = meter.run(4 * HOUR_MS, steady(60_000))
+    meter.now_ms += HOUR_MS
+    meter.mono_ms += HOUR_MS
+    meter.use(60_000)
+    expected = meter.look()
+    assert sure is not None
+    assert expected is not None
+    assert expected.burn_per_hour == pytest.approx(60_000, rel=0.05)
+    assert expected.confidence < sure.confidence
 
 
 def past(hours: int, per_minute: int, until_ms: int) -> PastUses:

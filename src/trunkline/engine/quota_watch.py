@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, SnapshotChanged
 from trunkline.domain.limits import LimitUse
-from trunkline.quota.alerts import QuotaAlert, alerts_of, causes_over
+from trunkline.quota.alerts import QuotaAlert, alerts_of, causes_over, without_repeats
 from trunkline.quota.burn import LONGEST_KEPT_MS, PastUses
 from trunkline.store import told
 from trunkline.store.past_use import past_use
@@ -75,7 +75,7 @@ class QuotaWatch:
             due += alerts_of(f"{provider}/{account}", limit, thresholds, now_ms)
             self._forget(causes_over(limit, thresholds))
         self.limits = limits
-        for alert in due:
+        for alert in without_repeats(due):
             if self._told.get(alert.cause, 0) <= now_ms:
                 await self._tell(alert, now_ms)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -41,13 +41,16 @@ class Mark(StrEnum):
 @dataclass(frozen=True, slots=True)
 class QuotaAlert:
     """`cause` is the same for one mark of one limit; it is told once until `until_ms`, when the window renews. `also`
-    are causes that are not to be told any more once this one was."""
+    are causes that are not to be told any more once this one was. `like` is the same for one mark of limits of an
+    account that count the same over the same time, of which `of_model` is but one model's."""
 
     cause: str
     level: AlertLevel
     text: str
     until_ms: int
     also: tuple[str, ...] = ()
+    like: tuple[str, ...] = ()
+    of_model: bool = False
 
 
 def cause_of(limit: LimitUse, mark: Mark) -> str:
@@ -73,15 +76,35 @@ def alerts_of(
         shown = min(100, int(100 * used_share))
         text = f"{subject}: {shown} % of {_allowance(limit)} used; {_renewal(limit, now_ms, zone)}"
         also = tuple(cause_of(limit, mark) for mark in over[1:])
-        found.append(QuotaAlert(cause_of(limit, over[0]), level, text, until_ms, also))
+        found.append(_alert(account, limit, over[0], level, text, until_ms, also))
     empty_at_ms = _runs_out_at_ms(limit, now_ms)
     if empty_at_ms is not None:
         text = (
             f"{subject}: at this rate {_allowance(limit)} will be used up {_moment(empty_at_ms, now_ms, zone)}; "
             f"{_renewal(limit, now_ms, zone)}"
         )
-        found.append(QuotaAlert(cause_of(limit, Mark.RUNS_OUT), AlertLevel.WARNING, text, until_ms))
+        found.append(_alert(account, limit, Mark.RUNS_OUT, AlertLevel.WARNING, text, until_ms))
     return tuple(found)
+
+
+def _alert(
+    account: str,
+    limit: LimitUse,
+    mark: Mark,
+    level: AlertLevel,
+    text: str,
+    until_ms: int,
+    also: tuple[str, ...] = (),
+) -> QuotaAlert:
+    like = (account, limit.metric.value, str(limit.window.nominal_ms), mark.value)
+    return QuotaAlert(cause_of(limit, mark), level, text, until_ms, also, like, limit.model is not None)
+
+
+def without_repeats(alerts: Sequence[QuotaAlert]) -> tuple[QuotaAlert, ...]:
+    """Of limits that count the same over the same time, a model's is not told beside that of its whole account: often
+    they are one allowance, configured in one way and reported in another."""
+    whole = {alert.like for alert in alerts if not alert.of_model}
+    return tuple(alert for alert in alerts if not (alert.of_model and alert.like in whole))
 
 
 def causes_over(limit: LimitUse, thresholds: Thresholds) -> tuple[str, ...]:

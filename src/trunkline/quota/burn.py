@@ -28,6 +28,8 @@ LONGEST_KEPT_MS = round(MEMORIES_KEPT * 48 * 3_600_000)
 
 # More of an allowance than this at one look is somebody else's use that was told late, or a burst.
 _JUMP_SHARE = 0.1
+# After a longer time without a look nobody knows when what came in was used.
+_STEPS_BETWEEN_LOOKS = 2
 
 
 class Holdings(Protocol):
@@ -77,21 +79,24 @@ class _History:
     seen_ms: int
     buckets: Mapping[int, int]
     steps: dict[int, float] = field(default_factory=dict)
+    spread: dict[int, float] = field(default_factory=dict)
 
-    def add(self, amount: float, from_ms: int, to_ms: int) -> None:
-        """`amount` was used evenly between two moments; less than nothing takes back what was used last."""
+    def add(self, amount: float, at_ms: int) -> None:
+        """`amount` was used then; less than nothing takes back what was used last."""
         if amount < 0:
             self._take_back(-amount)
             return
+        number = at_ms // step_ms(self.window)
+        self.steps[number] = self.steps.get(number, 0.0) + amount
+
+    def add_over(self, amount: float, from_ms: int, to_ms: int) -> None:
+        """`amount` was used between two moments, nobody knows when."""
         step = step_ms(self.window)
-        if to_ms - from_ms <= step:
-            number = to_ms // step
-            self.steps[number] = self.steps.get(number, 0.0) + amount
-            return
         kept_from_ms = max(from_ms, to_ms - round(MEMORIES_KEPT * memory_ms(self.window)))
         for number in range(kept_from_ms // step, to_ms // step + 1):
             inside_ms = min(to_ms, (number + 1) * step) - max(from_ms, number * step)
-            self.steps[number] = self.steps.get(number, 0.0) + amount * inside_ms / (to_ms - from_ms)
+            self.spread[number] = self.spread.get(number, 0.0) + amount * inside_ms / (to_ms - from_ms)
+        self.since_ms = min(self.since_ms, kept_from_ms)
 
     def _take_back(self, amount: float) -> None:
         for number in sorted(self.steps, reverse=True):
@@ -103,8 +108,9 @@ class _History:
 
     def forget(self, now_ms: int) -> None:
         first = (now_ms - round(MEMORIES_KEPT * memory_ms(self.window))) // step_ms(self.window)
-        for number in [number for number in self.steps if number < first or self.steps[number] <= 0]:
-            del self.steps[number]
+        for kept in (self.steps, self.spread):
+            for number in [number for number in kept if number < first or kept[number] <= 0]:
+                del kept[number]
 
 
 class BurnBook:
@@ -160,7 +166,9 @@ class BurnBook:
         else:
             _take_in(history, limit, buckets, at_ms, now_ms)
         history.forget(at_ms)
-        burn = burn_of(history.steps, limit.window, since_ms=history.since_ms, now_ms=at_ms)
+        burn = burn_of(
+            history.steps, limit.window, since_ms=history.since_ms, now_ms=at_ms, spread=history.spread
+        )
         return None if burn is None else forecast(limit, buckets, burn, now_ms)
 
     def _begun(
@@ -173,34 +181,33 @@ class BurnBook:
             known_ms = max(at_ms - (limit.window.length_ms or 0), earliest_ms)
             history = _History(limit.window, min(known_ms, at_ms), at_ms, buckets)
             for bucket, held in started.items():
-                history.add(held, bucket, bucket)
+                history.add(held, bucket)
             return history
         if past is None:
             return _History(limit.window, at_ms, at_ms, buckets)
         history = _History(limit.window, min(past.since_ms, at_ms), at_ms, buckets)
         for use in past.uses:
             if (use.provider, use.account) in accounts and limit.covers(use.model) and use.at_ms <= at_ms:
-                history.add(use.of(limit.metric), use.at_ms, use.at_ms)
+                history.add(use.of(limit.metric), use.at_ms)
         return history
 
 
 def _take_in(history: _History, limit: LimitUse, buckets: Mapping[int, int], at_ms: int, now_ms: int) -> None:
-    """What has come into the buckets since the last look was used in between. A jump is spread over the window it is
-    part of, or, where nothing says over what time it was used, left out."""
+    """What has come into the buckets since the last look was used in between. After a long time without a look
+    it is spread over that, a jump over the window that it is part of, or it is left out where nothing says over what
+    time it was used."""
     used = sum(held - history.buckets.get(bucket, 0) for bucket, held in buckets.items())
     for bucket, held in history.buckets.items():
         if bucket not in buckets and windows.bucket_end_ms(history.window, bucket) > now_ms:
             used -= held
     from_ms, history.seen_ms, history.buckets = history.seen_ms, at_ms, buckets
-    if used == 0:
+    seldom = at_ms - from_ms > _STEPS_BETWEEN_LOOKS * step_ms(limit.window)
+    if used <= 0 or not (seldom or used > _JUMP_SHARE * limit.amount):
+        history.add(used, at_ms)
         return
-    if used > _JUMP_SHARE * limit.amount and at_ms - from_ms <= step_ms(limit.window):
-        began_ms = _began_ms(limit.window, buckets, now_ms)
-        if began_ms is None:
-            return
-        from_ms = min(from_ms, at_ms - (now_ms - began_ms))
-        history.since_ms = min(history.since_ms, from_ms)
-    history.add(used, from_ms, at_ms)
+    began_ms = _began_ms(limit.window, buckets, now_ms) if used > _JUMP_SHARE * limit.amount else now_ms
+    if began_ms is not None:
+        history.add_over(used, min(from_ms, at_ms - (now_ms - began_ms)), at_ms)
 
 
 def _began_ms(window: Window, buckets: Mapping[int, int], now_ms: int) -> int | None:

@@ -1,8 +1,8 @@
 """How fast an allowance is used up, when nothing of it will be left, and how far apart calls must go for it to last.
 
 The burn of a limit is an average over time in which recent use weighs more: what was used a memory's length ago weighs
-1/e of what is used now. Idle time counts as time, so that a lone burst is spread over the memory; a step that stands far
-out of those around it is cut down to a multiple of theirs. How long the memory is follows from the window.
+1/e of what is used now. Idle time counts as time, so that a lone burst is spread over the memory; a step that stands
+far out of those around it is cut down to a multiple of theirs. How long the memory is follows from the window.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
 
 from trunkline.domain.limits import Forecast, LimitUse, Metric, Window, WindowKind
 from trunkline.quota import windows
@@ -63,9 +64,17 @@ def step_ms(window: Window) -> int:
     return memory_ms(window) // STEPS_PER_MEMORY
 
 
-def burn_of(used: Mapping[int, float], window: Window, *, since_ms: int, now_ms: int) -> Burn | None:
+def burn_of(
+    used: Mapping[int, float],
+    window: Window,
+    *,
+    since_ms: int,
+    now_ms: int,
+    spread: Mapping[int, float] = MappingProxyType({}),
+) -> Burn | None:
     """The burn at `now_ms` of what is `used` in each step (by number: its start is the number times `step_ms`) since
-    `since_ms`, from when on all use is known. None where too little of it is known to say anything."""
+    `since_ms`, from when on all use is known. `spread` was used too, nobody knows when, and is spread over steps: it
+    counts, but makes nothing sure. None where too little is known to say anything."""
     memory, step = memory_ms(window), step_ms(window)
     since_ms = max(since_ms, now_ms - round(MEMORIES_KEPT * memory))
     seen_ms = now_ms - since_ms
@@ -74,7 +83,12 @@ def burn_of(used: Mapping[int, float], window: Window, *, since_ms: int, now_ms:
     seen = math.sqrt(min(1.0, seen_ms / memory))
     first = since_ms // step
     steps = sorted((number, amount) for number, amount in used.items() if number >= first and amount > 0)
-    if not steps:
+    lump = sum(
+        amount * _weight(number * step, step, since_ms, now_ms, memory)
+        for number, amount in spread.items()
+        if number >= first
+    )
+    if not steps and not lump:
         return Burn(0.0, seen)
     if len(steps) < _LEAST_STEPS_USED:
         return None
@@ -85,6 +99,7 @@ def burn_of(used: Mapping[int, float], window: Window, *, since_ms: int, now_ms:
     ]
     # The integral of the weight over the time seen.
     time_ms = memory * (1.0 - math.exp(-seen_ms / memory))
+    weighed.append(lump)
     evenly_used_steps = sum(weighed) ** 2 / sum(one * one for one in weighed)
     evenness = evenly_used_steps / (evenly_used_steps + _HALF_SURE_STEPS)
     return Burn(sum(weighed) / time_ms, seen * evenness)
