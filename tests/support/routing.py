@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.support.clock import START_MS
 
+from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window, limit_key
@@ -209,6 +210,7 @@ def build_ask(config: Config, data: Data) -> RoutingAsk:
         input_tokens=data.get("input", 1_000),
         output_tokens=data.get("output", 500),
         priority=Priority.MEDIUM,
+        critical=data.get("critical", False),
         needs=tuple(Capability(name) for name in data.get("needs", [])),
     )
     budget_usd = data.get("budget_usd")
@@ -226,7 +228,7 @@ def build_ask(config: Config, data: Data) -> RoutingAsk:
 
 def build_state(config: Config, data: Data) -> RoutingState:
     """Times are seconds from now: `block_s`, `resets_in_s`, `until_s`. `limits` are `[metric, window, amount,
-    used]` with an optional model and reset."""
+    used]` with an optional model and reset. `crisis` are the steps in force, `override` what is forced."""
     now_ms = START_MS
     accounts = {}
     for text, given in data.get("accounts", {}).items():
@@ -265,6 +267,8 @@ def build_state(config: Config, data: Data) -> RoutingState:
         conversation=_conversation(config, data.get("conversation"), now_ms),
         spent_day_pico=pico_from_usd(data.get("spent_usd", 0)),
         draw=data.get("draw", 0.0),
+        crisis_steps=tuple(CrisisStep(step) for step in data.get("crisis", ())),
+        override=parse_selector(config, data["override"]) if "override" in data else None,
     )
 
 
@@ -300,9 +304,10 @@ def _block(target: str, scope: FaultScope, given: Data | None, now_ms: int) -> B
         FaultKind(given.get("kind", "overloaded")),
         code=given.get("code", "503"),
         message=given.get("message", ""),
-        since_ms=now_ms - 1_000,
+        since_ms=now_ms + round(given.get("since_s", -1) * 1000),
         until_ms=None if until_s is None else now_ms + round(until_s * 1000),
         half_open=given.get("half_open", False),
+        failures=given.get("failures", 1),
     )
 
 
@@ -324,4 +329,5 @@ def _conversation(config: Config, given: Data | None, now_ms: int) -> Conversati
         task_type=given.get("type", "coding"),
         tier=given.get("tier", "t2"),
         cache_warm_until_ms=now_ms + round(given.get("warm_s", 0) * 1000),
+        home=parse_route(config, given["home"]) if "home" in given else None,
     )

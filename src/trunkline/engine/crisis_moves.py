@@ -132,10 +132,11 @@ class CrisisMoves:
             ticket.task.type,
         )
         self._core.store.post(lambda connection: crises.note(connection, crisis_id, move))
-        self._core.changed = True
+        self._core.crisis.noted = True
 
     def _returned(self, crisis_id: str, request_id: str, kind: MoveKind) -> None:
         at_ms = self._core.clock.wall_ms()
         self._core.store.post(
             lambda connection: crises.note_return(connection, crisis_id, request_id, kind, at_ms)
         )
+        self._core.crisis.noted = True

@@ -42,13 +42,15 @@ _LEFT_TO_OTHERS_MS = 24 * 3_600_000
 
 class CrisisWatch:
     """`back_at_ms` is the earliest stated reset of a lost provider; `current` and `last` are the crisis under way and
-    the one before, as the store told of them last. `drill` says that crises are rehearsed here."""
+    the one before, as the store told of them last; `noted` says that more was written of them. `drill` says that crises
+    are rehearsed here."""
 
     def __init__(self, core: EngineCore) -> None:
         self._core = core
-        self._seen: Watched | None = None
+        self._seen = Watched()
         self._counted_mono_ms = core.clock.mono_ms()
         self.drill = False
+        self.noted = False
         self.back_at_ms: int | None = None
         self.current: CrisisSummary | None = None
         self.last: CrisisSummary | None = None
@@ -72,8 +74,7 @@ class CrisisWatch:
         """The providers that are lost now; none while there is no crisis."""
         if self.current is None:
             return ()
-        seen = () if self._seen is None else tuple(self._seen.lost_since_ms)
-        return tuple(dict.fromkeys((*self.current.crisis.lost, *seen)))
+        return tuple(dict.fromkeys((*self.current.crisis.lost, *self._seen.lost_since_ms)))
 
     def blamed(self, fault: Fault) -> Fault:
         """`fault`, of a request that nobody can serve, with the crisis in it that is to blame."""
@@ -145,9 +146,17 @@ class CrisisWatch:
             await self._end(state.now_ms)
         else:
             self.back_at_ms = back_at_ms(standings, self.lost, state.now_ms)
-            if core.clock.mono_ms() - self._counted_mono_ms >= _LOOK_MS:
-                await core.store.flush()
-                await self.catch_up()
+        await self._count()
+
+    async def _count(self) -> None:
+        """Have the summaries say what has become of requests since: of the crisis under way, and of the one before once
+        one of its requests is back."""
+        core = self._core
+        due = core.clock.mono_ms() - self._counted_mono_ms >= _LOOK_MS
+        if due and (self.noted or self.current is not None):
+            self.noted = False
+            await core.store.flush()
+            await self.catch_up()
 
     async def _begin(
         self, lost: tuple[str, ...], standings: tuple[ProviderStanding, ...], now_ms: int
@@ -167,11 +176,10 @@ class CrisisWatch:
         await self.catch_up()
 
     async def _end(self, now_ms: int) -> None:
-        core, under_way, lost_now = self._core, self.under_way, self._seen
-        if under_way is None or lost_now is None:
+        core, crisis, who = self._core, self.under_way, self._core.process_name
+        if crisis is None:
             return
-        crisis, who = under_way, core.process_name
-        recovered = tuple(one for one in crisis.lost if one not in lost_now.lost_since_ms)
+        recovered = tuple(one for one in crisis.lost if one not in self._seen.lost_since_ms)
         ending = Ending(max(now_ms, crisis.began_at_ms), recovered)
         await core.store.write(lambda connection: crises.end(connection, crisis, ending, who=who))
         await self.catch_up()

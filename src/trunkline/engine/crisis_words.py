@@ -39,8 +39,8 @@ def blame_text(lost: Sequence[str]) -> str:
 def counts_text(summary: CrisisSummary) -> str:
     """What became of the requests that were asked while it lasted."""
     return (
-        f"{summary.answered} answered, {summary.failed} failed, {summary.moved} moved, {summary.parked} parked, "
-        f"{summary.shrunk} shrunk, {summary.returned} returned"
+        f"{summary.answered} answered, {summary.failed} failed, {summary.moved} moved, {summary.parked} held, "
+        f"{summary.shrunk} shortened"
     )
 
 

@@ -161,33 +161,28 @@ def settling_ms(policy: CrisisPolicy) -> int:
 
 
 def watched(
-    before: Watched | None, standings: Sequence[ProviderStanding], policy: CrisisPolicy, now_ms: int
+    before: Watched, standings: Sequence[ProviderStanding], policy: CrisisPolicy, now_ms: int
 ) -> Watched:
-    """What a process has seen, with how providers stand now. `before` None: it has only begun, and what is usable then
-    is taken to have been so for long. A provider stays lost until it has been usable for `settling_ms`, or might have
-    been tried for `after_ms` without anybody's doing so."""
+    """What a process has seen, with how providers stand now. A provider stays lost until it has been usable for
+    `settling_ms`, or might have been tried for `after_ms` without anybody's doing so."""
     lost: dict[str, int] = {}
     well: dict[str, tuple[Standing, int]] = {}
-    seen = before or Watched()
     for one in standings:
-        known_ms = seen.lost_since_ms.get(one.provider)
+        known_ms, told_ms = before.lost_since_ms.get(one.provider), one.since_ms or now_ms
         if one.standing is Standing.LOST:
-            lost[one.provider] = min(now_ms, *(at for at in (known_ms, one.since_ms) if at is not None))
+            lost[one.provider] = min(now_ms, told_ms, told_ms if known_ms is None else known_ms)
             continue
-        standing, since_ms = seen.well_since_ms.get(one.provider, (None, 0))
-        if standing is not one.standing:
-            at_first = 0 if before is None and one.standing is Standing.USABLE else now_ms
-            since_ms = at_first if one.since_ms is None else min(one.since_ms, now_ms)
-        well[one.provider] = one.standing, min(since_ms, now_ms)
+        standing, since_ms = before.well_since_ms.get(one.provider, (None, 0))
+        since_ms = min(now_ms, since_ms if standing is one.standing else told_ms)
+        well[one.provider] = one.standing, since_ms
         enough_ms = settling_ms(policy) if one.standing is Standing.USABLE else policy.after_ms
         if known_ms is not None and now_ms - since_ms < enough_ms:
             lost[one.provider] = known_ms
     return Watched(lost, well)
 
 
-def reminded(seen: Watched | None, lost: Iterable[str], began_at_ms: int) -> Watched:
+def reminded(seen: Watched, lost: Iterable[str], began_at_ms: int) -> Watched:
     """What a process has seen, with what the crisis under way says that others saw before it."""
-    seen = seen or Watched()
     return Watched(dict.fromkeys(lost, began_at_ms) | dict(seen.lost_since_ms), seen.well_since_ms)
 
 
