@@ -240,6 +240,8 @@ def build_state(config: Config, data: Data) -> RoutingState:
             block=_block(text, FaultScope.ACCOUNT, given.get("block"), now_ms),
             health=given.get("health", 100),
             in_flight=given.get("in_flight", 0),
+            concurrency=given.get("concurrency"),
+            elsewhere=given.get("elsewhere", 0),
             last_used_ms=given.get("last_used_ms", 0),
         )
     routes = {

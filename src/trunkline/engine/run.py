@@ -39,7 +39,7 @@ from trunkline.engine.attempt import CallFollower
 from trunkline.engine.continuation import Continuation
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
-from trunkline.engine.failover import Situation, Step, is_spent, next_step, quick_retry_delay_ms
+from trunkline.engine.failover import Situation, Step, is_passing, is_spent, next_step, quick_retry_delay_ms
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
@@ -49,6 +49,7 @@ from trunkline.engine.own_faults import (
     nobody_fault,
 )
 from trunkline.engine.patience import Patience
+from trunkline.engine.slowing import Slowing
 from trunkline.engine.ticket import Ticket
 from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import CallContext
@@ -61,6 +62,7 @@ _log = logging.getLogger(__name__)
 # A shortage costs a trip to the ledger but no call; so many in a row mean that something else is wrong.
 _MAX_SHORTAGES = 200
 _TRY_AGAIN_MS = 20.0
+_REST_MS = 1_000
 _GONE_OF_ONE_ACCOUNT = 2
 _NOT_BEGUN = "its process ended before it was asked"
 
@@ -112,6 +114,7 @@ class RequestRun:
         self._state = RoutingState(0)
         self._fault: Fault | None = None
         self._no_route: NoRoute | None = None
+        self._slowing = Slowing(core, self._ticket, self._answer.emit)
         self._crowded = False
         self._last_route: Route | None = None
         self._left_route: Route | None = None
@@ -211,7 +214,7 @@ class RequestRun:
                 return Outcome.ANSWERED
             step = self._step_after(self._fault, route)
             same_route = route if step is Step.RETRY_SAME else None
-            if not await self._prepare(step, self._fault, route):
+            if not await self._prepare(step, self._fault, route) and not await self._rests(self._fault):
                 return Outcome.FAILED
 
     # -- choosing -----------------------------------------------------------------------------------------------
@@ -230,6 +233,8 @@ class RequestRun:
             if isinstance(decision, NoRoute):
                 if not await self._wait_for_somebody(decision):
                     return None
+                continue
+            if await self._slowing.put_off(decision, self._preferences.thresholds, self._deadline_at_ms):
                 continue
             forced = self._state.override is not None and self._left_route is None
             if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms(), forced=forced):
@@ -288,6 +293,16 @@ class RequestRun:
         self._deadline_at_ms = waited
         await self._go_on()
         return True
+
+    async def _rests(self, fault: Fault) -> bool:
+        """Whether a request that may be kept has rested after all its attempts failed in passing, and goes on."""
+        spent = self._books.calls >= self._preferences.thresholds.max_attempts
+        if not (self._request.park and spent and is_passing(fault)):
+            return False
+        decision = self._decide()
+        if isinstance(decision, Decision):  # there are others still, but calls are bounded: after a moment
+            decision = NoRoute(decision.rejected, self._clock.wall_ms() + _REST_MS)
+        return await self._wait_for_somebody(decision)
 
     async def _go_on(self) -> None:
         """After a wait: with all attempts again, and, where it may have been long, under the configuration of now.
@@ -382,7 +397,7 @@ class RequestRun:
             return Step.RETRY_SAME
         ranking = self._decision.ranking if self._decision is not None else ()
         situation = Situation(
-            tries_here=self._books.calls_on(route),
+            tries_here=sum(called.provider == route.provider for called in self._books.called),
             text_shown=self._answer.text_chars > 0,
             first_choice=bool(ranking) and ranking[0].route == route and ranking[0].order == 0,
             now_ms=self._clock.wall_ms(),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from trunkline.domain.clock import Clock
@@ -20,6 +21,7 @@ from trunkline.domain.limits import Metric
 from trunkline.domain.preferences import QueuePolicy
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.routes import Route
+from trunkline.domain.snapshot import RunningCall
 from trunkline.domain.tasks import Origin
 from trunkline.engine.ticket import Ticket
 from trunkline.engine.turns import InLine, LineKey, aged, next_for_slot, rank_of, spread_after_reset_ms
@@ -176,6 +178,16 @@ class Slots:
         for account, has_room in room.items():
             if has_room and (account in wanted or (account[0], "*") in wanted):
                 self._pass(_Offer(account))
+
+    def heard(self, running: Iterable[RunningCall]) -> None:
+        """What is under way in all processes, as the store says; calls under this process's own name are ours."""
+        elsewhere: Counter[AccountKey] = Counter()
+        for call in running:
+            if call.process != self._process_name:
+                provider, account, _ = call.route.split("/", 2)
+                elsewhere[provider, account] += 1
+        if self._tracker.calls.note_elsewhere(elsewhere):
+            self.look_again()
 
     # -- learning -----------------------------------------------------------------------------------------------
 

@@ -148,6 +148,7 @@ class Upkeep:
             core.tracker.restore(core.kept_blocks(blocks), readings, written)
             core.scopes.suspicions.restore(suspected)
             core.tracker.refresh_all(now_ms)
+            core.slots.look_again()
             core.reports.take_in(reports)
             if before - {block.target for block in core.tracker.blocks()}:
                 core.rouse()
@@ -197,6 +198,7 @@ class Upkeep:
         self.stored = await core.store.totals_since(self.since_ms)
         self.recent = await core.store.recent(LOG_LINES)
         self.running = await core.store.running_requests()
+        core.slots.heard(self.running)
         core.spent_day_pico = self.stored.totals.cost.pico
         return core.clock.mono_ms() - began_ms
 

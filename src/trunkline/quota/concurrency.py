@@ -147,12 +147,13 @@ class CallsUnderWay:
         """The place is kept no more."""
         self._add(self._held, account, -1)
 
-    def note_elsewhere(self, under_way: Mapping[AccountKey, int]) -> None:
-        """What all other processes have under way now."""
+    def note_elsewhere(self, under_way: Mapping[AccountKey, int]) -> bool:
+        """What all other processes have under way now; whether that is less anywhere."""
         before, self._elsewhere = self._elsewhere, dict(under_way)
         for account in {*before, *under_way}:
             if before.get(account, 0) != under_way.get(account, 0):
                 self._on_change(account)
+        return any(under_way.get(account, 0) < count for account, count in before.items())
 
     def in_flight(self, account: AccountKey) -> int:
         """Calls of this process under way, or about to be."""
