@@ -30,9 +30,9 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the table looks at beside the fault. `tries_here` counts calls on this route for this request, this
-    one included; `text_shown` says that part of the answer is out; `first_choice` that the user stated this route
-    as the first."""
+    """What the table looks at beside the fault. `tries_here` counts calls to this provider for this request, this one
+    included: a second account that fails after the first one's retry has no retry of its own. `text_shown` says that
+    part of the answer is out; `first_choice` that the user stated this route as the first."""
 
     tries_here: int
     text_shown: bool
@@ -72,6 +72,11 @@ def _worth_waiting(fault: Fault, situation: Situation, thresholds: Thresholds) -
 def quick_retry_delay_ms(draw: float) -> float:
     """Wait before the one retry on the same route, full jitter; `draw` is 0..1."""
     return QUICK_RETRY_MAX_MS * draw
+
+
+def is_passing(fault: Fault) -> bool:
+    """Whether the same call may well succeed later, without anybody's doing."""
+    return fault.kind.is_limit or fault.kind in (FaultKind.OVERLOADED, FaultKind.NETWORK)
 
 
 def is_spent(called: Sequence[str], provider: str, max_attempts: int) -> bool:
