@@ -37,6 +37,7 @@ class Admission:
             left_ms = _left_ms(ticket, core.clock.wall_ms())
             if left_ms <= 0:
                 return False
+            ticket = core.crisis_moves.held(ticket, hold.held_for)
             item = ticket.item(
                 hold.held_for, hold.why, until_ms=core.crisis.back_at_ms, process=core.process_name
             )
@@ -47,6 +48,7 @@ class Admission:
                 told = hold, item.kept
                 self._emit(Held(hold.held_for, hold.why, item.until_ms, item.kept))
             await core.waiting_room.rest(item, left_ms)
+        core.crisis_moves.let_go(ticket.request_id)
         return True
 
 
