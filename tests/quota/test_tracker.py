@@ -25,7 +25,7 @@ from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.state import AccountState, RoutingState
-from trunkline.quota.book import LearnedLimit
+from trunkline.quota.learned import LearnedLimit
 from trunkline.quota.ledger import KeyUse
 from trunkline.quota.tracker import QuotaTracker
 
@@ -229,7 +229,7 @@ def held(state: RoutingState, at: Route, now_ms: int) -> bool:
     ("scope", "kept_away"),
     [
         (S.REQUEST, ""),
-        (S.MODEL, "a/small"),
+        (S.MODEL, "a/small b/small"),
         (S.ACCOUNT, "a/small a/large"),
         (S.ORGANISATION, "a/small a/large b/small b/large"),
         (S.PROVIDER, "a/small a/large b/small b/large c/small c/large"),

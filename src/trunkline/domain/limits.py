@@ -215,7 +215,7 @@ class LimitReading:
     not say. `resets_at_ms` is absolute, already capped to something sane. `model` is the model it is about, or a
     pattern with `*` (`*:free`) for the models that share it; None: what `scope` says, the model it was read on or the
     whole account or organisation. `flaw` says what of it was absurd and left out or capped, empty where nothing
-    was."""
+    was. `confidence` 0..1 is how far the amount is believed at the time: 1 for what was told."""
 
     metric: Metric
     window: Window
@@ -226,3 +226,4 @@ class LimitReading:
     source: FigureSource = FigureSource.REPORTED
     model: str | None = None
     flaw: str = ""
+    confidence: float = 1.0

@@ -242,6 +242,7 @@ class EngineCore:
             first_token_ms=first_token_ms,
             tokens_per_s=_tokens_per_s(attempt, duration_ms, first_token_ms),
         )
+        reach.keep_disproved(self, self.clock.wall_ms())
         for target in freed:
             self.unblocked(target)
 

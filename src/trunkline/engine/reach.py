@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from trunkline.domain.events import BreakerChanged
+from trunkline.domain.events import BreakerChanged, LimitLearned
 from trunkline.domain.faults import Fault
 from trunkline.domain.routes import Route
 from trunkline.domain.state import Block
@@ -21,6 +21,9 @@ def refused(core: EngineCore, route: Route, fault: Fault, now_ms: int) -> tuple[
     """`fault` with the scope that the evidence supports, and the blocks that it makes new or changes, those of what is
     only inferred from it among them."""
     verdict = core.scopes.judged(fault, route, now_ms)
+    taught = core.tracker.taught_by(route, verdict.fault, now_ms)
+    if taught is not None:
+        core.limits_read(route, (taught,))
     blocks = core.tracker.faulted(route, verdict.fault, now_ms, core.draw())
     for one in verdict.inferred:
         blocks += core.tracker.infer(one, now_ms, core.draw())
@@ -38,6 +41,13 @@ def answered(core: EngineCore, route: Route, began_at_ms: int, now_ms: int) -> N
             core.store.save_block(replace(block, key_mark=mark))
             core.bus.publish(BreakerChanged(block.target, block))
     _keep_suspicions(core)
+
+
+def keep_disproved(core: EngineCore, now_ms: int) -> None:
+    """Keep limits that were concluded here and that answers beyond them have disproved."""
+    for known in core.tracker.take_disproved():
+        core.store.save_reading(known.provider, known.account, known.model, known.reading, now_ms)
+        core.bus.publish(LimitLearned(known.provider, known.account, known.reading))
 
 
 def _keep_suspicions(core: EngineCore) -> None:

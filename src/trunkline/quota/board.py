@@ -184,6 +184,7 @@ class Board:
             thresholds=self._thresholds,
             now_ms=now_ms,
             forecasts=self._forecasts,
+            doubted=self._book.doubted(key),
         )
 
     def view(self, provider: str, account: str, counts: Counts, now_ms: int) -> AccountView:

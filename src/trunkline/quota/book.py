@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
+from trunkline.domain.faults import Fault
 from trunkline.domain.limits import (
     FigureSource,
     LimitReading,
@@ -24,50 +24,24 @@ from trunkline.domain.limits import (
     model_matches,
 )
 from trunkline.domain.routes import AccountSpec, Catalogue, Route, Selector
-from trunkline.quota.claims import BoundLimit, bind, bind_all, owner_of, shared_limits
+from trunkline.quota.claims import BELIEVED_FROM, BoundLimit, bind, bind_all, owner_of, shared_limits
+from trunkline.quota.counted import AnsweredCounts
+from trunkline.quota.learned import (
+    KeptReading,
+    LearnedLimit,
+    goes_before,
+    raised,
+    taught_by,
+    window_refused,
+)
 from trunkline.quota.ledger import KeyUse, Ledger
 
 AccountKey = tuple[str, str]
 
 READ_AGAIN_AFTER_MS = (50, 1_000)
+_FADE_EVERY_MS = 60_000
 # So little left that a call of usual size may not fit.
 _ALL_BUT_USED_UP = 0.05
-
-
-class KeptReading(Protocol):
-    """A reading as the store keeps it: `model` is what the reading names, else that of the route it was made on, or
-    None."""
-
-    @property
-    def provider(self) -> str: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def model(self) -> str | None: ...
-    @property
-    def reading(self) -> LimitReading: ...
-    @property
-    def as_of_ms(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedLimit:
-    """A reading with where it was made, as it is kept over a restart. `model` is the one it is about, or a pattern;
-    None: every model."""
-
-    provider: str
-    account: str
-    model: str | None
-    reading: LimitReading
-    as_of_ms: int
-
-    @property
-    def spec(self) -> LimitSpec:
-        """The limit it tells of."""
-        reading = self.reading
-        return LimitSpec(
-            reading.metric, reading.amount or 0, reading.window, reading.scope, self.model, reading.source
-        )
 
 
 @dataclass(slots=True)
@@ -99,6 +73,10 @@ class LimitBook:
         self._learned: dict[tuple[str, str], dict[str, LearnedLimit]] = {}
         self._reported_resets: dict[str, int] = {}
         self._taken_in: set[LearnedLimit] = set()
+        self._flaws: dict[str, str] = {}
+        self._concluded: dict[str, LearnedLimit] = {}
+        self._fade_due_ms = 0
+        self._answered = AnsweredCounts()
         self._keys_read: dict[tuple[Route, Metric, Window, LimitScope, str | None], str | None] = {}
         self._due: list[tuple[int, str]] = []
         self._due_at: dict[str, int] = {}
@@ -118,7 +96,8 @@ class LimitBook:
                 self._bind_configured(account, models)
         for kept in self._learned.values():
             for learned in kept.values():
-                self._apply(learned)
+                self._apply(learned, learned.as_of_ms)
+        self._fade_due_ms = 0
         self.changed = set(self._accounts)
 
     def refresh_all(self, now_ms: int) -> None:
@@ -142,7 +121,11 @@ class LimitBook:
                 self._set(use, now_ms)
 
     def advance(self, now_ms: int) -> None:
-        """Bring figures up to date whose window has moved on by `now_ms`."""
+        """Bring figures up to date whose window has moved on by `now_ms`, and what is believed less by then."""
+        if self._concluded and now_ms >= self._fade_due_ms:
+            self._fade_due_ms = now_ms + _FADE_EVERY_MS
+            for learned in tuple(self._concluded.values()):
+                self._apply(learned, now_ms)
         while self._due and self._due[0][0] <= now_ms:
             at_ms, key = heapq.heappop(self._due)
             if self._due_at.get(key) == at_ms:
@@ -163,13 +146,20 @@ class LimitBook:
         return [account.bound[key] for key in self._keys(account, route.model)]
 
     def uses(self, account: AccountKey) -> tuple[LimitUse, ...]:
-        """All limits of an account, those of single models included. The same tuple until something changes."""
+        """All limits of an account that are believed, those of single models included. The same tuple until something
+        changes."""
         limits = self._accounts.get(account)
         if limits is None:
             return ()
         if limits.frozen is None:
-            limits.frozen = tuple(limits.uses.values())
+            limits.frozen = tuple(use for use in limits.uses.values() if use.confidence >= BELIEVED_FROM)
         return limits.frozen
+
+    def doubted(self, account: AccountKey) -> tuple[LimitUse, ...]:
+        """Limits of an account that were concluded from too little to keep any call away."""
+        limits = self._accounts.get(account)
+        uses = limits.uses.values() if limits is not None and self._concluded else ()
+        return tuple(use for use in uses if use.confidence < BELIEVED_FROM)
 
     def all_uses(self) -> Iterator[tuple[str, str, LimitUse]]:
         """Every limit with an account that holds it; what several share comes once for each."""
@@ -186,7 +176,8 @@ class LimitBook:
         account = self._accounts.get((route.provider, route.account))
         if account is None:
             return []
-        return [account.uses[key] for key in self._keys(account, route.model)]
+        uses = (account.uses[key] for key in self._keys(account, route.model))
+        return [use for use in uses if use.confidence >= BELIEVED_FROM]
 
     def named(self, account: AccountKey) -> frozenset[str]:
         """Keys of the limits whose model the configuration names, rather than giving every model its own."""
@@ -207,11 +198,12 @@ class LimitBook:
                 continue
             kept = self._learned_by(account, reading.scope)
             known = kept.get(key)
-            if reading.amount is not None:
+            self._note_flaw(key, reading.flaw)
+            if reading.amount is not None and goes_before(learned, known):
                 kept[key] = learned
-                if known is None or known.reading.amount != reading.amount:
+                if known is None or _says_other(reading, known.reading):
                     news.append(reading)
-                    self._apply(learned)
+                    self._apply(learned, now_ms)
             self._lift(key, reading, known, now_ms)
         return tuple(news)
 
@@ -259,13 +251,66 @@ class LimitBook:
             if bound is None:
                 continue
             known = self._learned_by(account, learned.reading.scope)
-            if bound.key not in known or known[bound.key].as_of_ms < learned.as_of_ms:
+            before = known.get(bound.key)
+            if before is None or (before.as_of_ms != learned.as_of_ms and goes_before(learned, before)):
                 known[bound.key] = learned
-                self._apply(learned)
+                self._note_flaw(bound.key, learned.reading.flaw)
+                self._apply(learned, learned.as_of_ms)
 
     def learned(self) -> tuple[LearnedLimit, ...]:
         """Everything learned, for keeping."""
         return tuple(learned for kept in self._learned.values() for learned in kept.values())
+
+    # -- what answers and refusals teach -------------------------------------------------------------------------
+
+    def served(self, route: Route, now_ms: int) -> tuple[LearnedLimit, ...]:
+        """A request down `route` was answered and is settled; the conclusions that this disproves, as they are now."""
+        provider, account = self._catalogue.provider(route.provider), self._account_of(route)
+        if provider is None or account is None:
+            return ()
+        self._answered.note(route, now_ms, Window.parse("day", provider.timezone))
+        disproved = []
+        for key in self._keys(account, route.model) if self._concluded else ():
+            known = self._concluded.get(key)
+            if known is not None and account.uses[key].used > (known.reading.amount or 0):
+                better = raised(known, account.uses[key].used, now_ms)
+                self._learned_by(account.spec, better.reading.scope)[key] = better
+                self._apply(better, now_ms)
+                disproved.append(better)
+        return tuple(disproved)
+
+    def taught_by(self, route: Route, fault: Fault, now_ms: int) -> LimitReading | None:
+        """What a refusal that names no figure teaches by itself of how many requests a window takes; None where that
+        is stated already or cannot be told."""
+        provider, account = self._catalogue.provider(route.provider), self._account_of(route)
+        window = None if provider is None else window_refused(fault, provider.timezone, now_ms)
+        if account is None or window is None:
+            return None
+        asked = taught_by(fault, window, 1, None)
+        if asked is None:
+            return None
+        key = self._key_read(account.spec, route, self._located(route, asked, now_ms))
+        bound = None if key is None else account.bound.get(key)
+        if key is None or (bound is not None and key not in self._concluded):
+            return None
+        whole_account = asked.scope is not LimitScope.MODEL
+        counted = self._answered.within(window, route, now_ms, whole_account=whole_account)
+        if bound is not None:
+            counted = max(counted, account.uses[key].used - 1)
+        return taught_by(fault, window, counted, self._concluded.get(key))
+
+    def _account_of(self, route: Route) -> _AccountLimits | None:
+        return self._accounts.get((route.provider, route.account))
+
+    def _note_flaw(self, key: str, flaw: str) -> None:
+        if flaw == self._flaws.get(key, ""):
+            return
+        self._flaws[key] = flaw
+        for holder in self._holders.get(key, ()):
+            limits = self._accounts[holder]
+            limits.uses[key] = replace(limits.uses[key], flaw=flaw)
+            limits.frozen = None
+            self.changed.add(holder)
 
     # -- binding -----------------------------------------------------------------------------------------------
 
@@ -300,8 +345,9 @@ class LimitBook:
             self._holders.setdefault(bound.key, []).append((limits.spec.provider, limits.spec.id))
             self._windows[bound.key] = bound.window
 
-    def _apply(self, learned: LearnedLimit) -> None:
-        """Enforce a learned limit on every account that shares it: beside what is configured, or the smaller."""
+    def _apply(self, learned: LearnedLimit, now_ms: int) -> None:
+        """Enforce a learned limit on every account that shares it: beside what is configured, or the smaller. One
+        that is not believed enough is counted, where nothing else is known."""
         reader = self._catalogue.account(learned.provider, learned.account)
         provider = self._catalogue.provider(learned.provider)
         if reader is None or provider is None:
@@ -321,10 +367,19 @@ class LimitBook:
             bound = bind(account, learned.spec, model)
             if bound is None:
                 continue
+            bound = replace(bound, confidence=round(learned.sure_at(now_ms), 2))
             same = next((limit for limit in configured if limit.key == bound.key), None)
-            self._add(limits, bound if same is None else same.narrowed(bound.amount, bound.source))
+            enforced = bound if same is None else _narrowed(same, bound)
+            if learned.reading.source is FigureSource.LEARNED:
+                self._concluded[bound.key] = learned
+            else:
+                self._concluded.pop(bound.key, None)
+            if enforced == limits.bound.get(bound.key):
+                continue
+            self._add(limits, enforced)
             self.changed.add((account.provider, account.id))
-            self._refresh(bound.key, learned.as_of_ms)
+            self.changed_wide.add((account.provider, account.id))
+            self._refresh(bound.key, max(now_ms, learned.as_of_ms))
 
     def _located(self, route: Route, reading: LimitReading, now_ms: int) -> LearnedLimit:
         return LearnedLimit(route.provider, route.account, _model_of(reading, route.model), reading, now_ms)
@@ -381,7 +436,8 @@ class LimitBook:
             bound = limits.bound[use.key]
             known = limits.uses[use.key]
             if (known.used, known.resets_at_ms, known.as_of_ms > 0) != (use.used, resets_at_ms, True):
-                limits.uses[use.key] = _limit_use(bound, use, resets_at_ms, now_ms)
+                flaw = self._flaws.get(use.key, "")
+                limits.uses[use.key] = replace(_limit_use(bound, use, resets_at_ms, now_ms), flaw=flaw)
                 limits.frozen = None
                 self.changed.add(holder)
                 if bound.model is None:
@@ -431,4 +487,23 @@ def _limit_use(bound: BoundLimit, use: KeyUse, resets_at_ms: int | None, as_of_m
         resets_at_ms=resets_at_ms,
         source=bound.source,
         as_of_ms=as_of_ms,
+        confidence=bound.confidence,
+    )
+
+
+def _narrowed(configured: BoundLimit, learned: BoundLimit) -> BoundLimit:
+    """What is enforced of two figures of one limit."""
+    if learned.confidence < BELIEVED_FROM:
+        return configured
+    narrowed = configured.narrowed(learned.amount, learned.source)
+    return narrowed if narrowed is configured else replace(narrowed, confidence=learned.confidence)
+
+
+def _says_other(reading: LimitReading, known: LimitReading) -> bool:
+    """Whether it is news after what is known."""
+    return (reading.amount, reading.source, reading.confidence, reading.flaw) != (
+        known.amount,
+        known.source,
+        known.confidence,
+        known.flaw,
     )

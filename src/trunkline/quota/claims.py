@@ -10,13 +10,15 @@ from trunkline.domain.money import Usage
 from trunkline.domain.routes import AccountSpec, Catalogue, Route
 from trunkline.quota.ledger import Claim
 
+BELIEVED_FROM = 0.6
+"""From this confidence on a limit keeps calls away; under it, its use is counted and no call is refused for it."""
 _OF_OUTPUT = (Metric.OUTPUT_TOKENS, Metric.TOTAL_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
 class BoundLimit:
     """A limit tied to the key under which its use is counted. `model` is set where one model has it alone, or, a
-    pattern, where all that match share it."""
+    pattern, where all that match share it. `confidence` 0..1 is how far its amount is believed."""
 
     key: str
     metric: Metric
@@ -25,11 +27,12 @@ class BoundLimit:
     model: str | None
     amount: int
     source: FigureSource
+    confidence: float = 1.0
 
     def narrowed(self, amount: int, source: FigureSource) -> BoundLimit:
         """The smaller of this amount and another one, with the source of whichever is enforced. A catalogue's estimate
-        gives way to what the provider says of this very account, larger or smaller."""
-        if self.source is FigureSource.ESTIMATED and source is FigureSource.REPORTED:
+        gives way to what this very account was told or taught, larger or smaller."""
+        if self.source is FigureSource.ESTIMATED and source in (FigureSource.REPORTED, FigureSource.LEARNED):
             return replace(self, amount=amount, source=source)
         return self if self.amount <= amount else replace(self, amount=amount, source=source)
 
@@ -89,7 +92,8 @@ def claims_from(
     limits: Iterable[BoundLimit], *, input_tokens: int, output_tokens: int, cost_pico: int | None
 ) -> tuple[Claim, ...]:
     """One claim per bound limit, at the estimated amounts (`output_tokens` is the whole output limit where the
-    provider reserves that). An unknown cost claims nothing of a cost limit."""
+    provider reserves that). An unknown cost claims nothing of a cost limit; of an amount that is not believed enough
+    use is only counted."""
     amounts = {
         Metric.REQUESTS: 1,
         Metric.INPUT_TOKENS: input_tokens,
@@ -99,7 +103,14 @@ def claims_from(
         Metric.CONCURRENCY: 1,
     }
     return tuple(
-        Claim(limit.key, limit.metric, limit.window, limit.amount, amounts[limit.metric]) for limit in limits
+        Claim(
+            limit.key,
+            limit.metric,
+            limit.window,
+            limit.amount if limit.confidence >= BELIEVED_FROM else None,
+            amounts[limit.metric],
+        )
+        for limit in limits
     )
 
 

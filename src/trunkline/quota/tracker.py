@@ -6,6 +6,7 @@ comes from the ledger's own memory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -18,13 +19,16 @@ from trunkline.domain.routes import Catalogue, Route, Selector
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import AccountState, Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
-from trunkline.quota.book import AccountKey, KeptReading, LearnedLimit, LimitBook
+from trunkline.quota.book import AccountKey, LimitBook
 from trunkline.quota.breaker import Breakers, targets_above, targets_of, tells_of_success
 from trunkline.quota.burn import BurnBook, PastUses
 from trunkline.quota.claims import claims_from
 from trunkline.quota.health import ENOUGH_ATTEMPTS, quantile
+from trunkline.quota.learned import KeptReading, LearnedLimit
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
 from trunkline.quota.scope import Inferred, Narrowing
+
+_OF_SOMETHING_ELSE = re.compile(r"token|\bT(?:PM|PD)\b|concurren|simultaneous|parallel|capacity", re.IGNORECASE)
 
 
 class QuotaTracker:
@@ -38,6 +42,7 @@ class QuotaTracker:
         self._board = Board(self._book, self._breakers)
         self.calls = self._board.calls
         self._cursors: dict[str, str] = {}
+        self._disproved: tuple[LearnedLimit, ...] = ()
         self._stale = True
         self.use_config(catalogue, thresholds)
 
@@ -229,6 +234,7 @@ class QuotaTracker:
     ) -> tuple[str, ...]:
         """A call was answered whole and is settled; the targets that are free again."""
         self.settled(route, now_ms)
+        self._disproved += self._book.served(route, now_ms)
         for stats in self._board.stats(route):
             stats.succeeded(total_ms=total_ms, first_token_ms=first_token_ms, tokens_per_s=tokens_per_s)
         return self.responded(route, now_ms)
@@ -249,6 +255,20 @@ class QuotaTracker:
         for block in changed:
             self._board.block_changed(block.target)
         return changed
+
+    def taught_by(self, route: Route, fault: Fault, now_ms: int) -> LimitReading | None:
+        """What a refusal without figures teaches of how many requests a window takes, to be learned like a reading.
+        Nothing while other calls of the account are under way, or where it speaks of tokens or calls at once: then
+        something else may have been used up."""
+        others = self._board.calls.in_flight((route.provider, route.account))
+        if fault.readings or not fault.kind.is_limit or others or _OF_SOMETHING_ELSE.search(fault.provider_text):
+            return None
+        return self._book.taught_by(route, fault, now_ms)
+
+    def take_disproved(self) -> tuple[LearnedLimit, ...]:
+        """Limits that were concluded here and that more answers have disproved, as they are now; each is told once."""
+        disproved, self._disproved = self._disproved, ()
+        return disproved
 
     def infer(self, one: Inferred, now_ms: int, draw: float) -> tuple[Block, ...]:
         """Take something for refused because of what was met elsewhere; the blocks that are new or changed. It says

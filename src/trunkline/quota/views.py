@@ -27,7 +27,8 @@ _OUT = (Status.EXHAUSTED, Status.DOWN)
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
     """All that an account's view is made of. `named` are keys of limits whose model the configuration names;
-    `route_blocks` are the blocks of its routes by model."""
+    `route_blocks` are the blocks of its routes by model. `doubted` limits keep no call away, and are shown as long as
+    they do not seem used up."""
 
     spec: AccountSpec
     models: tuple[str, ...]
@@ -39,6 +40,7 @@ class AccountFacts:
     thresholds: Thresholds
     now_ms: int
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    doubted: tuple[LimitUse, ...] = ()
 
     def view(self, counts: Counts) -> AccountView:
         """The account's line, whatever keeps it from being called foremost."""
@@ -101,7 +103,7 @@ class AccountFacts:
         """See `QuotaTracker.limit_uses`."""
         tightest: dict[tuple[Metric, str, str], LimitUse] = {}
         shown = []
-        for limit in self._as_refused():
+        for limit in (*self._as_refused(), *(limit for limit in self.doubted if limit.left > 0)):
             if limit.model is None or is_pattern(limit.model) or limit.key in self.named:
                 shown.append(limit)
                 continue
@@ -188,4 +190,6 @@ def _used_up(limit: LimitUse, block: Block) -> LimitUse:
         resets_at_ms=block.until_ms,
         source=FigureSource.LEARNED,
         as_of_ms=block.since_ms,
+        confidence=min(limit.confidence, block.confidence),
+        flaw="; ".join(dict.fromkeys(flaw for flaw in (limit.flaw, block.flaw) if flaw)),
     )
