@@ -128,7 +128,7 @@ def test_what_is_lost_counts_from_the_last_loss_and_of_one_account_from_the_firs
     assert found.since_ms == START_MS - 20_000
 
 
-# -- over time: each step is (second, how a, b, c stand) and what is made of it -----------------------------------------
+# -- over time: each step is (second, how a, b, c stand) and what is made of it ---------------------------------------
 
 Step = tuple[float, str]
 _WORDS = {"+": USABLE, "?": UNPROVEN, "-": LOST}

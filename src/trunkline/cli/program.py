@@ -30,6 +30,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "reset": ("control", "Back to automatic: no pin, no pause, every breaker closed."),
     "pause": ("control", "Start no request that is not critical."),
     "resume": ("control", "Start requests again."),
+    "override": ("override", "Emergency: this route for everything, the rest waits; `off` undoes it."),
+    "crisis": ("crisis", "The crises there were, and what each came to."),
     "mode": ("control", "Show the modes, or use another."),
     "queue": ("queue", "What is kept until somebody can serve it: list, promote, move, cancel, run."),
     "prefer": ("prefer", "Who is asked, in order: for a task type, or where no list applies."),

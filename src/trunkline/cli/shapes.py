@@ -253,6 +253,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
         "mode": snapshot.mode,
         "current_route": snapshot.current_route,
         "crisis": snapshot.crisis is not None,
+        "override": snapshot.override,
         "pin": snapshot.pin,
         "paused": snapshot.paused,
         "since": iso(snapshot.since_ms),

@@ -23,13 +23,23 @@ _SHORT_ID = 12
 def print_head(snapshot: Snapshot) -> None:
     """Mode, pin, money and what went through today, in one line."""
     totals = snapshot.totals
-    pinned = f"pinned to {snapshot.pin}" if snapshot.pin else "automatic"
-    paused = " · paused" if snapshot.paused else ""
     budget = f" of {dollars(totals.budget_day_pico)}" if totals.budget_day_pico is not None else ""
     click.echo(
-        f"{snapshot.mode} · {pinned}{paused} · today {dollars(totals.cost.pico, unknown=totals.cost.unknown)}{budget}"
+        f"{snapshot.mode} · {_standing(snapshot)} · today {dollars(totals.cost.pico, unknown=totals.cost.unknown)}{budget}"
         f" · {totals.answered} answered · {totals.failed} failed · {totals.rerouted} rerouted"
     )
+
+
+def _standing(snapshot: Snapshot) -> str:
+    """What is ordered, and whether there is a crisis."""
+    said = [f"pinned to {snapshot.pin}" if snapshot.pin else "automatic"]
+    if snapshot.override:
+        said.append(f"OVERRIDE: everything goes to {snapshot.override}")
+    if snapshot.paused:
+        said.append("paused")
+    if snapshot.crisis is not None:
+        said.append(f"CRISIS: {', '.join(snapshot.crisis.crisis.lost)} lost")
+    return " · ".join(said)
 
 
 def print_accounts(snapshot: Snapshot) -> None:

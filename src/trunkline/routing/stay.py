@@ -49,7 +49,8 @@ def own_options(scan: Scan, conversation: ConversationState) -> list[Option]:
 
 def home_option(scan: Scan, conversation: ConversationState, moved: str | None) -> Option | None:
     """The route to which the conversation returns now that neither crisis nor override keeps it away, if that, or its
-    model on another account, may answer. Another reason to move (`moved`) comes first; that the conversation is small is none."""
+    model on another account, may answer. Another reason to move (`moved`) comes first; that the conversation is small
+    is none."""
     home = conversation.home
     if home is None or home == conversation.route or scan.state.crisis_steps or moved not in (None, "small"):
         return None
