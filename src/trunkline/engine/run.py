@@ -295,9 +295,11 @@ class RequestRun:
         return True
 
     async def _rests(self, fault: Fault) -> bool:
-        """Whether a request that may be kept has rested after all its attempts failed in passing, and goes on."""
+        """Whether a request that may be kept has rested, after all its attempts failed in passing or took too long, and
+        goes on."""
         spent = self._books.calls >= self._preferences.thresholds.max_attempts
-        if not (self._request.park and spent and is_passing(fault)):
+        late = self._clock.wall_ms() >= self._deadline_at_ms
+        if not (self._request.park and (spent or late) and is_passing(fault)):
             return False
         decision = self._decide()
         if isinstance(decision, Decision):  # there are others still, but calls are bounded: after a moment
