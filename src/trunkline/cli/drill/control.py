@@ -40,11 +40,12 @@ class SimulatorControl:
             pass
 
     async def calls(self) -> list[tuple[str, str, str]]:
-        """The requests for answers that have come in, as (provider, account, model), in their order."""
+        """The requests for answers that have come in and were given a reply, as (provider, account, model), in their
+        order: a connection that is closed without one may be tried again and counts as nothing (DESIGN §5)."""
         async with self._session.get(f"{self._url}/requests") as reply:
             received = await reply.json()
         return [
             (one["provider"], one["account"], one["model"])
             for one in received
-            if one["account"] and one["model"]
+            if one["account"] and one["model"] and one["status"] is not None
         ]
