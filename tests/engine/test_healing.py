@@ -44,8 +44,7 @@ async def test_at_its_reset_it_is_checked_for_free_and_then_tried_by_one_request
         world.chat, world.report = ANSWER, plan((1, RESET_MS + 5 * HOUR_MS), (40, RESET_MS))
         await world.pass_by(1_000)
         await world.skip_to(RESET_MS)
-        await world.pass_by(1_000)
-        await until(lambda: (block := block_of(engine)) is not None and block.half_open)
+        await world.pass_until(lambda: (block := block_of(engine)) is not None and block.half_open)
         assert (world.askings, world.calls) == (1, 1)
         assert (await world.run(engine)).receipt.outcome is Outcome.ANSWERED
         assert (world.askings, world.calls) == (1, 2)
@@ -61,8 +60,7 @@ async def test_what_is_still_used_up_costs_no_real_call(tmp_path: Path) -> None:
         world.report = plan((100, later_ms), (40, RESET_MS + 40 * HOUR_MS))
         await world.pass_by(1_000)
         await world.skip_to(RESET_MS)
-        await world.pass_by(1_000)
-        await until(lambda: (block := block_of(engine)) is not None and block.until_ms == later_ms)
+        await world.pass_until(lambda: (block := block_of(engine)) is not None and block.until_ms == later_ms)
         assert (await world.run(engine)).receipt.outcome is Outcome.FAILED
         assert (world.askings, world.calls) == (1, 1)
 
@@ -78,8 +76,7 @@ async def test_the_block_holds_for_requests_until_the_check_is_done(tmp_path: Pa
         assert block.holds_at(world.clock.wall_ms())
         handle = engine.submit(ask(stream=False, critical=True))
         world.report = plan((1, RESET_MS + 5 * HOUR_MS))
-        await world.pass_by(1_500)
-        await until(lambda: world.askings == 1)
+        await world.pass_until(lambda: world.askings == 1)
         answered = await told(handle)
         assert answered.receipt.outcome is Outcome.ANSWERED
         assert (world.askings, world.calls) == (1, 2)
@@ -91,8 +88,7 @@ async def test_a_check_that_fails_in_passing_keeps_nobody_waiting(tmp_path: Path
         world.chat, world.report = ANSWER, NOT_NOW
         await world.pass_by(1_000)
         await world.skip_to(RESET_MS)
-        await world.pass_by(1_000)
-        await until(lambda: (block := block_of(engine)) is not None and block.half_open)
+        await world.pass_until(lambda: (block := block_of(engine)) is not None and block.half_open)
         assert world.clock.wall_ms() < RESET_MS + 2_000
         assert (await world.run(engine)).receipt.outcome is Outcome.ANSWERED
 
@@ -103,7 +99,7 @@ async def test_a_block_of_seconds_is_not_checked(tmp_path: Path) -> None:
         handle = engine.submit(ask(stream=False))
         await until(lambda: block_of(engine) is not None)
         world.chat = ANSWER
-        await world.pass_by(2_000)
+        await world.pass_until(lambda: world.calls == 2)
         assert (await told(handle)).receipt.outcome is Outcome.ANSWERED
         assert (world.askings, world.calls) == (0, 2)
 
@@ -116,6 +112,11 @@ async def test_without_an_account_endpoint_a_request_tries_it_at_once(tmp_path: 
         await world.skip_to(RESET_MS)
         assert (await world.run(engine)).receipt.outcome is Outcome.ANSWERED
         assert world.askings == 0
+
+
+def prolonged(block: Block | None, before: Block) -> bool:
+    """Whether a check has given the block more time."""
+    return block is not None and block.checked_at_ms != before.checked_at_ms
 
 
 async def test_an_empty_balance_is_asked_for_every_hour_and_never_tried_while_empty(tmp_path: Path) -> None:
@@ -131,16 +132,14 @@ async def test_an_empty_balance_is_asked_for_every_hour_and_never_tried_while_em
             assert block.until_ms is not None
             await world.pass_by(1_000)
             await world.skip_to(block.until_ms)
-            await world.pass_by(1_000)
-            await until(lambda hour=hour: world.askings == hour)
-            await until(lambda block=block: block_of(engine) != block)
+            await world.pass_until(lambda hour=hour: world.askings == hour)
+            await world.pass_until(lambda block=block: prolonged(block_of(engine), block))
         assert world.calls == 1
         block = block_of(engine)
         assert block is not None
         world.chat, world.report = ANSWER, balance(5)
         await world.skip_to(block.until_ms or 0)
-        await world.pass_by(1_000)
-        await until(lambda: (block := block_of(engine)) is not None and block.half_open)
+        await world.pass_until(lambda: (block := block_of(engine)) is not None and block.half_open)
         assert (await world.run(engine)).receipt.outcome is Outcome.ANSWERED
         assert world.calls == 2
 
@@ -152,9 +151,8 @@ async def test_of_several_processes_one_asks_and_all_learn(tmp_path: Path) -> No
         world.chat, world.report = ANSWER, plan((100, RESET_MS + HOUR_MS))
         await world.pass_by(1_000)
         await world.skip_to(RESET_MS)
-        await world.pass_by(1_000)
         for engine in (one, two):
-            await until(
+            await world.pass_until(
                 lambda engine=engine: (
                     (block := block_of(engine)) is not None and block.until_ms == RESET_MS + HOUR_MS
                 )
@@ -163,9 +161,10 @@ async def test_of_several_processes_one_asks_and_all_learn(tmp_path: Path) -> No
         world.report = plan((2, RESET_MS + 6 * HOUR_MS))
         await world.pass_by(1_000)
         await world.skip_to(RESET_MS + HOUR_MS)
-        await world.pass_by(1_000)
         for engine in (one, two):
-            await until(lambda engine=engine: (block := block_of(engine)) is not None and block.half_open)
+            await world.pass_until(
+                lambda engine=engine: (block := block_of(engine)) is not None and block.half_open
+            )
         assert (world.askings, world.calls) == (2, 1)
 
 
@@ -209,6 +208,6 @@ async def test_a_person_who_checks_now_is_believed_at_once_in_every_process(tmp_
         await one.check("p/main")
         assert (block := block_of(one)) is not None
         assert block.half_open
-        await until(lambda: (block := block_of(two)) is not None and block.half_open)
+        await world.pass_until(lambda: (block := block_of(two)) is not None and block.half_open)
         assert (await world.run(two)).receipt.outcome is Outcome.ANSWERED
         await until(lambda: block_of(one) is None)

@@ -120,6 +120,15 @@ class ReportWorld:
             for _ in range(8):
                 await asyncio.sleep(0)
 
+    async def pass_until(self, condition: Callable[[], object], at_most_ms: int = 4_000) -> None:
+        """Let time pass until `condition` holds; sockets and threads get time to do theirs."""
+        for _ in range(at_most_ms // 50):
+            if condition():
+                return
+            self.clock.advance(50)
+            await asyncio.sleep(0.002)
+        await until(condition)
+
     async def skip_to(self, at_ms: int) -> None:
         """Let time pass until then, at once."""
         self.clock.advance(at_ms - self.clock.wall_ms())
@@ -134,11 +143,6 @@ def block_of(engine: Engine) -> Block | None:
 def view(engine: Engine) -> AccountView:
     """The account as panels show it."""
     return engine.snapshot().providers[0].accounts[0]
-
-
-async def settle(condition: Callable[[], object]) -> None:
-    """Wait until sockets and threads have done what leads to `condition`."""
-    await until(condition)
 
 
 @asynccontextmanager
