@@ -21,6 +21,7 @@ from trunkline.domain.receipts import AttemptOutcome, Outcome
 from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine, Handle
 from trunkline.engine.own_faults import DEADLINE, NO_ROUTE
+from trunkline.engine.patience import MOST_RETURNS
 
 ONLY = Serves("only", simulated={"style": "zai"})
 HOUR_MS = 3_600_000
@@ -66,11 +67,14 @@ async def parked(world: World, **fields: Any) -> Handle:
     return handle
 
 
-async def passing(world: World, condition: Any, step_ms: float = LOOK_MS) -> None:
-    """Let time pass bit by bit until `condition` holds."""
+async def passing(
+    world: World, condition: Any, step_ms: float = LOOK_MS, *, while_waits: Engine | None = None
+) -> None:
+    """Let time pass bit by bit, while something waits in that engine, until `condition` holds."""
     async with asyncio.timeout(8):
         while not condition():
-            advance(world, step_ms)
+            if (while_waits or world.engine).snapshot().queue:
+                advance(world, step_ms)
             await asyncio.sleep(0.005)
 
 
@@ -161,17 +165,18 @@ async def test_after_a_wait_every_attempt_is_to_be_had_again_but_not_for_ever(tm
     async with open_world(tmp_path, ONLY, preferences=preferences, clock=FakeClock()) as world:
         world.fault("limited", wait_s=600, first=5)
         handle = await parked(world)
-        await passing(world, lambda: not world.engine.snapshot().queue and world.served("only") > 5, 30_000)
+        first = asyncio.create_task(handle.answer())
+        await passing(world, first.done, 100_000)
         result = await told(handle)
         assert result.outcomes == ["refused"] * 5 + ["ok"]
         world.fault("limited", wait_s=600)
         second = world.engine.submit(keepable())
         await until_event(second, Parked)
         ended = asyncio.create_task(second.answer())
-        await passing(world, ended.done, 300_000)
+        await passing(world, ended.done, 100_000)
         answer = await ended
         assert answer.receipt.outcome is Outcome.FAILED
-        assert len(answer.receipt.attempts) == 22
+        assert len(answer.receipt.attempts) == MOST_RETURNS + 1
 
 
 async def test_a_person_who_changes_their_mind_erases_it_and_it_is_in_the_log(tmp_path: Path) -> None:
@@ -293,7 +298,7 @@ async def test_a_process_that_was_taken_for_dead_leaves_it_to_the_other(tmp_path
             )
             await deck.look_after_kept()
             assert world.query("SELECT name FROM process JOIN parked ON process_id = id") == [("deck",)]
-            await passing(world, lambda: not rows(world), 600_000)
+            await passing(world, lambda: not rows(world), 600_000, while_waits=deck)
             (ending,) = (await told(handle)).of(Cancelled)
             assert ending.kept
             receipt = await deck.receipt(handle.request_id)
