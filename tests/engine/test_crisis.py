@@ -4,20 +4,22 @@ said of it afterwards."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.support.engine_world import Serves, Told, World, agent, ask, open_world, told, until, until_event
+import pytest
+from tests.support.engine_world import Serves, World, agent, ask, open_world, told, until, until_event
 
-from trunkline.domain.crisis import CrisisStep, CrisisSummary, MoveKind
-from trunkline.domain.decisions import Reason
-from trunkline.domain.events import Alert, Held
-from trunkline.domain.messages import Hints, ResponseFormat
+from trunkline.domain.crisis import CrisisSummary, MoveKind
+from trunkline.domain.decisions import Decision, Reason
+from trunkline.domain.events import Alert, AlertLevel, Held
+from trunkline.domain.messages import ChatRequest, Hints, ResponseFormat
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine
+from trunkline.engine.monitor import watch_once
+from trunkline.engine.settings import EngineSettings
 
 DEAR = {"price": {"input": 5.0, "output": 15.0}, "max_output": 4_000}
 CHEAP = {"price": {"input": 0.1, "output": 0.2}, "max_output": 4_000}
@@ -39,11 +41,11 @@ def preferences(crisis: str = "") -> str:
     )
 
 
-def simple(**fields: Any) -> Any:
+def simple(**fields: Any) -> ChatRequest:
     return agent("Say yes.", hints=SIMPLE, priority=Priority.MEDIUM, **fields)
 
 
-def hard(**fields: Any) -> Any:
+def hard(**fields: Any) -> ChatRequest:
     return agent("Write a poem about the queue.", hints=HARD, priority=Priority.MEDIUM, **fields)
 
 
@@ -140,3 +142,127 @@ async def test_the_whole_story(tmp_path: Path) -> None:
             ("crisis", "2 of 3 providers are lost: east, west"),
             ("crisis", "back: east"),
         ]
+
+
+async def test_every_process_sees_one_crisis_and_one_end_of_it(tmp_path: Path) -> None:
+    async with (
+        open_world(tmp_path, *THREE, preferences=preferences()) as world,
+        world.open("second") as second,
+        world.open("third") as third,
+    ):
+        engines = (world.engine, second, third)
+        heard = [asyncio.create_task(alerts(engine)) for engine in engines]
+        await lose(world, "east", "west")
+        found = [await crisis_of(engine) for engine in engines]
+        assert len({one.crisis.id for one in found}) == 1
+        assert (await world.run(simple(), third)).routes == ["south/a/cheap"]
+        waiting = second.submit(hard())
+        await until_event(waiting, Held)
+        world.simulator.control.answer("DELETE", "faults", {}, b"")
+        third.free("west")
+        ended = [await over(engine) for engine in engines]
+        assert {one.crisis.ended_at_ms for one in ended} == {ended[0].crisis.ended_at_ms}
+        assert (await told(waiting)).receipt.complete
+        assert world.query("SELECT count(*) FROM crisis") == [(1,)]
+        assert world.query("SELECT count(*) FROM audit WHERE what = 'crisis'") == [(2,)]
+        for told_of in await asyncio.gather(*heard):
+            assert [level.value for level, _ in told_of] == ["critical", "notice"]
+            assert "2 of 3 providers are lost (east, west)" in told_of[0][1]
+            assert "west back" in told_of[1][1]
+
+
+async def alerts(engine: Engine) -> list[tuple[AlertLevel, str]]:
+    """What is said of a crisis until it is over."""
+    found: list[tuple[AlertLevel, str]] = []
+    async for event in engine.subscribe():
+        if isinstance(event.body, Alert) and event.body.cause.startswith("crisis:"):
+            found.append((event.body.level, event.body.text))
+            if event.body.cause.endswith(":over"):
+                break
+    return found
+
+
+async def test_a_process_that_begins_in_a_crisis_knows_of_it_at_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
+        await lose(world, "east", "west")
+        found = await crisis_of(world.engine)
+        late = world.open("late")
+        try:
+            known = late.snapshot().crisis
+            assert known is not None
+            assert known.crisis == found.crisis
+            preview = late.preview_now(simple())
+            assert isinstance(preview.decision, Decision)
+            assert preview.decision.reason is Reason.CRISIS
+        finally:
+            await late.aclose()
+        seen = watch_once(
+            EngineSettings(world.places, world.environ, "look", base_providers_text=world.catalogue)
+        )
+        assert seen.crisis is not None
+        assert seen.crisis.crisis.id == found.crisis.id
+
+
+@pytest.mark.parametrize(
+    ("steps", "waits", "moves"),
+    [([], False, False), (["simple_to_cheap"], False, True), (["park_the_rest"], True, False)],
+)
+async def test_each_step_can_be_left_out(tmp_path: Path, steps: list[str], waits: bool, moves: bool) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences(f"steps = {steps}\n")) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        answered = await world.run(simple())
+        assert (answered.routes == ["south/a/cheap"]) is moves
+        assert answered.receipt.warnings == ()
+        asked = world.engine.submit(hard(deadline_at_ms=world.engine.snapshot().at_ms + 150))
+        result = await told(asked)
+        assert (result.receipt.outcome is Outcome.FAILED) is waits
+        assert bool(result.of(Held)) is waits
+
+
+async def test_what_must_be_whole_is_not_shortened_and_a_limit_of_the_askers_is(tmp_path: Path) -> None:
+    json_too = {**CHEAP, "capabilities": ["json"]}
+    three = (*THREE[:2], Serves("south", models={"dear": DEAR, "cheap": json_too}))
+    async with open_world(tmp_path, *three, preferences=preferences()) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        asked = await world.run(simple(max_output_tokens=900))
+        assert asked.receipt.warnings == ("crisis: the answer was held to 450 tokens in place of 900",)
+        small = await world.run(simple(max_output_tokens=80))
+        assert small.receipt.warnings == ()
+        whole = await world.run(simple(response_format=ResponseFormat.JSON))
+        assert whole.receipt.warnings == ()
+        await world.engine.fresh_snapshot()
+        assert {asked.receipt.request_id: {"moved", "shrunk"}}.items() <= moves_of(world).items()
+        assert moves_of(world)[small.receipt.request_id] == {"moved"}
+
+
+async def test_who_is_turned_away_is_told_of_the_crisis(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
+        await lose(world, "east", "west", "south")
+        await crisis_of(world.engine)
+        failed = await world.run(ask())
+        assert failed.receipt.fault is not None
+        assert "there is a crisis, east, west" in failed.receipt.fault.message
+
+
+async def test_what_waits_gives_up_at_its_deadline_and_is_not_called_returned(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        failed = await world.run(hard(deadline_at_ms=world.engine.snapshot().at_ms + 100))
+        assert failed.receipt.outcome is Outcome.FAILED
+        await world.engine.fresh_snapshot()
+        (summary,) = await world.engine.crises(1)
+        assert (summary.parked, summary.returned) == (1, 0)
+
+
+async def test_crisis_mode_switched_off_ends_it(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        waiting = world.engine.submit(hard())
+        await until_event(waiting, Held)
+        world.prefer(preferences("enabled = false\n"))
+        assert (await told(waiting)).receipt.complete
+        assert (await over(world.engine)).recovered == ()

@@ -24,8 +24,9 @@ def print_head(snapshot: Snapshot) -> None:
     """Mode, pin, money and what went through today, in one line."""
     totals = snapshot.totals
     budget = f" of {dollars(totals.budget_day_pico)}" if totals.budget_day_pico is not None else ""
+    spent = dollars(totals.cost.pico, unknown=totals.cost.unknown)
     click.echo(
-        f"{snapshot.mode} · {_standing(snapshot)} · today {dollars(totals.cost.pico, unknown=totals.cost.unknown)}{budget}"
+        f"{snapshot.mode} · {_standing(snapshot)} · today {spent}{budget}"
         f" · {totals.answered} answered · {totals.failed} failed · {totals.rerouted} rerouted"
     )
 
