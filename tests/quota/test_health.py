@@ -7,7 +7,7 @@ from tests.quota.scenes import NOW_MS, account, route, tracker
 
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window
-from trunkline.domain.preferences import Thresholds
+from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.snapshot import Latency, Status
 from trunkline.domain.state import Block
 from trunkline.quota.health import RecentStats, best, health_of, latency_of, quantile, status_of, worst
@@ -164,7 +164,32 @@ def test_the_wait_for_a_first_token_is_learned(
     stats = RecentStats()
     for first_token_ms in first_tokens_ms:
         stats.succeeded(total_ms=1.0, first_token_ms=first_token_ms)
-    assert stats.first_token_limit_ms(default_ms) == limit_ms
+    assert stats.first_token_limit_ms(CallLimits(first_token_ms=default_ms)) == limit_ms
+
+
+def test_floor_and_ceiling_of_the_wait_are_settings() -> None:
+    stats = RecentStats()
+    limits = CallLimits(first_token_floor_ms=2_000, first_token_ceiling_ms=9_000)
+    for first_token_ms in [100.0] * 5:
+        stats.succeeded(total_ms=1.0, first_token_ms=first_token_ms)
+    assert stats.first_token_limit_ms(limits) == 2_000
+    for first_token_ms in [3_000.0] * 5:
+        stats.succeeded(total_ms=1.0, first_token_ms=first_token_ms)
+    assert stats.first_token_limit_ms(limits) == 9_000
+
+
+def test_a_route_that_has_become_slow_is_given_more_time_until_it_answers() -> None:
+    stats = RecentStats()
+    for _ in range(10):
+        stats.succeeded(total_ms=1.0, first_token_ms=500.0)
+    waits_ms = []
+    for _ in range(6):
+        stats.failed(silent=True)
+        waits_ms.append(stats.first_token_limit_ms(CallLimits()))
+    assert waits_ms == [10_000, 20_000, 40_000, 80_000, 120_000, 120_000]
+    stats.failed()
+    stats.succeeded(total_ms=1.0, first_token_ms=500.0)
+    assert stats.first_token_limit_ms(CallLimits()) == 5_000
 
 
 @pytest.mark.parametrize(

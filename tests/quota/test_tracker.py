@@ -22,7 +22,7 @@ from tests.quota.scenes import (
 
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric
-from trunkline.domain.preferences import Thresholds
+from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.state import AccountState, RoutingState
 from trunkline.quota.learned import LearnedLimit
@@ -212,8 +212,8 @@ def test_the_wait_for_a_first_token_is_learned_per_route() -> None:
     quota = tracker(account("a"))
     for _ in range(5):
         quota.succeeded(route(), NOW_MS, total_ms=9_000.0, first_token_ms=2_500.0)
-    assert quota.first_token_limit_ms(route(), 30_000) == 10_000
-    assert quota.first_token_limit_ms(route("a", "large"), 30_000) == 30_000
+    assert quota.first_token_limit_ms(route(), CallLimits()) == 10_000
+    assert quota.first_token_limit_ms(route("a", "large"), CallLimits()) == 30_000
 
 
 # -- blocks --------------------------------------------------------------------------------------------------------

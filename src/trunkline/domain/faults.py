@@ -47,6 +47,8 @@ class FaultCode:
     RESET = "connection_reset"
     FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - not a password
     STALL = "stalled"
+    TOO_SLOW = "too_slow"
+    """The stream came, but so slowly that it was given up."""
     TOTAL_TIMEOUT = "total_timeout"
     CUT = "stream_cut"
     EMPTY = "empty_answer"

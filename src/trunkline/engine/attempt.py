@@ -24,8 +24,8 @@ from trunkline.domain.money import Usage
 from trunkline.domain.receipts import AttemptOutcome, FinishReason
 from trunkline.domain.routes import Route
 from trunkline.engine.continuation import AnchorMatcher, Continuation
-from trunkline.engine.own_faults import anchor_fault
-from trunkline.providers.call import CallEvent, ReplyEnded, Sent
+from trunkline.engine.own_faults import anchor_fault, too_slow_fault
+from trunkline.providers.call import CallEvent, Dripping, ReplyEnded, Sent
 
 # What an answer's tokens are estimated at when its provider never said: the usual four characters each.
 _CHARS_PER_TOKEN = 4
@@ -77,7 +77,8 @@ class CallRecord:
 
 
 class CallFollower:
-    """Passes a call's events on and keeps its record."""
+    """Passes a call's events on and keeps its record. A stream that only drips is given up where the request
+    `may_leave` for another route."""
 
     def __init__(
         self,
@@ -86,12 +87,14 @@ class CallFollower:
         emit: Callable[[RequestBody], None],
         on_reply: Callable[[], None],
         continuation: Continuation | None,
+        may_leave: Callable[[], bool] = lambda: False,
     ) -> None:
         self._record = record
         self._clock = clock
         self._emit = emit
         self._on_reply = on_reply
         self._continuation = continuation
+        self._may_leave = may_leave
         self._carrying_on = False
         self._matcher = (
             AnchorMatcher(continuation)
@@ -127,6 +130,12 @@ class CallFollower:
                 elif isinstance(item, UsageSeen):
                     record.reported_usage = item.usage
                     self._emit(item)
+                elif isinstance(item, Dripping):
+                    if self._may_leave():
+                        record.reply_ended_mono_ms = self._clock.mono_ms()
+                        record.fault = too_slow_fault(item.tokens_per_s)
+                        self._emit(record.fault)
+                        return
                 elif isinstance(item, Finished):
                     if self._matcher is not None and not self._matcher.has_joined():
                         self._miss_anchor()

@@ -14,7 +14,9 @@ QUICK_RETRY_MAX_MS = 250.0
 _LIKELY_DOWN = frozenset(
     {FaultCode.CONNECT, FaultCode.DNS, FaultCode.TLS, FaultCode.PORTAL, FaultCode.REDIRECT}
 )
-_TIMED_OUT = frozenset({FaultCode.FIRST_TOKEN_TIMEOUT, FaultCode.STALL, FaultCode.TOTAL_TIMEOUT})
+_TIMED_OUT = frozenset(
+    {FaultCode.FIRST_TOKEN_TIMEOUT, FaultCode.STALL, FaultCode.TOO_SLOW, FaultCode.TOTAL_TIMEOUT}
+)
 _ELSEWHERE_ONLY = frozenset({FaultKind.AUTH, FaultKind.BILLING, FaultKind.ENTITLEMENT})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trunkline.domain.decisions import NoRoute, RejectionCode
-from trunkline.domain.faults import Fault, FaultKind, FaultScope
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import Outcome, Receipt
@@ -83,6 +83,17 @@ def anchor_fault() -> Fault:
         FaultScope.REQUEST,
         ANCHOR_MISSED,
         "the model did not carry on where the answer was cut; it begins anew",
+    )
+
+
+def too_slow_fault(tokens_per_s: float) -> Fault:
+    """The stream drips, and somebody else can carry the answer on."""
+    return Fault(
+        FaultKind.NETWORK,
+        FaultScope.MODEL,
+        FaultCode.TOO_SLOW,
+        f"the answer came too slowly, {tokens_per_s:.2g} tokens a second; it is carried on elsewhere",
+        evidence="pace of the stream",
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import sys
 from dataclasses import replace
 
@@ -36,6 +35,7 @@ from trunkline.engine.accounting import Books
 from trunkline.engine.admission import Admission
 from trunkline.engine.answer import AnswerSoFar
 from trunkline.engine.attempt import CallFollower
+from trunkline.engine.call_limits import limits_of_call
 from trunkline.engine.continuation import Continuation
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
@@ -252,7 +252,7 @@ class RequestRun:
         self._fault = deadline_fault(self._fault)
         return False
 
-    def _decide(self) -> Decision | NoRoute:
+    def _decide(self, *, besides: tuple[Route, ...] = ()) -> Decision | NoRoute:
         generation = self._generation
         self._state = self._core.routing_state(self._request, generation)
         # An account may have been taken out since this request began.
@@ -264,7 +264,7 @@ class RequestRun:
                 selector=selected[0] if selected else None,
                 prefer=generation.selectors(self._request.prefer),
                 avoid=generation.selectors(avoid),
-                failed=frozenset(self._failed | self._silent),
+                failed=frozenset((*self._failed, *self._silent, *besides)),
                 after=self._left_route,
                 budget_pico=self._request.budget_pico,
                 asked_output_tokens=self._request.max_output_tokens,
@@ -332,7 +332,12 @@ class RequestRun:
         began_at_ms = self._clock.wall_ms()
         core.changed = True
         follower = CallFollower(
-            record, self._clock, self._answer.emit, lambda: core.replied(route, began_at_ms), continuation
+            record,
+            self._clock,
+            self._answer.emit,
+            lambda: core.replied(route, began_at_ms),
+            continuation,
+            lambda: self._can_go_elsewhere(route),
         )
         upstream = self._upstream(route, continuation)
         await follower.follow(core.transport.call(upstream))
@@ -380,13 +385,18 @@ class RequestRun:
 
     def _call_limits(self, route: Route) -> CallLimits:
         configured = self._preferences.call_limits
-        remaining_ms = max(1, self._deadline_at_ms - self._clock.wall_ms())
-        first_token_ms = self._core.tracker.first_token_limit_ms(route, configured.first_token_ms)
-        return replace(
+        return limits_of_call(
             configured,
-            first_token_ms=math.ceil(first_token_ms),
-            total_ms=min(configured.total_ms, remaining_ms),
+            self._generation.provider(route),
+            first_token_ms=self._core.tracker.first_token_limit_ms(route, configured),
+            remaining_ms=self._deadline_at_ms - self._clock.wall_ms(),
         )
+
+    def _can_go_elsewhere(self, route: Route) -> bool:
+        """Whether somebody beside `route` could carry the answer on now, within the calls that are allowed."""
+        if self._books.calls + 1 >= self._preferences.thresholds.max_attempts:
+            return False
+        return isinstance(self._decide(besides=(route,)), Decision)
 
     # -- after a fault ------------------------------------------------------------------------------------------
 

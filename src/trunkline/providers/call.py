@@ -50,15 +50,23 @@ class ReplyEnded:
     mono_ms: float
 
 
-CallEvent = WireEvent | Sent | ReplyEnded
+@dataclass(frozen=True, slots=True)
+class Dripping:
+    """The stream has given fewer tokens a second than `CallLimits.least_tokens_per_s` for a while: whoever reads it may
+    give it up, and is told again as long as it goes on."""
+
+    tokens_per_s: float
+
+
+CallEvent = WireEvent | Sent | ReplyEnded | Dripping
 
 
 class Transport(Protocol):
     """Sends calls over HTTP."""
 
     def call(self, call: UpstreamCall) -> AsyncGenerator[CallEvent, None]:
-        """Send `call`; yields `Sent`, then the reply's events, then `ReplyEnded`, and as the very last exactly
-        one `Finished` or `Fault`. Every failure is a Fault, never an exception; closing the generator closes the
+        """Send `call`; yields `Sent`, then the reply's events with `Dripping` among them, then `ReplyEnded`, and as the
+        very last exactly one `Finished` or `Fault`. Every failure is a Fault, never an exception; closing the generator closes the
         connection at once."""
         ...
 

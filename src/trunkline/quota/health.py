@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.limits import LimitUse, Metric
-from trunkline.domain.preferences import Thresholds
+from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.snapshot import Latency, Status
 from trunkline.domain.state import Block
 
@@ -22,8 +22,7 @@ _WELL_SHARE = 0.5
 
 LEARNED_LIMIT_SAMPLES = 5
 LEARNED_LIMIT_FACTOR = 4.0
-LEARNED_LIMIT_FLOOR_MS = 5_000
-LEARNED_LIMIT_CEILING_MS = 120_000
+_MOST_SILENCES = 8
 
 _SEVERITY = (Status.HEALTHY, Status.WARNING, Status.CRITICAL, Status.EXHAUSTED, Status.DOWN)
 _OUT_OF_ALLOWANCE = (FaultKind.RATE_MINUTE, FaultKind.QUOTA_WINDOW, FaultKind.BILLING)
@@ -42,6 +41,7 @@ class RecentStats:
     __slots__ = (
         "_first_token_p95_ms",
         "_outcomes",
+        "_silences",
         "first_token_ms",
         "first_token_samples_ms",
         "tokens_per_s",
@@ -53,6 +53,7 @@ class RecentStats:
         self.total_samples_ms: deque[float] = deque(maxlen=RECENT_SAMPLES)
         self.first_token_samples_ms: deque[float] = deque(maxlen=RECENT_SAMPLES)
         self._first_token_p95_ms: float | None = None
+        self._silences = 0
         self.first_token_ms: float | None = None
         self.tokens_per_s: float | None = None
 
@@ -61,6 +62,7 @@ class RecentStats:
     ) -> None:
         """Count a success and its figures; `first_token_ms` and `tokens_per_s` are kept as moving averages."""
         self._outcomes.append(True)
+        self._silences = 0
         self.total_samples_ms.append(total_ms)
         if first_token_ms is not None:
             self.first_token_samples_ms.append(first_token_ms)
@@ -69,9 +71,11 @@ class RecentStats:
         if tokens_per_s is not None:
             self.tokens_per_s = _moved(self.tokens_per_s, tokens_per_s)
 
-    def failed(self) -> None:
-        """Count a failure."""
+    def failed(self, *, silent: bool = False) -> None:
+        """Count a failure; `silent`: no first token came in time."""
         self._outcomes.append(False)
+        if silent:
+            self._silences = min(self._silences + 1, _MOST_SILENCES)
 
     @property
     def attempts(self) -> int:
@@ -83,16 +87,17 @@ class RecentStats:
         """Share of the last 20 attempts that succeeded, 0..1; None before the first."""
         return sum(self._outcomes) / len(self._outcomes) if self._outcomes else None
 
-    def first_token_limit_ms(self, default_ms: int) -> int:
-        """How long to wait for a first token: four times the 95th percentile, within 5 s (or the default, where that
-        is less) and 120 s. The default until five have been measured."""
+    def first_token_limit_ms(self, limits: CallLimits) -> int:
+        """How long to wait for a first token: four times the 95th percentile, within floor (or the default, where that
+        is less) and ceiling. Silences since the last success double it each, for they may be the limit's doing: what
+        came too late was never measured. The default until five have been measured."""
         if len(self.first_token_samples_ms) < LEARNED_LIMIT_SAMPLES:
-            return default_ms
+            return limits.first_token_ms
         if self._first_token_p95_ms is None:
             self._first_token_p95_ms = quantile(sorted(self.first_token_samples_ms), 0.95) or 0.0
-        floor_ms = min(LEARNED_LIMIT_FLOOR_MS, default_ms)
-        learned_ms = round(LEARNED_LIMIT_FACTOR * self._first_token_p95_ms)
-        return min(LEARNED_LIMIT_CEILING_MS, max(floor_ms, learned_ms))
+        floor_ms = min(limits.first_token_floor_ms, limits.first_token_ms)
+        learned_ms = max(floor_ms, math.ceil(LEARNED_LIMIT_FACTOR * self._first_token_p95_ms))
+        return min(max(floor_ms, limits.first_token_ceiling_ms), learned_ms << self._silences)
 
 
 def latency_of(stats: Iterable[RecentStats]) -> Latency:

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
-from trunkline.domain.faults import Fault, FaultScope
+from trunkline.domain.faults import Fault, FaultCode, FaultScope
 from trunkline.domain.limits import LimitReading, LimitUse, Metric
-from trunkline.domain.preferences import Thresholds
+from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.routes import Catalogue, Route, Selector
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import AccountState, Block, ConversationState, RoutingState
@@ -245,7 +245,7 @@ class QuotaTracker:
         once its quick retry has failed too."""
         if tells_of_success(fault):
             for stats in self._board.stats(route):
-                stats.failed()
+                stats.failed(silent=fault.code == FaultCode.FIRST_TOKEN_TIMEOUT)
         self.settled(route, now_ms)
         self.learn(route, fault.readings, now_ms)
         for target in targets_above(route):
@@ -329,10 +329,10 @@ class QuotaTracker:
         before or of another amount."""
         return self._book.learn(route, readings, now_ms) if readings else ()
 
-    def first_token_limit_ms(self, route: Route, default_ms: int) -> int:
+    def first_token_limit_ms(self, route: Route, limits: CallLimits) -> int:
         """How long to wait for a first token on `route`."""
         stats = self._board.route_stats.get(route)
-        return default_ms if stats is None else stats.first_token_limit_ms(default_ms)
+        return limits.first_token_ms if stats is None else stats.first_token_limit_ms(limits)
 
     # -- forecasts ---------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
-from trunkline.providers.call import CallEvent, FreeCall, ReplyEnded, Sent, UpstreamCall
+from trunkline.providers.call import CallEvent, Dripping, FreeCall, ReplyEnded, Sent, UpstreamCall
 from trunkline.providers.protocol import WireReply, WireRequest
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class HttpTransport:
             while reply.final is None:
                 for event in await reply.events():
                     yield event
+                if reply.dripping_per_s is not None:
+                    yield Dripping(reply.dripping_per_s)
         finally:
             reply.close()
         final = reply.final

@@ -18,6 +18,7 @@ from trunkline.domain.faults import Fault, FaultCode, FaultScope
 from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import Gathering, StreamDecoder, WireReply
 from trunkline.providers.transport import faults
+from trunkline.providers.transport.pace import Pace, tokens_in
 from trunkline.providers.transport.watch import Limit, Watch
 from trunkline.providers.transport.wire import Exchange
 
@@ -36,7 +37,8 @@ class Bounds:
 
 
 class Reply:
-    """Reads one exchange to its end. `final` is set once it is over, at `ended_ms`."""
+    """Reads one exchange to its end. `final` is set once it is over, at `ended_ms`. `dripping_per_s` is set by `events`
+    where the stream has been too slow for a while: its tokens a second."""
 
     def __init__(
         self, call: UpstreamCall, exchange: Exchange, *, host: str, key: str, clock: Clock, bounds: Bounds
@@ -48,6 +50,7 @@ class Reply:
         self._clock = clock
         self._bounds = bounds
         self._watch = Watch(call.limits, exchange.abort)
+        self._pace = Pace(call.limits.least_tokens_per_s, call.limits.pace_window_ms)
         self._status = 0
         self._headers: Mapping[str, str] = {}
         self._streamed = False
@@ -59,6 +62,7 @@ class Reply:
         self._progressed = False
         self._finishing = False
         self.final: Finished | Fault | None = None
+        self.dripping_per_s: float | None = None
         self.ended_ms = 0.0
 
     async def sent(self) -> float | None:
@@ -74,6 +78,7 @@ class Reply:
 
     async def events(self) -> Sequence[WireEvent]:
         """The next events, perhaps none; the last one goes to `final` instead."""
+        self.dripping_per_s = None
         try:
             if not self._status:
                 events = await self._read_head()
@@ -84,6 +89,7 @@ class Reply:
         except Exception as error:  # every failure is a value from here on
             events = self._broken(error)
         if self.final is not None:
+            self.dripping_per_s = None
             self.ended_ms = self._clock.mono_ms()
         return events
 
@@ -125,7 +131,7 @@ class Reply:
             if self.final is None and decoder.finish_seen and not self._finishing:
                 self._finishing = True
                 self._watch.start(Limit.GRACE, self._bounds.finish_grace_ms)
-            if events or self.final is not None:
+            if events or self.final is not None or self.dripping_per_s is not None:
                 return events
         return self._end_stream()
 
@@ -209,16 +215,22 @@ class Reply:
 
     def _take(self, events: Sequence[WireEvent]) -> Sequence[WireEvent]:
         """`events` without the final one; notes progress."""
+        pieces = chars = 0
         for at, event in enumerate(events):
             if isinstance(event, _CONTENT):
-                self._progressed = True
+                pieces += 1
+                chars += len(event.arguments if isinstance(event, ToolCallDelta) else event.text)
             elif isinstance(event, Fault | Finished):
                 self.final = faults.without_key(event, self._key) if isinstance(event, Fault) else event
                 events = events[:at]
                 break
         if self._gathering is not None and self._gathering.pieces_seen != self._pieces:
+            pieces = max(pieces, self._gathering.pieces_seen - self._pieces)
             self._pieces = self._gathering.pieces_seen
+        if pieces:
             self._progressed = True
+            if self._streamed:
+                self.dripping_per_s = self._pace.came(tokens_in(pieces, chars), self._clock.mono_ms())
         if self._progressed and not self._finishing:
             self._watch.pause()
         return _joined(events)
