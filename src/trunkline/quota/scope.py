@@ -10,6 +10,7 @@ Memory is bounded by accounts × `MOST_MODELS`; every step looks at one account,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -29,6 +30,8 @@ MOST_MODELS = 32
 MOST_REFUSED = 16
 OVERLOADED_TOGETHER_MS = 10_000
 _WHOLE_HOUR_MS = 3_600_000
+# OpenAI and Kimi name it as `org-…`, Anthropic as `organization: ` and a UUID.
+_ORGANISATION = re.compile(r"\b(org-[\w-]{1,64})\b|\borgani[sz]ation: ([0-9a-f-]{36})\b", re.IGNORECASE)
 # How long refusals of one kind are counted together.
 _TOGETHER_MS = {
     FaultKind.RATE_MINUTE: 10_000,
@@ -223,7 +226,9 @@ class ScopeJudge:
         provider = self._provider(route.provider)
         model = route.model if fault.scope is FaultScope.MODEL else None
         first_after_ms = now_ms - account.answered_ms if account.answered_ms >= 0 else _NEVER
-        refusal = Refusal(route.account, model, now_ms, fault.usable_at_ms, first_after_ms)
+        named = _ORGANISATION.search(fault.provider_text)
+        organisation = None if named is None else named[1] or named[2]
+        refusal = Refusal(route.account, model, now_ms, fault.usable_at_ms, first_after_ms, organisation)
         for other in provider.refused.values():
             out_until_ms = max(other.until_ms or 0, other.at_ms + MINUTE_MS)
             if other.model == model and out_until_ms > now_ms and not self._answered_since(other, route):

@@ -24,6 +24,7 @@ HALF_LIFE_MS = 14 * DAY_MS
 MOST_PAIRS = 1_000
 _TOGETHER, _SAME_RESET, _WHILE_OUT, _IDLE = 0.2, 0.4, 0.3, 0.5
 _CLEARED = 0.35
+_NAMED = 0.98
 _WHOLE_HOUR_MS = 3_600_000
 
 
@@ -60,6 +61,7 @@ class Refusal:
     at_ms: int
     until_ms: int | None
     first_after_ms: float
+    organisation: str | None = None
 
 
 class Suspicions:
@@ -109,13 +111,25 @@ class Suspicions:
         """Two accounts were refused, the one while the other was still out or a moment after it."""
         if not self._may_share(provider, earlier.account, later.account):
             return
-        weight, why = _told_by(earlier, later)
         known = self._known(provider, earlier.account, later.account)
+        if earlier.organisation is not None and later.organisation is not None:
+            self._named(provider, earlier, later, known)
+            return
+        weight, why = _told_by(earlier, later)
         of_one_event = known is not None and later.at_ms - known.as_of_ms < 2 * TOGETHER_MS
         if weight == 0 or (of_one_event and known is not None and known.confidence > 0.1):
             return
         before = 0.0 if known is None else known.sure_at(later.at_ms)
         self._say(provider, earlier.account, later.account, before + (1 - before) * weight, why, later.at_ms)
+
+    def _named(self, provider: str, earlier: Refusal, later: Refusal, known: Suspicion | None) -> None:
+        """Both refusals name their organisation: that settles it."""
+        is_one = earlier.organisation == later.organisation
+        sureness = _NAMED if is_one else 0.0
+        if (0.0 if known is None else known.confidence) != sureness:
+            named = "one organisation" if is_one else "different organisations"
+            why = f"the refusals of {earlier.account} and {later.account} name {named}"
+            self._say(provider, earlier.account, later.account, sureness, why, later.at_ms)
 
     def answered(
         self, provider: str, account: str, began_ms: int, out_since: Callable[[str], int | None]

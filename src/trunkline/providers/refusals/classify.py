@@ -267,7 +267,8 @@ def _of_named_model(
     may_be_named = meaning.kind.is_limit or meaning.kind in (FaultKind.OVERLOADED, FaultKind.ENTITLEMENT)
     if meaning.scope is not FaultScope.MODEL or meaning.confidence == 1.0 or not may_be_named:
         return meaning, evidence
-    if context.model.id.lower() in facts.text.lower() or OF_THIS_MODEL.search(facts.text):
+    named = rf"(?<![\w.-]){re.escape(context.model.id)}(?![\w-])"
+    if OF_THIS_MODEL.search(facts.text) or re.search(named, facts.text, re.IGNORECASE):
         return replace(meaning, confidence=1.0), f"{evidence}; the model is named"
     if meaning.kind.is_limit and any(of_each_model(name) for name in headers):
         return replace(meaning, confidence=1.0), f"{evidence}; the headers tell of limits that each model has"
