@@ -96,8 +96,8 @@ class Slots:
         self._process_name = process_name
         self._lines: dict[LineKey, list[_Seat]] = {}
         self._offers: dict[str, _Offer] = {}
-        self._told: set[str] = set()
-        self._moved: dict[str, tuple[LineKey, int, float]] = {}
+        self._standing: dict[str, tuple[LineKey, int, float]] = {}
+        self._come = 0
         self._served: dict[Origin, int] = {}
         self._given = 0
         self._settling: set[asyncio.Task[None]] = set()
@@ -115,8 +115,10 @@ class Slots:
     ) -> None:
         """Wait until a call has ended where `ticket` could be served, or something else may have changed for it, and
         at most until its deadline (wall time)."""
-        if ticket.request_id not in self._told:
-            self._told.add(ticket.request_id)
+        if ticket.request_id not in self._standing:
+            self._come += 1
+            line = (rank_of(ticket.task), ticket.request.origin)
+            self._standing[ticket.request_id] = (line, ticket.since_ms, float(self._come))
             emit(Held(HeldFor.SLOT, _WHY))
         seat = self._sit_down(ticket, no_route)
         self.decline(ticket.request_id)
@@ -167,8 +169,7 @@ class Slots:
 
     def leave(self, request_id: str) -> None:
         """The request is over."""
-        self._told.discard(request_id)
-        self._moved.pop(request_id, None)
+        self._standing.pop(request_id, None)
         self.decline(request_id)
 
     def look_again(self) -> None:
@@ -231,14 +232,13 @@ class Slots:
         self._remove(seat)
         _, since_ms, turn = beside.place
         seat.line, seat.place = beside.line, (seat.place[0], since_ms, turn + (-0.5 if before else 0.5))
-        self._moved[request_id] = (seat.line, *seat.place[1:])
+        self._standing[request_id] = (seat.line, *seat.place[1:])
         self._insert(seat)
 
     # -- seats --------------------------------------------------------------------------------------------------
 
     def _sit_down(self, ticket: Ticket, no_route: NoRoute) -> _Seat:
-        usual = ((rank_of(ticket.task), ticket.request.origin), ticket.since_ms, 0.0)
-        line, since_ms, turn = self._moved.get(ticket.request_id, usual)
+        line, since_ms, turn = self._standing[ticket.request_id]
         place = (not self._room.is_promoted(ticket.request_id), since_ms, turn)
         seat = _Seat(ticket, line, place, _wanted(no_route))
         self._insert(seat)

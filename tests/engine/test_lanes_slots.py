@@ -1,0 +1,121 @@
+"""Accounts that take only so many calls at once, over real HTTP: few refusals, all answered, people overtake."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.support.engine_world import Serves, agent, ask, open_world, told, until, until_event
+
+from trunkline.domain.events import Held
+from trunkline.domain.queue import HeldFor
+from trunkline.domain.tasks import Priority
+
+THREE_AT_ONCE = {"metric": "concurrency", "amount": 3, "window": "1s"}
+SLOW = {"first_token_ms": 30}
+
+
+def pool(*accounts: str, known: bool = False, **played: float) -> Serves:
+    return Serves("pool", accounts, limits=[THREE_AT_ONCE], known=known, played={**SLOW, **played})
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_fifty_requests_on_four_accounts_of_three_at_once(tmp_path: Path, known: bool) -> None:
+    async with open_world(tmp_path, pool("a", "b", "c", "d", known=known)) as world:
+        told_all = await asyncio.gather(
+            *(world.run(agent(f"n {n}", name=f"agent-{n % 5}")) for n in range(50))
+        )
+        assert all(one.receipt.complete for one in told_all)
+        await world.engine.fresh_snapshot()
+        assert world.open_reservations() == 0
+        accounts = world.engine.snapshot().providers[0].accounts
+        assert all(account.in_flight == 0 for account in accounts)
+        if known:
+            assert world.refused == 0
+        else:
+            # The first burst is refused once beyond what is taken; after that, the ends are known.
+            assert world.refused <= 50
+            assert all(account.concurrency is not None and account.concurrency <= 3 for account in accounts)
+            before = world.refused
+            again = await asyncio.gather(*(world.run(agent(f"m {n}")) for n in range(50)))
+            assert all(one.receipt.complete for one in again)
+            assert world.refused - before <= 4
+
+
+async def test_people_overtake_whoever_waits_for_a_place(tmp_path: Path) -> None:
+    async with open_world(tmp_path, pool("a", known=True)) as world:
+        order: list[str] = []
+
+        async def one(name: str, **fields: object) -> None:
+            request = ask(name) if name == "person" else agent(name, name=name, **fields)
+            await told(world.engine.submit(request))
+            order.append(name)
+
+        running = [asyncio.create_task(one(f"early-{n}")) for n in range(3)]
+        await until(lambda: world.engine.snapshot().providers[0].accounts[0].in_flight == 3)
+        names = [*(f"low-{n}" for n in range(4)), *(f"medium-{n}" for n in range(4)), "person"]
+        for name in names:
+            priority = Priority.LOW if name.startswith("low") else Priority.MEDIUM
+            running.append(asyncio.create_task(one(name, priority=priority)))
+        await until(lambda: len(world.engine.snapshot().queue) == len(names))
+        queue = world.engine.snapshot().queue
+        assert {item.held_for for item in queue} == {HeldFor.SLOT}
+        shown = [item.title for item in queue]
+        assert shown == ["person", *(n for n in names if n[0] == "m"), *(n for n in names if n[0] == "l")]
+        await asyncio.gather(*running)
+        assert "person" in order[3:6]
+        assert [name[0] for name in order if name[0] in "lm"] == sorted(
+            (name[0] for name in order if name[0] in "lm"), reverse=True
+        )
+        assert world.refused == 0
+
+
+async def test_one_that_waits_for_a_place_can_be_moved_promoted_and_cancelled(tmp_path: Path) -> None:
+    async with open_world(tmp_path, pool("a", known=True, first_token_ms=200.0)) as world:
+        running = [world.engine.submit(agent(f"early {n}")) for n in range(3)]
+        await until(lambda: world.engine.snapshot().providers[0].accounts[0].in_flight == 3)
+        waiting = {name: world.engine.submit(agent(name)) for name in "abcde"}
+        await until(lambda: len(world.engine.snapshot().queue) == 5)
+
+        def titles() -> str:
+            return "".join(item.title for item in world.engine.snapshot().queue)
+
+        assert titles() == "abcde"
+        world.engine.move(waiting["e"].request_id, -3)
+        assert titles() == "aebcd"
+        world.engine.move(waiting["a"].request_id, 99)
+        assert titles() == "ebcda"
+        world.engine.promote(waiting["d"].request_id)
+        await until(lambda: titles() == "debca")
+        waiting["b"].cancel()
+        await until(lambda: titles() == "deca")
+        results = await asyncio.gather(*(told(handle) for handle in (*running, *waiting.values())))
+        assert [one.receipt.complete for one in results] == [True] * 4 + [False] + [True] * 3
+        assert [len(one.of(Held)) for one in results] == [0] * 3 + [1] * 5
+        assert world.refused == 0
+
+
+async def test_a_place_that_another_process_gives_back_is_heard_of(tmp_path: Path) -> None:
+    async with (
+        open_world(tmp_path, pool("a", known=True, first_token_ms=100.0)) as world,
+        world.open("other") as other,
+    ):
+        running = [other.submit(agent(f"early {n}")) for n in range(3)]
+        await until(lambda: other.snapshot().providers[0].accounts[0].in_flight == 3)
+        handle = world.engine.submit(agent("here"))
+        assert (await until_event(handle, Held)).held_for is HeldFor.SLOT
+        assert (await told(handle, 5.0)).receipt.complete
+        assert all([(await told(one)).receipt.complete for one in running])
+        assert world.refused == 0
+
+
+async def test_who_waits_for_a_place_gives_up_at_its_deadline(tmp_path: Path) -> None:
+    async with open_world(tmp_path, pool("a", known=True, first_token_ms=400.0)) as world:
+        running = [world.engine.submit(agent(f"early {n}")) for n in range(3)]
+        await until(lambda: world.engine.snapshot().providers[0].accounts[0].in_flight == 3)
+        late = await world.run(agent(deadline_at_ms=world.engine.snapshot().at_ms + 60))
+        assert late.receipt.fault is not None
+        assert late.receipt.fault.code == "deadline"
+        assert late.receipt.attempts == ()
+        assert all([(await told(one)).receipt.complete for one in running])
