@@ -56,6 +56,7 @@ class Serves:
     pool: str = "round_robin"
     url: str | None = None
     simulated: Tables = field(default_factory=dict)
+    protocol: str = "openai"
 
     def variable(self, account: str) -> str:
         """The variable that holds the account's key."""
@@ -69,7 +70,7 @@ class Serves:
         """What the simulator plays."""
         accounts = [{"id": one, "key": self.key(one), "limits": list(self.limits)} for one in self.accounts]
         models = {model: {"answers": [WHOLE_TEXT], **self.played} for model in self.models}
-        return {"accounts": accounts, "models": models, **self.simulated}
+        return {"protocol": self.protocol, "accounts": accounts, "models": models, **self.simulated}
 
     def catalogue(self, base_url: str) -> dict[str, Any]:
         """The same as the engine's configuration."""
@@ -78,7 +79,7 @@ class Serves:
         usual = {"context": 32_768, "price": {"input": 1.0, "output": 2.0}}
         models = {model: {**usual, **table} for model, table in self.models.items()}
         return {
-            "protocol": "openai",
+            "protocol": self.protocol,
             "base_url": base_url,
             "pool": self.pool,
             "accounts": accounts,
@@ -201,7 +202,7 @@ async def open_world(
     """A simulator that plays `providers`, and an engine on them as `world.engine`."""
     played = {one.name: one.description() for one in providers if one.url is None}
     async with running_simulator({"providers": played}, seed=seed, clock=clock) as simulator:
-        listed = {one.name: one.catalogue(one.url or simulator.base_url(one.name)) for one in providers}
+        listed = {one.name: one.catalogue(one.url or _base_url(one, simulator)) for one in providers}
         environ = {one.variable(account): one.key(account) for one in providers for account in one.accounts}
         world = World(home, tomlkit.dumps({"providers": listed}), environ, simulator, clock)
         world.prefer(preferences + QUICK if "[timeouts]" not in preferences else preferences)
@@ -212,6 +213,11 @@ async def open_world(
             yield world
         finally:
             await world.engine.aclose()
+
+
+def _base_url(provider: Serves, simulator: Simulator) -> str:
+    served_at = simulator.base_url if provider.protocol == "openai" else simulator.root_url
+    return served_at(provider.name)
 
 
 def ask(text: str = "Who owns the queue?", **fields: Any) -> ChatRequest:
