@@ -32,7 +32,7 @@ def test_a_drip_is_said_to_be_too_slow_after_a_window_and_a_quarter_and_again_wh
 
 
 def test_a_steady_stream_is_never_too_slow() -> None:
-    assert said(1.0, [(at_s, 1.0) for at_s in range(0, 200)]) == []
+    assert said(1.0, [(at_s, 1.0) for at_s in range(200)]) == []
     assert said(1.0, [(at_s, 4.0) for at_s in range(0, 200, 3)]) == []
 
 
@@ -41,8 +41,8 @@ def test_a_short_window_of_few_tokens_is_not_judged() -> None:
 
 
 def test_who_comes_back_from_a_pause_is_not_slow() -> None:
-    before = [(at_s / 10, 1.0) for at_s in range(0, 300)]
-    after = [(80 + at_s / 10, 1.0) for at_s in range(0, 300)]
+    before = [(at_s / 10, 1.0) for at_s in range(300)]
+    after = [(80 + at_s / 10, 1.0) for at_s in range(300)]
     assert said(1.0, [*before, *after]) == []
 
 
@@ -51,8 +51,8 @@ def test_drops_far_apart_are_too_slow() -> None:
 
 
 def test_a_stream_that_begins_fast_and_then_drips_is_found_out() -> None:
-    fast = [(at_s / 10, 5.0) for at_s in range(0, 100)]
-    slow = [(10 + at_s, 0.5) for at_s in range(0, 60)]
+    fast = [(at_s / 10, 5.0) for at_s in range(100)]
+    slow = [(10 + at_s, 0.5) for at_s in range(60)]
     assert 30 < said(1.0, [*fast, *slow])[0] < 40
 
 
