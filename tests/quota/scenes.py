@@ -51,8 +51,9 @@ class SetLedger:
         known = self.use(key, window)
         self.figures[key] = KeyUse(key, max(known.used, at_least), known.resets_at_ms)
 
-    def forgive(self, key: str, window: Window) -> None:
-        self.figures.pop(key, None)
+    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+        known = self.use(key, window)
+        self.figures[key] = KeyUse(key, min(known.used, at_most), known.resets_at_ms)
 
     async def reserve(self, ask: ReserveAsk) -> Reservation | Shortage:
         raise NotImplementedError

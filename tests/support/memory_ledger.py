@@ -89,12 +89,16 @@ class MemoryLedger:
                 bucket = windows.stated_bucket(until_ms)
             buckets[bucket] += missing
 
-    def forgive(self, key: str, window: Window) -> None:
+    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+        excess = windows.used_at(window, self._buckets[key], self._now_ms()) - at_most
         bookings = [booking for open_ in self._open.values() for booking in open_]
         booked = [(one.bucket, one.claim.amount) for one in bookings if one.claim.key == key]
-        for bucket in tuple(self._buckets[key]):
-            if bucket != windows.STANDING_BUCKET:
-                self._buckets[key][bucket] = sum(amount for of, amount in booked if of == bucket)
+        for bucket in sorted(self._buckets[key]):
+            if bucket < windows.STANDING_BUCKET or (own and bucket != windows.STANDING_BUCKET):
+                held = sum(amount for of, amount in booked if of == bucket)
+                taken = max(0, min(excess, self._buckets[key][bucket] - held))
+                self._buckets[key][bucket] -= taken
+                excess -= taken
 
     def use(self, key: str, window: Window) -> KeyUse:
         now_ms = self._now_ms()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -90,14 +90,18 @@ class ReportWorld:
 
     def open(self, *, long_lived: bool = False, name: str = "test") -> Engine:
         """Another engine on the same store, as another process would have it; whoever asks closes it."""
-        settings = EngineSettings(
+        settings = self.settings(long_lived=long_lived, name=name)
+        return Engine.open(settings, clock=self.clock, draw=lambda: self.draw)
+
+    def settings(self, *, long_lived: bool = False, name: str = "test") -> EngineSettings:
+        """What its engines are opened with."""
+        return EngineSettings(
             Places(self.home, self.home, self.home),
             self.environ,
             name,
             base_providers_text=self.catalogue,
             long_lived=long_lived,
         )
-        return Engine.open(settings, clock=self.clock, draw=lambda: self.draw)
 
     @property
     def calls(self) -> int:
@@ -152,7 +156,6 @@ async def report_world(
     *,
     path: str = QUOTA,
     billing: str = "subscription",
-    accounts: Iterable[str] = ("main",),
     **table: Any,
 ) -> AsyncIterator[ReportWorld]:
     """A provider `p` with an account endpoint of that kind at `path`."""
@@ -165,7 +168,7 @@ async def report_world(
     usual = {
         "quirks": {"self_report": self_report, "zone": "Asia/Shanghai"},
         "billing": billing,
-        "accounts": [{"id": one, "key": "env:P_KEY"} for one in accounts],
+        "accounts": [{"id": "main", "key": "env:P_KEY"}],
     }
     world.provider = Provider(answers, usual | table)
     (home / "preferences.toml").write_text(QUICK)

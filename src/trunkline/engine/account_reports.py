@@ -137,6 +137,7 @@ class AccountReports:
         self._core.changed = True
         if not reported.answered:
             return
+        self._core.tracker.correct(calls.route, reported.readings, self._core.clock.wall_ms())
         self._core.limits_read(calls.route, reported.readings)
         self._look_at_blocks(kept, at_once=at_once)
         if reported.vouched and not at_once:

@@ -60,7 +60,8 @@ class Polling:
                     continue
                 known = self._known(account)
                 if now_ms >= self._due_ms(key, known, interval_ms, now_ms):
-                    since_ms = now_ms - interval_ms if known is None else known.asked_at_ms
+                    last = self._core.reports.shelf.of(provider.id, account.id)
+                    since_ms = now_ms - interval_ms if last is None else last.asked_at_ms
                     self._begin(provider, account, since_ms + 1)
 
     def _interval_ms(self, account: AccountSpec) -> int:

@@ -232,10 +232,25 @@ class LimitBook:
                     or use.share_left > _ALL_BUT_USED_UP
                 ):
                     continue
-                self._ledger.forgive(key, use.window)
+                self._ledger.lower_use(key, use.window, 0, own=True)
                 self._read_again(key, now_ms)
                 self._reported_resets.pop(key, None)
                 self._set(KeyUse(key, 0, None), now_ms)
+
+    def correct(self, route: Route, readings: Iterable[LimitReading], now_ms: int) -> None:
+        """An account endpoint says how these limits of the account stand now: what was said before of their use is not
+        believed any more where it is more."""
+        account = self._catalogue.account(route.provider, route.account)
+        for reading in readings:
+            if account is None or reading.remaining is None or reading.amount is None:
+                continue
+            key = self._key_read(account, route, self._located(route, reading, now_ms))
+            if key is None or key not in self._windows:
+                continue
+            used = reading.amount - reading.remaining
+            if self._ledger.use(key, reading.window).used > used:
+                self._ledger.lower_use(key, reading.window, used)
+                self._read_again(key, now_ms)
 
     def restore(self, kept: Iterable[KeptReading]) -> None:
         """Take in limits learned earlier or by another process; the later reading of a limit stays. Figures follow

@@ -91,8 +91,10 @@ class Ledger(Protocol):
         lifted counts until `until_ms`, where the provider stated when its window ends, else as if used now."""
         ...
 
-    def forgive(self, key: str, window: Window) -> None:
-        """A person says that the allowance is there again: nothing was used of it but what is booked and not ended."""
+    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+        """Take back what a provider said was used until a stated moment, as far as its fresher word is less; with `own`
+        what was counted here too, for a person says that it is there again. What is booked and not ended goes on to
+        count."""
         ...
 
     def use(self, key: str, window: Window) -> KeyUse:

@@ -28,7 +28,9 @@ from trunkline.quota.learned import KeptReading, LearnedLimit
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
 from trunkline.quota.scope import Inferred, Narrowing
 
-_OF_SOMETHING_ELSE = re.compile(r"token|\bT(?:PM|PD)\b|concurren|simultaneous|parallel|capacity", re.IGNORECASE)
+_OF_SOMETHING_ELSE = re.compile(
+    r"token|\bT(?:PM|PD)\b|concurren|simultaneous|parallel|capacity", re.IGNORECASE
+)
 
 
 class QuotaTracker:
@@ -115,6 +117,10 @@ class QuotaTracker:
         if failed:
             self._board.block_changed(target)
         return failed
+
+    def correct(self, route: Route, readings: Sequence[LimitReading], now_ms: int) -> None:
+        """An account endpoint has told how limits stand: see `LimitBook.correct`."""
+        self._book.correct(route, readings, now_ms)
 
     def forgive(self, selector: Selector, now_ms: int) -> None:
         """A person says that these routes are available: see `LimitBook.forgive`."""
@@ -261,7 +267,12 @@ class QuotaTracker:
         Nothing while other calls of the account are under way, or where it speaks of tokens or calls at once: then
         something else may have been used up."""
         others = self._board.calls.in_flight((route.provider, route.account))
-        if fault.readings or not fault.kind.is_limit or others or _OF_SOMETHING_ELSE.search(fault.provider_text):
+        if (
+            fault.readings
+            or not fault.kind.is_limit
+            or others
+            or _OF_SOMETHING_ELSE.search(fault.provider_text)
+        ):
             return None
         return self._book.taught_by(route, fault, now_ms)
 

@@ -45,9 +45,9 @@ class SqliteLedger:
         """Lift the counted use of a key; posted."""
         self._writer.post(lambda connection: self._raise(connection, key, window, at_least, until_ms))
 
-    def forgive(self, key: str, window: Window) -> None:
-        """Count nothing under a key but open bookings; posted."""
-        self._writer.post(lambda connection: self._forgive(connection, key, window))
+    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+        """Lower what was stated to be used under a key, with `own` what was counted too; posted."""
+        self._writer.post(lambda connection: self._lower(connection, key, window, at_most, own=own))
 
     def use(self, key: str, window: Window) -> KeyUse:
         """Use under `key` as this process knows it: its own writes at once, others' within 250 ms."""
@@ -145,18 +145,27 @@ class SqliteLedger:
                 changes.append((key, bucket, had + amount - booked, end_ms))
         self._books.put(connection, changes, now_ms)
 
-    def _forgive(self, connection: sqlite3.Connection, key: str, window: Window) -> None:
+    def _lower(
+        self, connection: sqlite3.Connection, key: str, window: Window, at_most: int, *, own: bool
+    ) -> None:
+        now_ms = self._upkeep.now_ms
+        excess = self._books.used(key, now_ms) - at_most
+        if excess <= 0:
+            return
         booked: dict[int, int] = {}
         for (bookings,) in connection.execute("SELECT bookings FROM reservation WHERE orphaned = 0"):
             for of, bucket, amount, _ in orjson.loads(bookings):
                 if of == key:
                     booked[bucket] = booked.get(bucket, 0) + amount
-        changes = [
-            (key, bucket, booked.get(bucket, 0), windows.bucket_end_ms(window, bucket))
-            for bucket, amount in self._books.amounts(key).items()
-            if bucket != windows.STANDING_BUCKET and amount > booked.get(bucket, 0)
-        ]
-        self._books.put(connection, changes, self._upkeep.now_ms)
+        changes = []
+        for bucket, amount in sorted(self._books.amounts(key).items()):  # those that were stated come first
+            if bucket == windows.STANDING_BUCKET or (bucket > windows.STANDING_BUCKET and not own):
+                continue
+            taken = max(0, min(excess, amount - booked.get(bucket, 0)))
+            excess -= taken
+            if taken:
+                changes.append((key, bucket, amount - taken, windows.bucket_end_ms(window, bucket)))
+        self._books.put(connection, changes, now_ms)
 
     def _raise(
         self, connection: sqlite3.Connection, key: str, window: Window, at_least: int, until_ms: int | None

@@ -66,7 +66,7 @@ class WatchedLedger:
     def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         """The process that read it has done so."""
 
-    def forgive(self, key: str, window: Window) -> None:
+    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
         """The process that was told has done so."""
 
     async def flush(self) -> None:
