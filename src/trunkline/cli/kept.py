@@ -23,12 +23,14 @@ _SHORTEST_ID = 8
 
 
 def kept_items(places: Places) -> tuple[QueueItem, ...]:
-    """Everything that is kept, in the order in which it goes; nothing where there is no store yet. Raises
-    StoreError."""
+    """Everything that is kept, in the order in which it goes; nothing where there is no store yet, or one that an older
+    version wrote. Raises StoreError."""
     if not places.store_file.exists():
         return ()
     reader = StoreReader.open(places.store_file, SystemClock())
     try:
+        if not reader.ask(parking.can_be_asked()):
+            return ()
         return tuple(row.item for row in reader.ask(parking.parked(_alive_since_ms())) if not row.dropped)
     finally:
         reader.close()

@@ -201,6 +201,12 @@ def _parked_row(row: Row) -> ParkedRow:
     )
 
 
+def can_be_asked() -> Query[bool]:
+    """Whether the file is of a version that keeps requests; whoever opens it for writing brings it forward."""
+    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'parked'"
+    return Query(((sql, ()),), lambda results: bool(results[0]))
+
+
 def living(beaten_after_ms: int) -> Query[tuple[str, ...]]:
     """The names of the processes that have the store open and whose last heartbeat is later than that."""
     sql = "SELECT name FROM process WHERE ended_at_ms IS NULL AND beat_at_ms > ? ORDER BY id"
