@@ -126,11 +126,21 @@ def result_of(drill: Drill, stage: Stage, judge: Judge, extra_calls: int) -> Fau
         expected=drill.expects,
         calls=tuple(_call(attempt) for one in asked for attempt in one.receipt.attempts),
         problems=tuple(judge.problems),
-        remedy=judge.advice or (_OWN_DOING if judge.problems else ""),
+        remedy=judge.advice or _remedy(stage, judge),
     )
 
 
-_OWN_DOING = "nothing that a configuration would change: report it with this drill's --json output"
+def _remedy(stage: Stage, judge: Judge) -> str:
+    """What the user can do about what failed."""
+    if not judge.problems:
+        return ""
+    most = stage.preferences.thresholds.max_attempts
+    if any(not one.served and len(one.calls) >= most for one in stage.asked):
+        return (
+            f"a request is given up after {most} calls (thresholds.max_attempts): "
+            f"`trunkline config set thresholds.max_attempts {max(6, most + 2)}`"
+        )
+    return "nothing that a configuration would change: report it with this drill's --json output"
 
 
 def _said(asked: list[Asked]) -> str:

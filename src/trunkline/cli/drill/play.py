@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+import traceback
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from pathlib import Path
 
 from trunkline.cli.drill.control import SimulatorControl
 from trunkline.cli.drill.judging import Drill, Judge, result_of
 from trunkline.cli.drill.results import FaultResult, NotApplicableError, Skipped
 from trunkline.cli.drill.stage import Stage
 from trunkline.cli.drill.world import DrillWorld
+from trunkline.domain.text import redact
 
-_log = logging.getLogger(__name__)
 # One fault's script may last that long; then something hangs.
 _LONGEST_S = 20.0
 
@@ -43,8 +45,9 @@ async def _play(
         noting = asyncio.create_task(stage.note_blocks())
         judge = Judge(stage)
         try:
-            async with asyncio.timeout(_LONGEST_S):
-                await drill.script(stage, judge)
+            with _own_errors() as errors:
+                async with asyncio.timeout(_LONGEST_S):
+                    await drill.script(stage, judge)
         except NotApplicableError as reason:
             return Skipped(drill.name, str(reason))
         except TimeoutError:
@@ -53,8 +56,39 @@ async def _play(
             noting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await noting
+        for error in errors:
+            judge.expect(False, f"Trunkline itself should not have failed: {error}")
         extra = 0 if unreachable else await _unnamed_calls(control, stage)
         return result_of(drill, stage, judge, extra)
+
+
+@contextlib.contextmanager
+def _own_errors() -> Iterator[list[str]]:
+    """What the engine logs as failures of its own, meanwhile: its log is gone with the drill."""
+    heard = _Errors()
+    logger = logging.getLogger("trunkline")
+    logger.addHandler(heard)
+    try:
+        yield heard.said
+    finally:
+        logger.removeHandler(heard)
+
+
+class _Errors(logging.Handler):
+    """Keeps a line for every error that is logged: what was said, the exception and where it was raised."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        line = record.getMessage()
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            raised = traceback.extract_tb(record.exc_info[2])[-1]
+            place = f"{Path(raised.filename).name}:{raised.lineno}"
+            line += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]} ({place})"
+        self.said.append(redact(line))
 
 
 async def _unnamed_calls(control: SimulatorControl, stage: Stage) -> int:
