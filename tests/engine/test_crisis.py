@@ -54,7 +54,7 @@ async def lose(world: World, *providers: str, kind: str = "key_revoked", **param
     rules = []
     for name in providers:
         rules.append(world.fault(kind, provider=name, **params))
-        failed = await world.run(ask(route=name, deadline_at_ms=world.engine.snapshot().at_ms + 50))
+        failed = await world.run(ask(route=name))
         assert failed.receipt.outcome is Outcome.FAILED
     return rules
 
