@@ -371,3 +371,70 @@ TOOLS = {"m": {"capabilities": ["tools"]}}
 def _before(told: Told, kind: type) -> list[Any]:
     bodies = told.bodies
     return bodies[: next(i for i, body in enumerate(bodies) if type(body) is kind)]
+
+
+# -- streams that drip ----------------------------------------------------------------------------------------------
+
+DRIPS = """
+[timeouts]
+stall_s = 2.0
+least_tokens_per_s = 40
+pace_window_s = 0.1
+request_s = 20.0
+"""
+
+
+async def _drips(peer: Peer, request: Received) -> None:
+    await peer.begin()
+    for at in range(0, len(WHOLE_TEXT), 4):
+        await peer.chunk(_event({"content": WHOLE_TEXT[at : at + 4]}) + ": keep-alive\n\n")
+        await asyncio.sleep(0.04 if at < 40 else 0)
+    await peer.chunk(_event({}, "stop") + "data: [DONE]\n\n")
+    await peer.chunk("")
+
+
+async def test_a_stream_that_drips_is_carried_on_by_somebody_faster(tmp_path: Path) -> None:
+    async with OddServer(_drips) as odd:
+        first = Serves("first", url=f"{odd.url}/v1")
+        async with open_world(tmp_path, first, Serves("second"), preferences=FIRST + DRIPS) as world:
+            result = await world.run(ask())
+            assert result.routes == ["first/a/m", "second/a/m"]
+            assert result.outcomes == ["cut", "ok"]
+            slow = result.receipt.attempts[0].fault
+            assert slow is not None
+            assert slow.code == FaultCode.TOO_SLOW
+            assert shown(result) == WHOLE_TEXT
+            assert len(result.of(Seam)) == 1
+            await world.engine.fresh_snapshot()
+            assert world.open_reservations() == 0
+
+
+@pytest.mark.parametrize(
+    ("preferences", "asked"),
+    [
+        (FIRST, {"route": "first"}),
+        (FIRST + "[thresholds]\nmax_attempts = 1\n", {}),
+        (FIRST, {"avoid": ("second",)}),
+    ],
+    ids=["pinned", "last attempt", "nobody else"],
+)
+async def test_who_is_the_last_that_can_serve_may_drip(
+    tmp_path: Path, preferences: str, asked: dict[str, Any]
+) -> None:
+    async with OddServer(_drips) as odd:
+        first = Serves("first", url=f"{odd.url}/v1")
+        async with open_world(tmp_path, first, Serves("second"), preferences=preferences + DRIPS) as world:
+            result = await world.run(ask(**asked))
+            assert result.routes == ["first/a/m"]
+            assert shown(result) == WHOLE_TEXT
+            assert result.receipt.complete
+
+
+async def test_the_second_account_of_a_model_is_somebody_else(tmp_path: Path) -> None:
+    async with OddServer(_drips) as odd:
+        only = Serves("only", ("a", "b"), url=f"{odd.url}/v1")
+        async with open_world(tmp_path, only, preferences=DRIPS) as world:
+            result = await world.run(ask())
+            # The second is no faster; then nobody else is left, and the first or second may drip to its end.
+            assert len(result.routes) >= 2
+            assert {route.split("/")[1] for route in result.routes[:2]} == {"a", "b"}

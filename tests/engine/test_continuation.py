@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.clock import FakeClock
 
-from trunkline.domain.events import SeamKind, TextDelta, ToolCallDelta
+from trunkline.domain.events import SeamKind, TextDelta
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.routes import ModelSpec, Prefill, Route
 from trunkline.domain.tasks import Origin, OriginKind
@@ -79,17 +79,17 @@ def test_a_reply_that_begins_otherwise_is_known_at_once() -> None:
     assert not matcher.has_joined()
 
 
-def test_a_whole_call_shown_before_a_cut_is_taken_back_and_never_continued() -> None:
+def test_what_is_too_short_to_be_recognised_is_taken_back_and_begun_anew() -> None:
     log = EventLog("r", FakeClock())
     answer = AnswerSoFar(log)
     route, model = Route("p", "a", "m"), ModelSpec("p", "m", 1_000, prefill=Prefill.ASSISTANT)
-    answer.emit(ToolCallDelta(0, "early", "weather", "{}"))
     assert answer.carry_on(model, route) is None
-    assert answer.restarts == 1
+    assert answer.restarts == 0
+    answer.emit(TextDelta("Well, "))
     assert answer.carry_on(model, route) is None
-    assert answer.restarts == 1
+    assert (answer.restarts, answer.text) == (1, "")
     answer.emit(TextDelta("A text that is long enough to be known again."))
     assert answer.carry_on(model, route) is not None
-    answer.emit(ToolCallDelta(0, "late", "weather", "{}"))
+    answer.bar_continuation(route)
     assert answer.carry_on(model, route) is None
-    assert (answer.restarts, answer.text, answer.tool_calls) == (2, "", 0)
+    assert (answer.restarts, answer.text) == (2, "")

@@ -18,7 +18,9 @@ PROTOCOLS = ("openai", "anthropic", "gemini")
 FIRST = 'default = ["first"]\n[timeouts]\nfirst_token_s = 1.0\nstall_s = 0.1\nrequest_s = 20.0\n'
 CITY = '{"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}'
 TOOLS = (ToolSpec("weather", "says the weather", CITY), ToolSpec("clock", "says the time", CITY))
-ASKED = 'call weather with {"city": "Oslo {in} \\"Norway\\"", "days": 3} and call clock with {"city": "Bergen"}'
+ASKED = (
+    'call weather with {"city": "Oslo {in} \\"Norway\\"", "days": 3} and call clock with {"city": "Bergen"}'
+)
 CALLS = [("weather", {"city": 'Oslo {in} "Norway"', "days": 3}), ("clock", {"city": "Bergen"})]
 
 
@@ -27,14 +29,8 @@ def speaks(name: str, protocol: str) -> Serves:
 
 
 def calls_told(told: Told) -> list[tuple[str, Any]]:
-    """The calls that an asker has at the end; raises where one is not whole."""
-    calls: list[tuple[str, Any]] = []
-    for body in told.bodies:
-        if isinstance(body, ToolCallDelta):
-            calls.append((body.name, json.loads(body.arguments)))
-        elif isinstance(body, Restarted):
-            calls.clear()
-    return calls
+    """Every call that an asker was told of, whatever came after it; raises where one is not whole."""
+    return [(body.name, json.loads(body.arguments)) for body in told.of(ToolCallDelta)]
 
 
 def replace_faults(world: World, *rules: tuple[str, dict[str, Any]]) -> None:
@@ -52,13 +48,11 @@ async def test_a_call_cut_at_any_byte_is_made_whole_elsewhere(tmp_path: Path, pr
     ) as world:
         cut = 0
         for pieces in range(1, 40):
-            replace_faults(world, ("drip", {"bytes": 61}), ("drop", {"after": pieces}))
+            replace_faults(world, ("drip", {"bytes": 97}), ("drop", {"after": pieces}))
             told = await world.run(ask(ASKED, tools=TOOLS))
             assert told.receipt.complete, told.receipt.fault
             assert told.receipt.finish is FinishReason.TOOL_CALLS
             assert calls_told(told) == CALLS
-            ids = [body.call_id for body in told.of(ToolCallDelta)]
-            assert len(ids) == len(set(ids))
             if told.routes[-1] == "first/a/m":
                 break
             cut += 1
@@ -74,7 +68,7 @@ async def test_every_way_to_break_off_in_a_call_ends_in_whole_calls(
     async with open_world(
         tmp_path, speaks("first", protocol), speaks("second", protocol), preferences=FIRST
     ) as world:
-        for after in (1, 2, 4):
+        for after in (1, 3):
             replace_faults(world, (kind, {"after": after}))
             told = await world.run(ask(ASKED, tools=TOOLS))
             assert told.receipt.complete, told.receipt.fault
@@ -87,11 +81,10 @@ async def test_who_has_nobody_else_is_told_of_no_half_call(tmp_path: Path, proto
         tmp_path, speaks("first", protocol), preferences="[thresholds]\nmax_attempts = 2\n"
     ) as world:
         for pieces in (2, 5, 9):
-            replace_faults(world, ("drip", {"bytes": 61}), ("drop", {"after": pieces}))
+            replace_faults(world, ("drip", {"bytes": 97}), ("drop", {"after": pieces}))
             told = await world.run(ask(ASKED, tools=TOOLS))
             assert not told.receipt.complete
-            for name, arguments in calls_told(told):
-                assert (name, arguments) in CALLS
+            assert calls_told(told) == []
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -102,7 +95,7 @@ async def test_text_cut_at_any_byte_is_the_same_text(tmp_path: Path, protocol: s
         for name in ("first", "second")
     ]
     async with open_world(tmp_path, *served, preferences=FIRST) as world:
-        for pieces in range(1, 60, 2):
+        for pieces in range(1, 60, 3):
             replace_faults(world, ("drip", {"bytes": 53}), ("drop", {"after": pieces}))
             told = await world.run(ask())
             shown = ""

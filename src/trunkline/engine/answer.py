@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.domain.events import RequestBody, Restarted, Seam, TextDelta, ToolCallDelta
+from trunkline.domain.events import RequestBody, Restarted, Seam, TextDelta
 from trunkline.domain.routes import ModelSpec, Route
 from trunkline.engine.continuation import Continuation
 from trunkline.engine.eventlog import EventLog
@@ -19,7 +19,6 @@ class AnswerSoFar:
         self._pieces: list[str] = []
         self._cannot_continue: set[Route] = set()
         self.text_chars = 0
-        self.tool_calls = 0
         self.seams: list[int] = []
         self.restarts = 0
 
@@ -31,8 +30,6 @@ class AnswerSoFar:
             self.text_chars += len(body.text)
         elif isinstance(body, Seam):
             self.seams.append(body.at_char)
-        elif isinstance(body, ToolCallDelta):
-            self.tool_calls += 1
         self._log.append(body)
 
     @property
@@ -45,17 +42,16 @@ class AnswerSoFar:
         self._cannot_continue.add(route)
 
     def carry_on(self, model: ModelSpec, route: Route) -> Continuation | None:
-        """How a call down `route` carries on; None when it begins anew. What was shown is then taken back, with a
-        `Restarted` event if it was text or a whole tool call (thinking alone is begun anew without a word)."""
-        if not self.text_chars and not self.tool_calls:
+        """How a call down `route` carries on; None when it begins anew. Text that was shown is then taken back, with a
+        `Restarted` event; thinking alone is begun anew without a word, and tool calls are told of only in a reply that
+        is whole."""
+        if not self.text_chars:
             return None
-        may_continue = route not in self._cannot_continue and not self.tool_calls
-        if may_continue and self.text_chars >= _MIN_CONTINUED_CHARS:
+        if route not in self._cannot_continue and self.text_chars >= _MIN_CONTINUED_CHARS:
             return Continuation.for_model(model.prefill, self.text)
         self._pieces.clear()
         self.seams.clear()
         self.text_chars = 0
-        self.tool_calls = 0
         self.restarts += 1
         self.emit(Restarted(route))
         return None

@@ -96,6 +96,7 @@ class CallFollower:
         self._continuation = continuation
         self._may_leave = may_leave
         self._carrying_on = False
+        self._held: list[ToolCallDelta | ThinkingDelta] = []
         self._matcher = (
             AnchorMatcher(continuation)
             if continuation is not None and continuation.kind is SeamKind.ANCHOR
@@ -118,11 +119,13 @@ class CallFollower:
                     record.reply_ended_mono_ms = item.mono_ms
                 elif isinstance(item, ThinkingDelta):
                     self._note_output(len(item.text))
-                    self._emit(item)
+                    if self._held:
+                        self._held.append(item)
+                    else:
+                        self._emit(item)
                 elif isinstance(item, ToolCallDelta):
                     self._note_output(len(item.arguments))
-                    self._join_by_call()
-                    self._emit(item)
+                    self._held.append(item)
                 elif isinstance(item, Started):
                     record.served_model = item.served_model or record.served_model
                     record.readings += item.readings
@@ -137,6 +140,7 @@ class CallFollower:
                         self._emit(record.fault)
                         return
                 elif isinstance(item, Finished):
+                    self._make_calls()
                     if self._matcher is not None and not self._matcher.has_joined():
                         self._miss_anchor()
                         return
@@ -149,11 +153,15 @@ class CallFollower:
             await events.aclose()
             record.ended_mono_ms = self._clock.mono_ms()
 
-    def _join_by_call(self) -> None:
-        """Asked to carry a text on, the model makes its call instead: there is no text to join, and none is missed."""
-        if self._matcher is not None and not self._matcher.has_joined():
+    def _make_calls(self) -> None:
+        """Tell of the calls, with the reasoning between them: not before the reply is whole, for a call that was told
+        of may have been made, and cannot be taken back when the reply breaks off after it. Asked to carry a text on, a
+        model may make a call instead: there is no text to join then, and none is missed."""
+        if self._held and self._matcher is not None and not self._matcher.has_joined():
             self._matcher.join()
             self._emit_seam()
+        for item in self._held:
+            self._emit(item)
 
     def _miss_anchor(self) -> None:
         self._record.anchor_missed = True
