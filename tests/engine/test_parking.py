@@ -89,7 +89,7 @@ async def test_it_waits_in_the_store_beyond_the_engines_own_deadline_and_is_answ
         assert (item.kept, item.held_for, item.process) == (True, HeldFor.RESET, "test")
         assert item.title == "Who owns the queue?"
         assert item.until_ms is not None
-        await passing(world, lambda: not world.engine.snapshot().queue, 600_000)
+        await passing(world, asyncio.create_task(handle.answer()).done, 600_000)
         result = await told(handle)
         assert result.receipt.complete
         assert result.outcomes == ["refused", "ok"]
@@ -128,7 +128,7 @@ async def test_longer_than_a_person_wants_one_kept_fails_at_once_and_says_so(tmp
 async def test_its_own_deadline_ends_it_while_it_waits_and_says_what_it_waited_for(tmp_path: Path) -> None:
     async with parked_world(tmp_path) as world:
         handle = await parked(world, deadline_at_ms=world.engine.snapshot().at_ms + HOUR_MS)
-        await passing(world, lambda: not world.engine.snapshot().queue, 600_000)
+        await passing(world, asyncio.create_task(handle.answer()).done, 600_000)
         result = await told(handle)
         assert result.receipt.outcome is Outcome.FAILED
         assert result.receipt.fault is not None
@@ -177,6 +177,45 @@ async def test_after_a_wait_every_attempt_is_to_be_had_again_but_not_for_ever(tm
         answer = await ended
         assert answer.receipt.outcome is Outcome.FAILED
         assert len(answer.receipt.attempts) == MOST_RETURNS + 1
+
+
+async def test_when_every_attempt_was_in_vain_it_begins_anew_later(tmp_path: Path) -> None:
+    preferences = "[thresholds]\nmax_attempts = 2\n"
+    async with open_world(tmp_path, ONLY, preferences=preferences, clock=FakeClock()) as world:
+        world.draw = 0.0
+        world.fault("limited", wrong="server", first=4)
+        handle = world.engine.submit(keepable())
+        answering = asyncio.create_task(handle.answer())
+        await passing(world, answering.done, 1_000)
+        result = await told(handle)
+        assert result.receipt.complete
+        assert result.outcomes == ["refused"] * 4 + ["ok"]
+        first, second = result.of(Parked)
+        assert first.kept
+        assert first.until_ms is not None
+        assert second.until_ms is not None
+        assert second.until_ms - first.until_ms >= 2 * 60_000
+
+
+async def test_a_fault_of_the_request_itself_is_not_put_off(tmp_path: Path) -> None:
+    async with open_world(tmp_path, ONLY, clock=FakeClock()) as world:
+        world.fault("content", first=1)
+        assert (await world.run(keepable())).receipt.outcome is Outcome.FAILED
+        assert rows(world) == 0
+
+
+async def test_a_held_request_whose_time_runs_out_says_what_held_it(tmp_path: Path) -> None:
+    async with open_world(tmp_path, ONLY, clock=FakeClock()) as world:
+        world.engine.pause()
+        deadline_at_ms = world.engine.snapshot().at_ms + HOUR_MS
+        handle = world.engine.submit(keepable(priority=Priority.MEDIUM, deadline_at_ms=deadline_at_ms))
+        await until_event(handle, Held)
+        answering = asyncio.create_task(handle.answer())
+        await passing(world, answering.done, 600_000)
+        fault = (await answering).receipt.fault
+        assert fault is not None
+        assert fault.code == DEADLINE
+        assert "while it waited: paused" in fault.message
 
 
 async def test_a_person_who_changes_their_mind_erases_it_and_it_is_in_the_log(tmp_path: Path) -> None:

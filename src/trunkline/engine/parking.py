@@ -80,6 +80,10 @@ class ParkingLot:
         """Whether a request that runs here is kept."""
         return request_id in self._here
 
+    def why(self, request_id: str) -> str:
+        """What a kept request waits for; empty where it is not kept."""
+        return self._here[request_id].why if request_id in self._here else ""
+
     async def keep(self, ticket: Ticket, item: QueueItem) -> bool:
         """Keep a request of this process, or bring what is kept of it up to date; False where the store does not take
         it, which is said once."""

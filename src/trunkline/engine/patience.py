@@ -107,7 +107,10 @@ class Patience:
             item = ticket.item(HeldFor.RESET, _WHY, until_ms=until_ms, process=core.process_name)
         apart_ms = queue.spread_ms * core.parking.turn(ticket.request_id) + _RESET_JITTER_MS * core.draw()
         rest_ms = max(_MIN_WAIT_MS, wait_ms) + apart_ms
-        await core.waiting_room.rest(item, max(0, min(rest_ms, queue.recheck_ms, left_ms)))
+        # Who was turned away by everybody waits out the pause, whatever is freed meanwhile.
+        rousable = bool(no_route.rejected)
+        rest_ms = min(rest_ms, queue.recheck_ms) if rousable else rest_ms
+        await core.waiting_room.rest(item, max(0, min(rest_ms, left_ms)), rousable=rousable)
 
 
 def _may_pass(no_route: NoRoute) -> bool:

@@ -21,7 +21,7 @@ from trunkline.domain.events import (
     Rerouted,
     Waiting,
 )
-from trunkline.domain.faults import Fault, FaultCode
+from trunkline.domain.faults import Fault, FaultCode, FaultKind
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.money import Usage
 from trunkline.domain.output_limit import output_limit
@@ -64,6 +64,8 @@ _MAX_SHORTAGES = 200
 _TRY_AGAIN_MS = 20.0
 _REST_MS = 1_000
 _GONE_OF_ONE_ACCOUNT = 2
+_OF_THE_REQUEST = frozenset({FaultKind.CONTENT, FaultKind.BAD_REQUEST, FaultKind.CONTEXT})
+_MOST_DOUBLINGS = 6
 _NOT_BEGUN = "its process ended before it was asked"
 
 
@@ -177,7 +179,7 @@ class RequestRun:
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._task.priority.value))
         if not await Admission(self._core, self._ticket, self._answer.emit).admit():
-            self._fault = deadline_fault(None)
+            self._fault = deadline_fault(None, waited_for=self._core.parking.why(self._log.request_id))
             return Outcome.FAILED
         await self._go_on()
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
@@ -417,6 +419,17 @@ class RequestRun:
         )
         return next_step(fault, situation, thresholds, self._preferences.rules)
 
+    async def _put_off(self, fault: Fault) -> bool:
+        """Every attempt was in vain: a request that may be kept begins anew, later each time, unless the fault is its
+        own or part of the answer is out; False when it is over."""
+        queue, thresholds = self._preferences.queue, self._preferences.thresholds
+        all_made = self._books.calls >= thresholds.max_attempts
+        if not self._request.park or not all_made or fault.kind in _OF_THE_REQUEST or self._answer.text_chars:
+            return False
+        self._failed.clear()
+        later_ms = queue.recheck_ms * 2 ** min(self._patience.returns, _MOST_DOUBLINGS)
+        return await self._wait_for_somebody(NoRoute((), self._clock.wall_ms() + later_ms))
+
     async def _prepare(self, step: Step, fault: Fault, route: Route) -> bool:
         """Take one step; False when the request is over."""
         if step is Step.RETRY_SAME:
@@ -429,7 +442,7 @@ class RequestRun:
         else:
             self._core.fault_seen(route, fault)
         if step is Step.STOP:
-            return False
+            return await self._put_off(fault)
         self._left_route = None if step is Step.WAIT else route
         if step is Step.WAIT and fault.usable_at_ms is not None:
             self._answer.emit(Waiting(fault.usable_at_ms, route, fault))
