@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,7 +120,8 @@ def test_junk_is_left_out(headers: dict[str, str]) -> None:
     "reset", ["", "soon", "2026-13-45T99:99:99Z", "2026-11-20T11:59:59Z", "NaN", "0", "9" * 40]
 )
 def test_a_reset_that_cannot_be_is_none(reset: str) -> None:
-    assert read({"requests-limit": "5", "requests-reset": reset}) == [bucket(Metric.REQUESTS, 5, None, None)]
+    readings = read({"requests-limit": "5", "requests-reset": reset})
+    assert [replace(one, flaw="") for one in readings] == [bucket(Metric.REQUESTS, 5, None, None)]
 
 
 def test_beside_the_headers_of_a_gateway() -> None:
@@ -138,3 +141,13 @@ def test_no_header_makes_it_raise(headers: dict[str, str]) -> None:
         assert reading.amount is None or reading.amount > 0
         assert reading.remaining is None or 0 <= reading.remaining <= (reading.amount or reading.remaining)
         assert reading.resets_at_ms is None or reading.resets_at_ms > START_MS
+
+
+def test_one_of_the_two_weekly_windows_is_of_the_model_alone() -> None:
+    readings = read(
+        {"unified-7d-utilization": "0.2", "unified-7d_oi-utilization": "1.0", "unified-status": "allowed"}
+    )
+    assert {(one.scope, one.remaining) for one in readings} == {
+        (LimitScope.ACCOUNT, 800_000),
+        (LimitScope.MODEL, 0),
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,7 +105,8 @@ def reading(
 )  # fmt: skip
 def test_header_families(quirks: Quirks, headers: dict[str, str], expected: list[LimitReading]) -> None:
     named = {f"x-ratelimit-{name}": value for name, value in headers.items()} | {"content-type": "text/plain"}
-    assert list(read_limits(named, context_of(quirks=quirks))) == expected
+    readings = read_limits(named, context_of(quirks=quirks))
+    assert [replace(one, flaw="") for one in readings] == expected
 
 
 @pytest.mark.parametrize(

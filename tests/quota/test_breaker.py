@@ -384,3 +384,19 @@ class BreakerLife(RuleBasedStateMachine):
 
 
 TestBreakerLife = BreakerLife.TestCase
+
+
+@pytest.mark.parametrize(
+    ("kind", "days", "flaw"),
+    [
+        (K.QUOTA_WINDOW, 30.0, ""),
+        (K.QUOTA_WINDOW, 390.0, "a wait of 390 days, tried after 744 h"),
+        (K.RATE_MINUTE, 2.0, "a wait of 2 days, tried after 1 h"),
+    ],
+)
+def test_a_wait_that_is_cut_short_is_said(kind: FaultKind, days: float, flaw: str) -> None:
+    stated = fault(kind, S.MODEL, in_ms=round(days * 86_400_000))
+    (block,) = Breakers().faulted(stated, route("c"), WHERE, now_ms=NOW_MS, draw=1.0)
+    assert block.flaw == flaw
+    assert block.until_ms is not None
+    assert block.until_ms - NOW_MS <= 31 * 86_400_000

@@ -145,7 +145,7 @@ def opened(
         provider_text=fault.provider_text,
         evidence=fault.evidence,
         confidence=fault.confidence,
-        flaw=fault.flaw,
+        flaw=_flaw_of(fault, now_ms),
     )
     if known is None or not known.holds_at(now_ms):
         return block
@@ -160,6 +160,16 @@ def agreed(mine: Block, kept: Block) -> Block:
     if mine.checked_at_ms is not None and mine.checked_at_ms > max(kept.since_ms, kept.checked_at_ms or 0):
         return mine
     return later(mine, kept)
+
+
+def _flaw_of(fault: Fault, now_ms: int) -> str:
+    """What was absurd about the fault's hint, a wait that is longer than is believed among it."""
+    longest_ms = _LONGEST_HINT_MS.get(fault.kind, _LONGEST_OTHER_HINT_MS)
+    if fault.usable_at_ms is None or fault.usable_at_ms - now_ms <= longest_ms:
+        return fault.flaw
+    days = round((fault.usable_at_ms - now_ms) / DAY_MS, 1)
+    capped = f"a wait of {days:g} days, tried after {longest_ms // HOUR_MS} h"
+    return "; ".join(flaw for flaw in (fault.flaw, capped) if flaw)
 
 
 def later(one: Block, other: Block) -> Block:

@@ -21,10 +21,11 @@ _METRICS = {
     "input-tokens": Metric.INPUT_TOKENS,
     "output-tokens": Metric.OUTPUT_TOKENS,
 }
-_WINDOWS = {"5h": "session:5h", "7d": "session:7d"}
+_WINDOWS = {"5h": "session:5h", "7d": "session:7d", "7d_oi": "session:7d"}
+_OF_THE_MODEL = "7d_oi"
 _HEADER = re.compile(
     r"anthropic-ratelimit-(?:(requests|tokens|input-tokens|output-tokens)-(limit|remaining|reset)"
-    r"|unified-(5h|7d)-(utilization|status|reset))"
+    r"|unified-(5h|7d_oi|7d)-(utilization|status|reset))"
 )
 
 
@@ -32,7 +33,8 @@ def read_anthropic_limits(headers: Mapping[str, str], context: CallContext) -> t
     """What `anthropic-ratelimit-*` headers say. The API's are buckets of a minute (`reset`, RFC 3339, is when they
     are full again) of each model. A subscription's `unified` ones tell a used share of windows of the whole account
     (`reset` in epoch seconds); a share is told in the unit that the account's own limit for that window has, else in
-    millionths of the window, as requests. Figures that cannot be are left out."""
+    millionths of the window, as requests. Of two windows of seven days, `7d_oi` is of the model that was asked for alone
+    (field §2.2). Figures that cannot be are left out."""
     found: dict[str, dict[str, str]] = {}
     for name, value in headers.items():
         if not name.startswith(PREFIX):
@@ -43,7 +45,7 @@ def read_anthropic_limits(headers: Mapping[str, str], context: CallContext) -> t
     readings = (
         reading_of(_METRICS[of], Window.parse("60s"), figures, context.now_ms)
         if of in _METRICS
-        else _share(Window.parse(_WINDOWS[of]), figures, context)
+        else _share(of, figures, context)
         for of, figures in found.items()
     )
     return tuple(reading for reading in readings if reading is not None)
@@ -56,14 +58,16 @@ def of_each_model(header: str) -> bool:
     return found is not None and found[1] is not None
 
 
-def _share(window: Window, figures: Mapping[str, str], context: CallContext) -> LimitReading | None:
+def _share(of: str, figures: Mapping[str, str], context: CallContext) -> LimitReading | None:
+    window, of_model = Window.parse(_WINDOWS[of]), of == _OF_THE_MODEL
     used = number_of(figures.get("utilization", ""))
     if figures.get("status", "").strip().lower() == "rejected":
         used = 1.0
     if used is None or used < 0:
         return None
-    own = next((limit for limit in context.account.limits if _is_of(limit, window)), None)
-    own = own or LimitSpec(Metric.REQUESTS, WHOLE_WINDOW, window)
+    own = next((limit for limit in context.account.limits if _is_of(limit, window) and not of_model), None)
+    scope = LimitScope.MODEL if of_model else LimitScope.ACCOUNT
+    own = own or LimitSpec(Metric.REQUESTS, WHOLE_WINDOW, window, scope)
     remaining = max(1, round(own.amount * (1 - used))) if used < 1 else 0
     resets_ms = resets_at_ms(figures, context.now_ms)
     return LimitReading(own.metric, window, own.amount, remaining, resets_ms, own.scope)

@@ -10,8 +10,10 @@ from trunkline.domain.limits import LimitReading, Metric, Window
 from trunkline.domain.routes import Quirks
 from trunkline.providers.protocol import CallContext
 from trunkline.providers.values.durations import DAY_MS, delay_ms, number_of
+from trunkline.providers.values.junk import left_out, quoted
 
 _LARGEST_AMOUNT = 10**15
+_NO_TIME = re.compile(r"[-+]?0+(?:\.0*)?(?:ms|[smh])?")
 _PREFIX = "x-ratelimit-"
 _HEADER = re.compile(
     r"x-ratelimit-(limit|remaining|reset)"
@@ -61,9 +63,25 @@ def reading_of(
     remaining = amount_of(figures.get("remaining", ""))
     if amount == 0 or (amount is None and remaining is None):
         return None
+    flaw = _flaw_of(figures, amount, remaining, now_ms)
     if amount is not None and remaining is not None:
         remaining = min(amount, remaining)
-    return LimitReading(metric, window, amount, remaining, resets_at_ms(figures, now_ms))
+    return LimitReading(metric, window, amount, remaining, resets_at_ms(figures, now_ms), flaw=flaw)
+
+
+def _flaw_of(figures: Mapping[str, str], amount: int | None, remaining: int | None, now_ms: int) -> str:
+    """What of the figures of one limit is absurd. A reset of no time at all is what a full bucket says."""
+    found = [
+        f"{name} of {quoted(figures[name])} left out"
+        for name, number in (("limit", amount), ("remaining", remaining))
+        if number is None and figures.get(name, "").strip()
+    ]
+    if amount is not None and remaining is not None and remaining > amount:
+        found.append(f"remaining of {remaining} taken for the whole {amount}")
+    reset = figures.get("reset", "").strip()
+    if reset and not _NO_TIME.fullmatch(reset) and _until_reset_ms(figures, now_ms) is None:
+        found.append(left_out("reset", reset, now_ms))
+    return "; ".join(flaw for flaw in found if flaw)
 
 
 def resets_at_ms(figures: Mapping[str, str], now_ms: int) -> int | None:

@@ -39,6 +39,7 @@ from trunkline.providers.refusals.codes import (
     meaning_of_status,
 )
 from trunkline.providers.refusals.facts import ErrorFacts, facts_of_body, facts_of_reply
+from trunkline.providers.refusals.flaws import hint_flaws
 from trunkline.providers.refusals.hints import wait_ms
 from trunkline.providers.values.durations import iso_seconds, next_midnight_ms, next_month_ms, zone_named
 
@@ -159,6 +160,7 @@ def _classified(facts: ErrorFacts, headers: Mapping[str, str], status: int, cont
         evidence=provider_sentence(evidence, longest=200),
         readings=header_readings + _body_readings(meaning, facts, headers, usable_at_ms, context),
         confidence=meaning.confidence,
+        flaw=hint_flaws(facts, headers, context.now_ms),
     )
 
 
