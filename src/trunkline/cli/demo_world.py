@@ -18,6 +18,9 @@ from trunkline.config.places import Places
 from trunkline.engine.settings import EngineSettings
 
 DEMO_SECONDS = 60.0
+# Seconds of the story. The agents come about as fast as these let them through, so that something waits now and then;
+# the lanes that ship would hold back most of what they ask in a minute.
+_MEDIUM_LANE_S, _LOW_LANE_S = 0.4, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class DemoWorld:
     def start(cls, *, seed: int, speed: float) -> DemoWorld:
         """Start the simulator and return at once. `speed` is how many seconds of the story pass in one."""
         described = asset("demo.toml")
-        return cls(SimulatedWorld.start("demo", lambda home: described, seed=seed, speed=speed))
+        world = SimulatedWorld.start("demo", lambda home: described, seed=seed, speed=speed)
+        world.places.preferences_file.write_text(_lanes(speed), encoding="utf-8")
+        return cls(world)
 
     @property
     def home(self) -> Path:
@@ -65,6 +70,12 @@ class DemoWorld:
     def close(self) -> None:
         """End the simulator and remove the home. May be called twice, from two threads."""
         self.world.close()
+
+
+def _lanes(speed: float) -> str:
+    """Preferences with the story's lanes at that speed."""
+    lanes = {"medium_lane_s": _MEDIUM_LANE_S / speed, "low_lane_s": _LOW_LANE_S / speed}
+    return "[thresholds]\n" + "".join(f"{key} = {value:.3f}\n" for key, value in lanes.items())
 
 
 class DemoDesk(ConfigDesk):
