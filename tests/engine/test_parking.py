@@ -346,6 +346,24 @@ async def test_a_process_that_was_taken_for_dead_leaves_it_to_the_other(tmp_path
         assert world.served("only") == 2
 
 
+async def test_a_process_without_the_keys_leaves_it_to_one_that_has_them(tmp_path: Path) -> None:
+    async with parked_world(tmp_path) as world:
+        handle = await parked(world)
+        await world.engine.aclose()
+        advance(world, 3 * HOUR_MS)
+        key = world.environ.pop(ONLY.variable("a"))
+        async with keeper(world, "keyless") as keyless:
+            await until(lambda: keyless._core.parking._left)
+            await passing(world, lambda: [one.process for one in keyless.snapshot().queue] == [None])
+            assert not await keyless.look_after_kept()
+            world.environ[ONLY.variable("a")] = key
+            async with keeper(world, "deck"):
+                await until(lambda: not rows(world))
+            receipt = await keyless.receipt(handle.request_id)
+        assert receipt is not None
+        assert receipt.complete
+
+
 async def test_a_deadline_that_passed_while_no_process_ran_is_said_by_the_next(tmp_path: Path) -> None:
     async with parked_world(tmp_path) as world:
         handle = await parked(world, deadline_at_ms=world.engine.snapshot().at_ms + HOUR_MS)
@@ -406,7 +424,7 @@ async def test_what_a_newer_version_kept_is_left_to_it(tmp_path: Path) -> None:
                 lambda c: c.execute("UPDATE parked SET request = '{}', process_id = NULL")
             )
         async with keeper(world, "deck") as deck:
-            await until(lambda: deck._core.parking._unreadable)
+            await until(lambda: deck._core.parking._left)
             await passing(world, lambda: [item.process for item in deck.snapshot().queue] == [None])
         assert rows(world) == 1
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from trunkline.engine.core import EngineCore
+    from trunkline.engine.generation import Generation
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class ParkingLot:
         self._rows: tuple[ParkedRow, ...] = ()
         self._here: dict[str, QueueItem] = {}
         self._ordered_at_ms: dict[str, int] = {}
-        self._unreadable: set[str] = set()
+        self._left: dict[str, Generation | None] = {}
         self._news = asyncio.Event()
         self._trouble_told = False
 
@@ -118,7 +119,7 @@ class ParkingLot:
         return True
 
     def let_go(self, ticket: Ticket, item: QueueItem) -> None:
-        """This process ends: keep the request as it stands for whoever comes."""
+        """This process does no more about a request: keep it as it stands for whoever comes."""
         request_id, process_id = ticket.request_id, self._core.store.process_id
         kept_item = self._here.pop(request_id, item)
         keeping = self._keeping(ticket, kept_item)
@@ -128,6 +129,12 @@ class ParkingLot:
             parking.let_go(connection, request_id, process_id)
 
         self._core.store.post(leaving)
+
+    def leave_to_others(self, ticket: Ticket, item: QueueItem, generation: Generation) -> None:
+        """Nobody whom `generation` of the configuration knows could ever serve a kept request; another process may have
+        other keys."""
+        self._left[ticket.request_id] = generation
+        self.let_go(ticket, item)
 
     def end(self, receipt: Receipt, asked: StoredRequest, answer: StoredMessage | None) -> None:
         """A kept request of this process is over."""
@@ -217,12 +224,17 @@ class ParkingLot:
             self._obey(row)
 
     def _is_free(self, row: ParkedRow) -> bool:
-        return row.process_id is None and row.item.request_id not in self._unreadable
+        return row.process_id is None and row.item.request_id not in self._left_to_others()
+
+    def _left_to_others(self) -> frozenset[str]:
+        """What this process has left to others, and would not get further with now."""
+        now = self._core.generation
+        return frozenset(one for one, under in self._left.items() if under is None or under is now)
 
     async def _adopt(self) -> None:
         """Run here what no process runs."""
         core, process_id = self._core, self._core.store.process_id
-        but_not = frozenset(self._unreadable)
+        but_not = self._left_to_others()
         for found in await core.store.write(
             lambda connection: parking.claim(connection, process_id, but_not)
         ):
@@ -240,7 +252,7 @@ class ParkingLot:
     def _leave_unread(self, request_id: str) -> None:
         """What a newer version kept is left to it."""
         process_id = self._core.store.process_id
-        self._unreadable.add(request_id)
+        self._left[request_id] = None
         self._order(lambda connection: parking.let_go(connection, request_id, process_id))
         _log.warning("a kept request is not to be read by this version", extra={"request_id": request_id})
 
@@ -250,9 +262,12 @@ class ParkingLot:
             return
         if row.dropped:
             self.cancel(request_id)
-        elif ordered_at_ms is not None and ordered_at_ms > self._ordered_at_ms.get(request_id, 0):
+        elif (
+            ordered_at_ms is not None
+            and ordered_at_ms != self._ordered_at_ms.get(request_id)
+            and self._core.waiting_room.promote(request_id)
+        ):
             self._ordered_at_ms[request_id] = ordered_at_ms
-            self._core.waiting_room.promote(request_id)
 
     async def _until_news(self) -> None:
         """Until another process changed something, or, while anything is kept, a while has passed."""

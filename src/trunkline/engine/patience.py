@@ -29,8 +29,8 @@ _PASSING = frozenset(
 
 
 class Patience:
-    """Waits on behalf of one request. `fault` is why it waits no more, where that is not simply that nobody can
-    serve."""
+    """Waits on behalf of one request. `fault` is why it waits no more, where that is not simply that nobody can serve;
+    `in_vain` says that no time would change that here."""
 
     def __init__(self, core: EngineCore, ticket: Ticket, emit: Callable[[RequestBody], None]) -> None:
         self._core = core
@@ -38,6 +38,7 @@ class Patience:
         self._emit = emit
         self._told: tuple[int | None, bool] | None = None
         self.fault: Fault | None = None
+        self.in_vain = False
 
     @property
     def returns(self) -> int:
@@ -83,7 +84,8 @@ class Patience:
             self.fault = kept_too_long_fault(no_route, longest_ms)
         elif now_ms >= own_deadline_at_ms:
             self.fault = deadline_fault(None, waited_for=_WHY)
-        if self.fault is not None or self._ticket.returns > MOST_RETURNS or not _may_pass(no_route):
+        self.in_vain = not _may_pass(no_route)
+        if self.fault is not None or self._ticket.returns > MOST_RETURNS or self.in_vain:
             return None
         await self._rest(no_route, own_deadline_at_ms - now_ms)
         now_ms = core.clock.wall_ms()

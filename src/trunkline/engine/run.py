@@ -26,7 +26,7 @@ from trunkline.domain.messages import ChatRequest
 from trunkline.domain.money import Usage
 from trunkline.domain.output_limit import output_limit
 from trunkline.domain.preferences import CallLimits
-from trunkline.domain.queue import HeldFor
+from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.receipts import AttemptOutcome, FinishReason, Outcome, Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.state import RoutingState
@@ -71,6 +71,10 @@ _NOT_BEGUN = "its process ended before it was asked"
 
 class _TakenOverError(Exception):
     """Another process, which took this one for dead, runs the request."""
+
+
+class _LeftToOthersError(Exception):
+    """A kept request that nobody whom this process knows could ever serve."""
 
 
 class RequestRun:
@@ -142,6 +146,9 @@ class RequestRun:
         except _TakenOverError:
             self._core.parking.forget(self._log.request_id)
             ending = Cancelled(self._receipt(Outcome.CANCELLED), kept=True)
+        except _LeftToOthersError:
+            self._core.parking.leave_to_others(*self._as_kept(), self._generation)
+            ending = Cancelled(self._receipt(Outcome.CANCELLED), kept=True)
         except StoreError as error:
             self._books.close_call()
             self._fault = books_fault(str(error))
@@ -171,10 +178,14 @@ class RequestRun:
         untouched = ticket.request.park and not self._books.attempts
         kept = self._leaving and (core.parking.has(ticket.request_id) or untouched)
         if kept:
-            item = ticket.item(HeldFor.LANE, _NOT_BEGUN, until_ms=None, process=None, kept=True)
-            attempts, returns = tuple(self._books.attempts), self._patience.returns
-            core.parking.let_go(replace(ticket, attempts=attempts, returns=returns), item)
+            core.parking.let_go(*self._as_kept())
         return Cancelled(receipt, kept)
+
+    def _as_kept(self) -> tuple[Ticket, QueueItem]:
+        """What is left of this request to other processes."""
+        attempts, returns = tuple(self._books.attempts), self._patience.returns
+        ticket = replace(self._ticket, attempts=attempts, returns=returns)
+        return ticket, ticket.item(HeldFor.LANE, _NOT_BEGUN, until_ms=None, process=None, kept=True)
 
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._task.priority.value))
@@ -286,6 +297,8 @@ class RequestRun:
             self._patience.turned_away(tuple(self._books.attempts))
         waited = await self._patience.for_somebody(no_route, self._deadline_at_ms)
         if waited is None:
+            if self._patience.in_vain and self._core.parking.has(self._log.request_id):
+                raise _LeftToOthersError
             if self._decision is not None:
                 self._answer.emit(Decided(self._task, no_route))
             fault = self._patience.fault or nobody_fault(no_route, self._fault)
