@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from tests.cli.conftest import KEYS, LIMIT_S, Cli
 KEY = "sk-check-canary-77aa01"
 RESULT_KEYS = {
     "provider", "account", "answers", "checked_at", "took_ms", "fault", "models", "missing", "balance", "limits",
-    "shares", "notes", "hint",
+    "shares", "notes", "hint", "reported_at",
 }  # fmt: skip
 PROVIDER = """
 [providers.{name}]
@@ -158,8 +159,27 @@ def test_a_balance_the_limits_and_when_they_renew(empty: Cli) -> None:
     assert [one["remaining"] for one in by_name["router"]["limits"]] == [5.0, 30]
     assert by_name["plan"]["shares"][0]["used_percent"] == 42
     assert {(one["account"], one["metric"], one["used"]) for one in quota} == {
-        ("router/main", "cost", 15.0), ("router/main", "requests", 20),
+        ("router/main", "cost", 15.0), ("router/main", "requests", 20), ("plan/main", "requests", 420_000),
     }  # fmt: skip
+
+
+def test_a_balance_that_is_not_told_now_is_shown_with_its_age(empty: Cli) -> None:
+    answers = {"/v1/models": MODELS, "/user/balance": (200, {
+        "is_available": True, "balance_infos": [{"currency": "USD", "total_balance": "12.50"}],
+    })}  # fmt: skip
+    with serving(answers) as url:
+        home = configured(empty, "deep", url, "deepseek")
+        assert home.json("status")["providers"][-1]["accounts"][0]["balance"] is None
+        [before] = home.json("check", "deep")
+        answers["/user/balance"] = (500, {})
+        said = home.quick("check", "deep").stdout
+        [now] = home.json("check", "deep")
+        account = home.json("status")["providers"][-1]["accounts"][0]
+        line = next(line for line in home.quick("status").stdout.splitlines() if "deep/main" in line)
+    assert re.search(r"12\.50 USD, \d+ m?s? ?.*ago", said)
+    assert before["balance"] == now["balance"] == account["balance"] == {"amount": 12.5, "currency": "USD"}
+    assert before["reported_at"] == now["reported_at"] == account["reported_at"] == before["checked_at"]
+    assert "12.50 USD left, as told" in line
 
 
 def test_what_a_provider_says_is_fit_for_a_terminal_and_holds_no_key(empty: Cli) -> None:

@@ -9,13 +9,17 @@ from trunkline.domain.checks import AllowanceShare, Balance, CheckResult, Listed
 from trunkline.domain.faults import Fault
 from trunkline.domain.limits import LimitReading, Metric
 from trunkline.domain.money import usd
+from trunkline.domain.snapshot import AccountView
 
 Json = dict[str, Any]
 
 
-def check_json(result: CheckResult) -> Json:
-    """What the free calls to one account gave."""
+def check_json(result: CheckResult, told: AccountView | None) -> Json:
+    """What the free calls to one account gave; `told` is what it told last, now or before, with `reported_at`."""
     report = result.report
+    last = told.report if told is not None else None
+    balance = report.balance if report is not None and report.balance is not None else None
+    balance = balance or (last.balance if last is not None else None)
     return {
         "provider": result.provider,
         "account": result.account or None,
@@ -25,7 +29,8 @@ def check_json(result: CheckResult) -> Json:
         "fault": None if result.fault is None else _fault(result.fault),
         "models": None if result.models is None else [_model(model) for model in result.models],
         "missing": list(result.missing),
-        "balance": None if report is None or report.balance is None else _balance(report.balance),
+        "balance": balance_json(balance),
+        "reported_at": None if told is None else iso(told.reported_at_ms),
         "limits": [_reading(reading) for reading in result.readings],
         "shares": [] if report is None else [_share(share) for share in report.shares],
         "notes": [] if report is None else list(report.notes),
@@ -55,8 +60,11 @@ def _model(model: ListedModel) -> Json:
     }
 
 
-def _balance(balance: Balance) -> Json:
-    return {"amount": balance.millionths / 1_000_000, "currency": balance.currency}
+def balance_json(balance: Balance | None) -> Json | None:
+    """Money left, in its own currency."""
+    return (
+        None if balance is None else {"amount": balance.millionths / 1_000_000, "currency": balance.currency}
+    )
 
 
 def _reading(reading: LimitReading) -> Json:

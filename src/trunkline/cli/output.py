@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from trunkline.domain.checks import Balance
 from trunkline.domain.text import strip_controls
 
 _GAP = "  "
@@ -69,6 +70,11 @@ def local_time(at_ms: int | None) -> str:
     moment = dt.datetime.fromtimestamp(at_ms / 1000).astimezone()
     today = dt.datetime.now().astimezone().date()
     return moment.strftime("%H:%M:%S" if moment.date() == today else "%a %d %b %H:%M")
+
+
+def balance_text(balance: Balance) -> str:
+    """Money left at a provider: `12.50 USD`."""
+    return f"{balance.millionths / 1_000_000:,.2f} {balance.currency}"
 
 
 def span(duration_ms: float | None) -> str:

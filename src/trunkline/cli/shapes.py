@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from trunkline.cli.check_shapes import balance_json
 from trunkline.cli.output import iso
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection
 from trunkline.domain.limits import LimitUse, Metric
@@ -18,6 +19,7 @@ from trunkline.domain.snapshot import (
     RunningCall,
     Snapshot,
 )
+from trunkline.domain.state import Block
 from trunkline.domain.tasks import Task
 from trunkline.engine.api import Answer, Preview
 from trunkline.routing import rejection_sentence, short_reason
@@ -172,6 +174,8 @@ def limit_json(limit: LimitUse) -> Json:
         "resets_at": iso(limit.resets_at_ms),
         "source": limit.source,
         "as_of": iso(limit.as_of_ms),
+        "confidence": limit.confidence,
+        "flaw": limit.flaw or None,
         "forecast": forecast_json(limit),
     }
 
@@ -205,11 +209,22 @@ def _traffic_json(counts: Counts, latency: Latency, budget_pico: int | None) -> 
     }
 
 
-def _balance_json(account: AccountView) -> Json | None:
-    balance = account.report.balance if account.report is not None else None
-    return (
-        None if balance is None else {"amount": balance.millionths / 1_000_000, "currency": balance.currency}
-    )
+def block_json(block: Block) -> Json:
+    """Why something is not called: what is blocked, what the provider said, and what the scope rests on."""
+    return {
+        "target": block.target,
+        "scope": block.scope,
+        "kind": block.kind,
+        "code": block.code,
+        "message": block.message,
+        "since": iso(block.since_ms),
+        "until": iso(block.until_ms),
+        "on_trial": block.half_open,
+        "provider_text": block.provider_text,
+        "evidence": block.evidence,
+        "confidence": block.confidence,
+        "flaw": block.flaw or None,
+    }
 
 
 def account_json(account: AccountView) -> Json:
@@ -224,11 +239,13 @@ def account_json(account: AccountView) -> Json:
         "key": account.key_ref,
         "has_key": account.has_key,
         "limits": [limit_json(limit) for limit in account.limits],
-        "block": None
-        if block is None
-        else {"kind": block.kind, "code": block.code, "message": block.message, "until": iso(block.until_ms)},
+        "block": None if block is None else block_json(block),
         "gone": list(account.gone),
-        "balance": _balance_json(account),
+        "shares_with": [
+            {"account": one.account, "confidence": one.confidence, "evidence": one.evidence}
+            for one in account.shares_with
+        ],
+        "balance": balance_json(account.report.balance if account.report is not None else None),
         "reported_at": iso(account.reported_at_ms),
         **_traffic_json(account.counts, account.latency, None),
     }

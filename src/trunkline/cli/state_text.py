@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from trunkline.cli.output import dollars, local_time, print_table, span
+from trunkline.cli.output import balance_text, dollars, local_time, print_table, span
 from trunkline.domain.snapshot import AccountView, LogEntry, RunningCall, Snapshot, Status
 
 _SHAPES = {
@@ -92,6 +92,11 @@ def _account_row(name: str, account: AccountView) -> list[str]:
     elif tightest is not None:
         limit_text = f"{tightest.share_left:.0%} of {tightest.metric.value} / {tightest.window}"
         resets = local_time(tightest.resets_at_ms)
+    elif account.report is not None and account.report.balance is not None:
+        limit_text = (
+            f"{balance_text(account.report.balance)} left, as told {local_time(account.reported_at_ms)}"
+        )
+        resets = "–"
     else:
         limit_text, resets = "no limit known", "–"
     return [

@@ -11,15 +11,18 @@ import click
 from trunkline.cli.check_shapes import check_json
 from trunkline.cli.missing import missing_lines
 from trunkline.cli.opening import settings_of
-from trunkline.cli.output import dollars, local_time, print_json, print_table, say, span
+from trunkline.cli.output import balance_text, dollars, local_time, print_json, print_table, say, span
 from trunkline.config.load import missing_keys
-from trunkline.domain.checks import AccountReport, AllowanceShare, Balance, CheckResult
+from trunkline.domain.checks import AccountReport, AllowanceShare, CheckResult
 from trunkline.domain.limits import LimitReading, Metric
+from trunkline.domain.snapshot import AccountView
 from trunkline.domain.text import strip_controls
 from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
 
 _NAMED = 8
+
+Told = dict[str, AccountView]
 
 
 @click.command("check")
@@ -45,13 +48,13 @@ def check_command(ctx: click.Context, account: str | None, as_json: bool, timeou
     try:
         engine = Engine.open(settings)
         missing = missing_keys(engine.loaded)
-        results = asyncio.run(_check(engine, account, round(timeout_s * 1000)))
+        results, told = asyncio.run(_check(engine, account, round(timeout_s * 1000)))
     finally:
         log.stop()
     if as_json:
-        print_json([check_json(result) for result in results])
+        print_json([check_json(result, told.get(name_of(result))) for result in results])
     elif results:
-        _print(results)
+        _print(results, told)
     if not results:
         say("no account is configured; set a key, and run this again:")
         for line in missing_lines(missing, None):
@@ -59,10 +62,15 @@ def check_command(ctx: click.Context, account: str | None, as_json: bool, timeou
     ctx.exit(0 if results and all(result.fault is None for result in results) else 1)
 
 
-async def _check(engine: Engine, account: str | None, timeout_ms: int) -> tuple[CheckResult, ...]:
+async def _check(
+    engine: Engine, account: str | None, timeout_ms: int
+) -> tuple[tuple[CheckResult, ...], Told]:
+    """The results, and what each account told last, now or before."""
     progress = _Progress()
     try:
-        return await engine.check(account, timeout_ms=timeout_ms, on_result=progress.show)
+        results = await engine.check(account, timeout_ms=timeout_ms, on_result=progress.show)
+        views = (account for provider in engine.snapshot().providers for account in provider.accounts)
+        return results, {f"{view.provider}/{view.id}": view for view in views}
     finally:
         progress.end()
         await engine.aclose()
@@ -94,7 +102,7 @@ def name_of(result: CheckResult) -> str:
     return f"{result.provider}/{result.account}" if result.account else result.provider
 
 
-def _print(results: tuple[CheckResult, ...]) -> None:
+def _print(results: tuple[CheckResult, ...], told: Told) -> None:
     print_table(
         ("", "account", "", "took", "models", "balance", ""),
         [
@@ -104,7 +112,7 @@ def _print(results: tuple[CheckResult, ...]) -> None:
                 "answers" if result.fault is None else "no answer",
                 span(result.took_ms) if result.took_ms else "–",
                 "–" if result.models is None else f"{len(result.models)}",
-                _balance(result.report.balance if result.report is not None else None),
+                _balance(result, told.get(name_of(result))),
                 result.fault.message if result.fault is not None else "",
             ]
             for result in results
@@ -168,8 +176,11 @@ def _resets(at_ms: int | None) -> str:
     return f"{local_time(at_ms)}, in {span(left_ms)}" if left_ms > 0 else local_time(at_ms)
 
 
-def _balance(balance: Balance | None) -> str:
-    if balance is None:
+def _balance(result: CheckResult, told: AccountView | None) -> str:
+    """The balance, with its age where it was not told just now."""
+    if result.report is not None and result.report.balance is not None:
+        return balance_text(result.report.balance)
+    if told is None or told.report is None or told.report.balance is None or told.reported_at_ms is None:
         return "–"
-    amount = balance.millionths / 1_000_000
-    return f"{amount:,.2f} {balance.currency}"
+    age_ms = max(0.0, result.checked_at_ms - told.reported_at_ms)
+    return f"{balance_text(told.report.balance)}, {span(age_ms)} ago"
