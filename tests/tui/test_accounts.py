@@ -60,7 +60,7 @@ def test_half_is_never_shown_as_left_where_calls_are_refused(account: AccountVie
 
 
 def test_a_refusal_tells_when_it_ends() -> None:
-    assert row_of(REFUSED[0])[2:5] == ["unreachable", "", "5 s"]
+    assert row_of(REFUSED[0])[2:6] == ["unreachable", "", "", "5 s"]
     assert detail_of(REFUSED[0]) == "p/a: unreachable, again in 5 s: no answer"
     later = world.account("p", "a", block=block(until_ms=START_MS + 28 * 60_000))
     assert detail_of(later) == "p/a: unreachable, again at 12:28, in 28 m: no answer"
@@ -123,7 +123,7 @@ def test_a_pool_with_nobody_ready_tells_when_the_first_is_back() -> None:
         world.account("p", "b", world.limit(amount=5, used=5, resets_in_ms=30 * 60_000)),
     )
     row = account_rows(world.snapshot(providers=(pool,)), START_MS, zone=UTC)[0]
-    assert [cell.text for cell in row.cells[2:5]] == ["0 of 2 ready", "", "12:30 30 m"]
+    assert [cell.text for cell in row.cells[2:6]] == ["0 of 2 ready", "", "", "12:30 30 m"]
 
 
 @pytest.mark.parametrize("width", [34, 40, 60, 80, 100, 120])

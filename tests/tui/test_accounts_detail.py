@@ -101,7 +101,7 @@ def facts(key: str, width: int = 100, checks: tuple[CheckResult, ...] | None = N
         "0 of 100 · long limits, last 20 calls",
         "key       env:GOOGLE_API_KEY",
         "under way 1 call",
-        "quota hit (RESOURCE_EXHAUSTED)",
+        "quota limit hit, resets 15:00 (in 3 h): You exceeded [red]your quota (RESOURCE_EXHAUSTED)",
         "this account",
         "11:50, 10 m ago",
         "again at 15:00, in 3 h",

@@ -97,7 +97,6 @@ async def test_the_first_line_tells_the_day() -> None:
             "paused",
             "CRISIS",
             "$1.84+?",
-            "412 answered",
             "2 failed",
             "7 waiting",
         ):

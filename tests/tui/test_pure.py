@@ -119,7 +119,7 @@ def test_the_limit_with_the_least_left_is_shown() -> None:
     assert tightest((nothing, day)) == day, "a model that the account may not use is no allowance running out"
     account = world.account("google", "g", day, minute)
     row = account_rows(world.snapshot(providers=(world.provider("google", account),)), START_MS, zone=UTC)[0]
-    assert [cell.text for cell in row.cells][2:5] == ["▇▁▁▁▁▁▁   5 %", "60s l", "12 s"]
+    assert [cell.text for cell in row.cells][2:6] == ["▇▁▁▁▁▁▁   5 %", "60s l", "", "12 s"]
 
 
 def test_disabled_keyless_and_blocked_accounts_show_no_percentage() -> None:
@@ -139,7 +139,7 @@ def test_disabled_keyless_and_blocked_accounts_show_no_percentage() -> None:
         "key rejected",
         "trying again",
     ]
-    assert rows[3].cells[4].text == "until you act"
+    assert rows[3].cells[5].text == "until you act"
 
 
 def test_routes_are_told_short() -> None:

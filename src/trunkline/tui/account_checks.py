@@ -8,7 +8,7 @@ from datetime import tzinfo
 from trunkline.domain.checks import AccountReport, AllowanceShare, Balance, CheckResult
 from trunkline.domain.limits import LimitReading, Metric
 from trunkline.tui import format as fmt
-from trunkline.tui.account_sentences import window_words
+from trunkline.tui.account_sentences import age, window_words
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.lines import Line, paragraph
 
@@ -38,6 +38,27 @@ def check_lines(
         lines += [Line((Cell("  "), *line.cells)) for line in more]
         for remark in _remarks(result, now_ms, zone):
             lines += paragraph(remark, width, Tone.DIM, indent=2)
+    return tuple(lines)
+
+
+def report_lines(
+    report: AccountReport, told_at_ms: int | None, width: int, now_ms: int, zone: tzinfo | None
+) -> tuple[Line, ...]:
+    """What an account endpoint told by itself: what is left, of what, and how old that is."""
+    told = (
+        "" if told_at_ms is None else f", told {fmt.time_of_day(told_at_ms, zone)}, {age(told_at_ms, now_ms)}"
+    )
+    lines: list[Line] = []
+    if report.balance is not None:
+        lines += paragraph(f"{_money(report.balance)} left{told}", width)
+        told = ""
+    remarks = [_reading(reading, now_ms, zone) for reading in report.readings]
+    remarks += [_share(share, now_ms, zone) for share in report.shares]
+    if report.fault is not None:
+        remarks.append(report.fault.message)
+    for remark in (*remarks, *report.notes):
+        lines += paragraph(f"{remark}{told}", width, Tone.DIM)
+        told = ""
     return tuple(lines)
 
 

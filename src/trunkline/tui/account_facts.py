@@ -8,14 +8,16 @@ from datetime import datetime, tzinfo
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import LimitScope, LimitUse, Metric, WindowKind
-from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, Snapshot
+from trunkline.domain.routes import Billing
+from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, SharedAllowance, Snapshot
 from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
-from trunkline.tui.account_checks import check_lines
+from trunkline.tui.account_checks import check_lines, report_lines
 from trunkline.tui.account_rows import COLUMNS, account_row, account_sentence
 from trunkline.tui.account_sentences import SOURCE_WORDS, age, amount, window_words
-from trunkline.tui.account_standing import BLOCK_WORDS, find_account, shape, until_words
+from trunkline.tui.account_standing import find_account, shape, until_words
 from trunkline.tui.cells import Cell, Column, Tone, longest_cells, share_width
+from trunkline.tui.limit_words import BLOCK_WORDS, block_sentence, forecast_words, sureness
 from trunkline.tui.lines import Line, Section, joined, labelled, paragraph
 
 BAR_CELLS = 10
@@ -90,7 +92,8 @@ def _of_account(
         *labelled("health", _health(account.health), width),
         *labelled("billing", account.billing.value.replace("_", " "), width),
         *labelled("key", key, width),
-        *labelled("under way", "1 call" if account.in_flight == 1 else f"{account.in_flight} calls", width),
+        *labelled("under way", _under_way(account), width),
+        *(line for one in account.shares_with for line in _shared(account.provider, one, width)),
     )
     limits = [
         line
@@ -99,8 +102,9 @@ def _of_account(
     ]
     return (
         Section("", state),
-        *(Section("Refused", _block_lines(block, now_ms, zone, width)) for block in blocks),
+        *(Section("Refused", _block_lines(block, account.billing, now_ms, zone, width)) for block in blocks),
         Section("Limits", tuple(limits) or paragraph(NO_LIMITS, width, Tone.DIM)),
+        Section("What its account endpoint tells", _report(account, now_ms, zone, width)),
         Section("Latency", _latency_lines(account.latency, width)),
         Section(f"Since {_since(since_ms, now_ms, zone)}", _count_lines(account.counts, width)),
         Section("Models not served to it any more", paragraph(", ".join(account.gone), width)),
@@ -116,7 +120,9 @@ def _of_provider(
         *labelled("health", _health(provider.health), width),
         *labelled("billing", provider.billing.value.replace("_", " "), width),
     )
-    blocked = () if provider.block is None else _block_lines(provider.block, now_ms, zone, width)
+    blocked = (
+        () if provider.block is None else _block_lines(provider.block, provider.billing, now_ms, zone, width)
+    )
     return (
         Section("", state),
         Section("Refused", blocked),
@@ -124,6 +130,26 @@ def _of_provider(
         Section("Latency", _latency_lines(provider.latency, width)),
         Section(f"Since {_since(since_ms, now_ms, zone)}", _count_lines(provider.counts, width)),
     )
+
+
+def _under_way(account: AccountView) -> str:
+    calls = "1 call" if account.in_flight == 1 else f"{account.in_flight} calls"
+    if account.concurrency is None:
+        return calls
+    return f"{calls} · takes {account.concurrency} at once, as its refusals taught"
+
+
+def _shared(provider: str, suspected: SharedAllowance, width: int) -> tuple[Line, ...]:
+    other = fmt.one_line(f"{provider}/{suspected.account}")
+    sure = fmt.percent(suspected.confidence)
+    said = f"seems to draw on the same allowance as {other}, {sure} sure: {fmt.one_line(suspected.evidence)}"
+    return labelled("shares", said, width, Tone.WARN)
+
+
+def _report(account: AccountView, now_ms: int, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
+    if account.report is None:
+        return ()
+    return report_lines(account.report, account.reported_at_ms, width, now_ms, zone)
 
 
 def _health(health: int) -> str:
@@ -140,7 +166,10 @@ def _since(since_ms: int, now_ms: int, zone: tzinfo | None) -> str:
 # -- refusals and limits ------------------------------------------------------------------------------------------
 
 
-def _block_lines(block: Block, now_ms: int, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
+def _block_lines(
+    block: Block, billing: Billing, now_ms: int, zone: tzinfo | None, width: int
+) -> tuple[Line, ...]:
+    """What refuses calls, and everything that this rests on."""
     since = f"{_since(block.since_ms, now_ms, zone)}, {fmt.countdown(now_ms - block.since_ms)} ago"
     if block.holds_at(now_ms):
         ends = until_words(block.until_ms, now_ms, zone)
@@ -149,13 +178,20 @@ def _block_lines(block: Block, now_ms: int, zone: tzinfo | None, width: int) -> 
     else:
         ends = "on trial: the next request tries it"
     return (
-        *labelled("why", f"{BLOCK_WORDS[block.kind]} ({block.code})", width, Tone.BAD),
-        *(labelled("said", block.message, width) if block.message else ()),
-        *labelled("reaches", _BLOCKED[block.scope], width),
+        *labelled("why", f"{block_sentence(block, billing, now_ms, zone)} ({block.code})", width, Tone.BAD),
+        *(labelled("it said", f"“{block.provider_text}”", width) if block.provider_text else ()),
+        *labelled("reaches", _BLOCKED[block.scope] + _doubt(block.confidence), width),
+        *(labelled("because", block.evidence, width) if block.evidence else ()),
+        *(labelled("beware", block.flaw, width, Tone.WARN) if block.flaw else ()),
         *labelled("since", since, width),
         *labelled("ends", ends, width),
         *labelled("failures", f"{block.failures} in a row", width),
     )
+
+
+def _doubt(confidence: float) -> str:
+    doubt = sureness(confidence)
+    return f", {doubt}" if doubt else ""
 
 
 def _limit_lines(use: LimitUse, now_ms: int, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
@@ -182,10 +218,13 @@ def _limit_lines(use: LimitUse, now_ms: int, zone: tzinfo | None, width: int) ->
         else "resets some time after its first use"
     )
     whose = f"of the model {use.model}" if use.model else _SCOPES[use.scope]
-    facts = f"{resets} · {whose} · {SOURCE_WORDS[use.source]}, {age(use.as_of_ms, now_ms)}"
+    source = f"{SOURCE_WORDS[use.source]}, {age(use.as_of_ms, now_ms)}{_doubt(use.confidence)}"
+    expected = forecast_words(use, now_ms, zone)
     return (
         _laid_out(cells, _LIMIT_COLUMNS, share_width(_LIMIT_COLUMNS, width)),
-        *paragraph(facts, width, Tone.DIM, indent=2),
+        *paragraph(f"{resets} · {whose} · {source}", width, Tone.DIM, indent=2),
+        *(paragraph(expected.text, width, expected.tone, indent=2) if expected is not None else ()),
+        *(paragraph(f"beware: {use.flaw}", width, Tone.WARN, indent=2) if use.flaw else ()),
     )
 
 

@@ -8,9 +8,8 @@ from datetime import tzinfo
 from trunkline.domain.limits import LimitUse
 from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot
 from trunkline.tui import format as fmt
-from trunkline.tui.account_sentences import age, block_sentence, limit_sentence, used_words
+from trunkline.tui.account_sentences import age, limit_sentence, used_words
 from trunkline.tui.account_standing import (
-    BLOCK_WORDS,
     TAKEN_OUT,
     Standing,
     account_standing,
@@ -19,6 +18,7 @@ from trunkline.tui.account_standing import (
     until_words,
 )
 from trunkline.tui.cells import Cell, Column, Row, Tone
+from trunkline.tui.limit_words import block_sentence, block_words, forecast_cell
 
 BAR_CELLS = 7
 
@@ -28,6 +28,7 @@ COLUMNS = (
     Column("state", 5),
     Column("left", BAR_CELLS + 6),
     Column("window", 9, drop=2),
+    Column("lasts", 0, drop=3, most=11),
     Column("resets", 10, drop=1, most=13),
     Column("p50", 6, drop=3, right=True),
     Column("cost", 8, drop=4, right=True),
@@ -64,7 +65,7 @@ def _provider_row(provider: ProviderView, folded: bool, now_ms: int, zone: tzinf
     tone = Tone.DIM if ready == total else Tone.WARN if ready else Tone.BAD
     what, resets = Cell(f"{ready} of {total} ready", tone), ""
     if provider.block is not None and provider.block.holds_at(now_ms):
-        what = Cell(BLOCK_WORDS[provider.block.kind], Tone.BAD)
+        what = Cell(block_words(provider.block, provider.billing), Tone.BAD)
         resets = until_cell(standings[0], now_ms, zone)
     elif not ready:
         back = [standing for standing in standings if standing.until_ms is not None]
@@ -77,6 +78,7 @@ def _provider_row(provider: ProviderView, folded: bool, now_ms: int, zone: tzinf
             state_cell(provider.status, provider.health),
             what,
             Cell(_best(standings) if folded else "", Tone.DIM),
+            Cell(""),
             Cell(resets),
             Cell(fmt.duration(provider.latency.p50_ms), Tone.DIM),
             Cell(fmt.money_sum(provider.counts.cost), Tone.DIM),
@@ -124,16 +126,18 @@ NO_STATE = Cell(f"·{fmt.UNKNOWN:>4}", Tone.DIM)
 
 def _allowance(
     standing: Standing, now_ms: int, zone: tzinfo | None, *, is_in_use: bool
-) -> tuple[Cell, Cell, Cell]:
-    """What is left, of what window, and when it is back. A refusal outranks every percentage."""
+) -> tuple[Cell, Cell, Cell, Cell]:
+    """What is left, of what window, when it is used up where that comes first, and when it is back. A refusal outranks
+    every percentage."""
     use = standing.limit
     if use is None:
         until = until_cell(standing, now_ms, zone) if is_in_use else ""
-        return Cell(standing.words, standing.tone), Cell(""), Cell(until)
+        return Cell(standing.words, standing.tone), Cell(""), Cell(""), Cell(until)
     share = use.share_left
     return (
         Cell(f"{fmt.bar(share, BAR_CELLS)} {fmt.percent(share):>5}", standing.tone),
         Cell(window_cell(use)),
+        forecast_cell(use if standing.serves else None, now_ms, zone),
         Cell(fmt.reset_in(use.resets_at_ms, now_ms, zone)),
     )
 
@@ -161,7 +165,7 @@ def _provider_detail(provider: ProviderView, now_ms: int, zone: tzinfo | None) -
     billing = provider.billing.value.replace("_", " ")
     state = provider.status.value
     if provider.block is not None and provider.block.holds_at(now_ms):
-        state = block_sentence(provider.block, now_ms, zone)
+        state = block_sentence(provider.block, provider.billing, now_ms, zone)
     return (
         fmt.one_line(f"{provider.id}: {state}, {billing}"),
         _ready_sentence(provider, now_ms, zone),
@@ -184,7 +188,7 @@ def _account_detail(
 ) -> Iterator[str]:
     yield f"{account.provider}/{account.id}: {account_sentence(provider, account, now_ms, zone)}"
     for use in sorted(account.limits, key=lambda use: use.share_left):
-        yield limit_sentence(use, now_ms)
+        yield limit_sentence(use, now_ms, zone)
     if account.gone:
         yield f"not served to it any more: {', '.join(account.gone)}"
     counts = account.counts
@@ -204,7 +208,7 @@ def account_sentence(provider: ProviderView, account: AccountView, now_ms: int, 
     if not account.has_key:
         return f"no key: {account.key_ref} is not set"
     if standing.block is not None:
-        return block_sentence(standing.block, now_ms, zone)
+        return block_sentence(standing.block, account.billing, now_ms, zone)
     use = standing.limit
     if use is not None and not standing.serves and use.resets_at_ms is not None:
         return f"{account.status.value}, {fmt.resets(use.resets_at_ms, now_ms, zone)}"

@@ -1,13 +1,12 @@
-"""Limits, refusals and ages in words. Pure."""
+"""Limits and ages in words. Pure."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 
 from trunkline.domain.limits import FigureSource, LimitUse, Metric, Window, WindowKind
-from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
-from trunkline.tui.account_standing import BLOCK_WORDS, until_words
+from trunkline.tui.limit_words import forecast_words, runs_out
 
 SOURCE_WORDS = {
     FigureSource.REPORTED: "reported by the provider",
@@ -40,18 +39,13 @@ def used_words(use: LimitUse) -> str:
     return f"{amount(use, use.used)} of {amount(use, use.amount)}{unit}{of_model}"
 
 
-def limit_sentence(use: LimitUse, now_ms: int) -> str:
-    """`18 of 20 requests per day used, reported by the provider, 4 m old`."""
+def limit_sentence(use: LimitUse, now_ms: int, zone: tzinfo | None) -> str:
+    """`18 of 20 requests per day used, reported by the provider, 4 m old`, and when it runs out, where that comes
+    before it renews."""
     unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"
     per = "" if use.window.kind is WindowKind.BALANCE else f" per {window_words(use.window)}"
     of_model = f" of {use.model}" if use.model else ""
     figures = f"{amount(use, use.used)} of {amount(use, use.amount)}{unit}{per}{of_model}"
-    return f"{figures} used, {SOURCE_WORDS[use.source]}, {age(use.as_of_ms, now_ms)}"
-
-
-def block_sentence(block: Block, now_ms: int, zone: tzinfo | None) -> str:
-    """What refuses calls, when that ends, and the provider's words: `quota hit, again at 12:28, in 28 m: …`."""
-    if not block.holds_at(now_ms):
-        return f"was refused ({block.code}); the next request tries it again"
-    why = block.message or block.code.replace("_", " ")
-    return f"{BLOCK_WORDS[block.kind]}, {until_words(block.until_ms, now_ms, zone)}: {why}"
+    said = f"{figures} used, {SOURCE_WORDS[use.source]}, {age(use.as_of_ms, now_ms)}"
+    expected = forecast_words(use, now_ms, zone) if runs_out(use) else None
+    return said if expected is None else f"{said}; {expected.text}"

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from trunkline.domain.faults import FaultKind
 from trunkline.domain.limits import LimitUse
+from trunkline.domain.routes import Billing
 from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot, Status
 from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
+from trunkline.tui.limit_words import block_words
 
 _SHAPES = {
     Status.HEALTHY: ("●", Tone.GOOD),
@@ -22,19 +23,6 @@ _SHAPES = {
     Status.CRITICAL: ("◔", Tone.BAD),
     Status.EXHAUSTED: ("○", Tone.BAD),
     Status.DOWN: ("✕", Tone.BAD),
-}
-
-BLOCK_WORDS = {
-    FaultKind.RATE_MINUTE: "limit hit",
-    FaultKind.QUOTA_WINDOW: "quota hit",
-    FaultKind.BILLING: "out of credit",
-    FaultKind.ENTITLEMENT: "not in plan",
-    FaultKind.OVERLOADED: "overloaded",
-    FaultKind.AUTH: "key rejected",
-    FaultKind.CONTEXT: "too long",
-    FaultKind.CONTENT: "refused",
-    FaultKind.BAD_REQUEST: "bad request",
-    FaultKind.NETWORK: "unreachable",
 }
 
 TAKEN_OUT = "taken out by you · d puts it back"
@@ -94,14 +82,14 @@ def account_standing(
     blocks = [block for block in (account.block, provider.block) if block is not None]
     for block in blocks:
         if block.holds_at(now_ms):
-            return _refused(block)
+            return _refused(block, account.billing)
     if blocks:
         return Standing(True, "trying again", Tone.WARN, on_trial=True, block=blocks[0])
     return _by_limits(account, model)
 
 
-def _refused(block: Block) -> Standing:
-    words = BLOCK_WORDS[block.kind]
+def _refused(block: Block, billing: Billing) -> Standing:
+    words = block_words(block, billing)
     return Standing(False, words, Tone.BAD, block.until_ms, needs_you=block.until_ms is None, block=block)
 
 

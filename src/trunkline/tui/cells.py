@@ -44,7 +44,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`width` cells wide at least, and up to `most` where its texts are longer; what is left over goes to columns by
+    """`width` cells wide at least, and up to `most` where its texts are longer: one of no width is there only while it
+    has texts; what is left over goes to columns by
     `flex`, to one with a `most` no more than its texts need. Where the width does not suffice, columns are left out by
     falling `drop`; those with 0 stay, and those with `SPARE` or more go before another is cut off."""
 
@@ -90,9 +91,11 @@ def _grown(columns: Sequence[Column], widths: Sequence[int], wanted: Sequence[in
     grown = list(widths)
     spare = max(0, width - _needed(grown))
     for index in sorted(range(len(columns)), key=lambda i: columns[i].drop):
-        given = min(spare, wanted[index] - grown[index])
-        grown[index] += given
-        spare -= given
+        blank = 0 if grown[index] else 1  # between it and the next, where it was not there before
+        given = max(0, min(spare - blank, wanted[index] - grown[index]))
+        if given:
+            grown[index] += given
+            spare -= given + blank
     return grown
 
 

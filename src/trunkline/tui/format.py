@@ -62,6 +62,11 @@ def exactly(milliseconds: float) -> str:
     return f"{seconds} s"
 
 
+def roughly(milliseconds: float) -> str:
+    """As `exactly`, without seconds beside minutes: `41 s`, `12 m`, `3 h 12 m`, `2 d 4 h`."""
+    return exactly(milliseconds) if milliseconds >= 3_600_000 else countdown(milliseconds)
+
+
 def goes_at(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
     """A moment ahead and how long it is off: `14:32 (in 12 m 3 s)`, under a minute with its second; empty once it has
     passed."""

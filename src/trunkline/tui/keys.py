@@ -251,7 +251,13 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("chat.export", ("E",), "export", "Write the conversation to a file", Scope.CHAT, "export", True),
     # Panel 4, while a question waits.
     KeySpec(
-        "waiting.now", ("n", "alt+n"), "try_now", "Try the waiting question now", Scope.WAITING, "try now", True
+        "waiting.now",
+        ("n", "alt+n"),
+        "try_now",
+        "Try the waiting question now",
+        Scope.WAITING,
+        "try now",
+        True,
     ),
     KeySpec(
         "waiting.back",

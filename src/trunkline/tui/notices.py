@@ -38,8 +38,8 @@ def waiting_line(body: Body, now_ms: int) -> Cell | None:
             left = f", {fmt.countdown(until_ms - now_ms)} left" if until_ms > now_ms else ""
             return Cell(f"waiting for {short_route(route.id)}{left} · esc esc stops", Tone.WARN)
         case Parked(until_ms) | Held(_, _, until_ms):
-            left = f"{fmt.exactly(until_ms - now_ms)} left" if until_ms and until_ms > now_ms else "waits"
-            return Cell(f"{left} · alt-n tries now · alt-d takes it back · alt-o elsewhere", Tone.WARN)
+            left = f", {fmt.exactly(until_ms - now_ms)} left" if until_ms and until_ms > now_ms else ""
+            return Cell(f"it waits{left} · esc esc takes it back", Tone.WARN)
         case _:
             return None
 

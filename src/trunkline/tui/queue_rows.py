@@ -12,13 +12,13 @@ from trunkline.tui.cells import Cell, Column, Row, Tone
 from trunkline.tui.log_rows import short_route
 
 COLUMNS = (
-    Column("what waits", 12, flex=1),
+    Column("what waits", 22, flex=1),
     Column("why", 10, drop=1),
     Column("goes on", 8, most=17),
     Column("for", 7, drop=2, most=14),
     Column("lane", 9, drop=4),
     Column("kept", 6, drop=3),
-    Column("waits for", 9, drop=5, right=True),
+    Column("waited", 6, drop=5, right=True),
     Column("fails at", 8, drop=6, most=10),
     Column("would go to", 11, drop=8, most=20),
     Column("process", 8, drop=7, most=16),

@@ -108,6 +108,8 @@ class AccountDetail(ModalScreen["PinWanted | None"]):
 
     def tick(self) -> None:
         """Bring it up to this moment; what reads the same is not drawn again."""
+        if not self.is_mounted:
+            return
         listing = self._listing
         if self._make_lines(listing.scrollable_content_region.width) != listing.lines:
             listing.remake()

@@ -59,11 +59,8 @@ class QueueScreen(Screen[None]):
         yield Static("", id="queue-detail", markup=False)
         yield Static("", id="queue-hints", markup=False)
 
-    def on_mount(self) -> None:
-        self.tick()
-
     def on_resize(self) -> None:
-        self._show_hints()
+        self.tick()
 
     @property
     def _list(self) -> RowList:
@@ -73,7 +70,7 @@ class QueueScreen(Screen[None]):
 
     def tick(self) -> None:
         """Bring it up to this moment; what reads the same is not drawn again."""
-        snapshot = self._snapshot_now()
+        snapshot = self._snapshot_now() if self.is_mounted else None
         if snapshot is None:
             return
         now_ms = self._clock.wall_ms()

@@ -18,8 +18,8 @@ from trunkline.tui.account_standing import shape
 from trunkline.tui.cells import Tone
 from trunkline.tui.log_rows import short_route
 
-_MOST_PIN, _MOST_ERROR, _MOST_OVERRIDE = 48, 32, 30
-_TOLD = 7
+_MOST_PIN, _MOST_ERROR, _MOST_OVERRIDE, _MOST_LOST = 48, 32, 38, 30
+_TOLD, _ALARM_TOLD = 7, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +100,17 @@ def _crisis(summary: CrisisSummary, now_ms: int, zone: tzinfo | None) -> Part:
     """`CRISIS kimi, zai lost · back 12:10 (in 9 m 3 s) · 1 moved, 1 parked`."""
     crisis = summary.crisis
     word = "CRISIS DRILL" if crisis.drill else "CRISIS"
-    lost = fmt.one_line(", ".join(crisis.lost))
-    parts = [f"{word} {lost} lost"]
-    back = None if crisis.back_at_ms is None else fmt.goes_at(crisis.back_at_ms, now_ms, zone)
-    if back:
-        parts.append(f"back {back}")
+    lost = fmt.fit(fmt.one_line(", ".join(crisis.lost)), _MOST_LOST).rstrip()
+    short = f"{word} {lost} lost"
+    parts = [short]
+    back_at_ms = crisis.back_at_ms
+    if back_at_ms is not None and back_at_ms > now_ms:
+        short += f" · back {fmt.reset_moment(back_at_ms, now_ms, zone)}"
+        parts.append(f"back {fmt.goes_at(back_at_ms, now_ms, zone)}")
     moved = [(summary.moved, "moved"), (summary.parked, "parked")]
     if any(number for number, _ in moved):
         parts.append(", ".join(f"{number:,} {what}" for number, what in moved if number))
-    return Part(
-        " · ".join(parts), 0, Tone.BAD, short=f"{word} {len(crisis.lost)} lost", action="crises", alarms=True
-    )
+    return Part(" · ".join(parts), 0, Tone.BAD, short=short, action="crises", alarms=True)
 
 
 def _pin(snapshot: Snapshot, zone: tzinfo | None) -> str:
@@ -150,17 +150,24 @@ def _health_parts(snapshot: Snapshot) -> list[Part]:
 def fit_parts(parts: tuple[Part, ...], width: int) -> tuple[Part, ...]:
     """The parts that fit in `width` cells with two blanks between them."""
     shown = list(parts)
-    is_short = False
+    is_short = alarm_is_short = False
     while sum(cell_len(part.text) + 2 for part in shown) > width:
         victim = max(shown, key=lambda part: part.drop)
         if victim.drop <= _TOLD and not is_short:
             is_short = True
-            shown = [replace(part, text=part.short or part.text) for part in shown]
+            shown = [part if part.alarms else _shortened(part) for part in shown]
+        elif victim.drop <= _ALARM_TOLD and not alarm_is_short:
+            alarm_is_short = True
+            shown = [_shortened(part) for part in shown]
         elif victim.drop == 0:
             break
         else:
             shown.remove(victim)
     return tuple(shown)
+
+
+def _shortened(part: Part) -> Part:
+    return replace(part, text=part.short or part.text, short="")
 
 
 class Summary(Widget):
