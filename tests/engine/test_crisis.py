@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.engine_world import Serves, World, agent, ask, open_world, told, until, until_event
+from tests.support.engine_world import Serves, Told, World, agent, ask, open_world, told, until, until_event
 
 from trunkline.domain.crisis import CrisisSummary, MoveKind
 from trunkline.domain.decisions import Decision, Reason
@@ -266,3 +266,25 @@ async def test_crisis_mode_switched_off_ends_it(tmp_path: Path) -> None:
         world.prefer(preferences("enabled = false\n"))
         assert (await told(waiting)).receipt.complete
         assert (await over(world.engine)).recovered == ()
+
+
+async def test_at_a_stated_reset_one_of_those_who_wait_tries_and_the_others_follow(tmp_path: Path) -> None:
+    impatient = preferences().replace("[thresholds]", "[thresholds]\npatience_s = 0.01")
+    slower = impatient.replace("after_s = 0.1", "after_s = 0.3")
+    async with open_world(tmp_path, *THREE, preferences=slower) as world:
+        await lose(world, "west")
+        await lose(world, "east", kind="limited", wait_s=1.2, wrong="overloaded", first=2)
+        found = await crisis_of(world.engine)
+        assert found.crisis.back_at_ms is not None
+        waiting = [world.engine.submit(hard()) for _ in range(3)]
+        first, *others = await asyncio.gather(*(told(one) for one in waiting))
+        summary = await over(world.engine)
+        assert summary.crisis.ended_at_ms is not None
+        assert {result.routes[0] for result in (first, *others)} == {"east/a/big"}
+        assert found.crisis.back_at_ms <= called_at_ms(first) < summary.crisis.ended_at_ms
+        assert min(map(called_at_ms, others)) >= summary.crisis.ended_at_ms
+
+
+def called_at_ms(result: Told) -> float:
+    """When a request's first call was made."""
+    return result.receipt.started_at_ms + result.receipt.attempts[0].started_ms

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from trunkline.domain.events import Held, RequestBody
+from trunkline.domain.queue import HeldFor
 from trunkline.engine.core import EngineCore
 from trunkline.engine.holds import Hold, hold_of
 from trunkline.engine.ticket import Ticket
@@ -34,6 +35,8 @@ class Admission:
         core, ticket = self._core, self._ticket
         told: tuple[Hold, bool] | None = None
         while (hold := hold_of(ticket.task, core.control.state, core.crisis.steps)) is not None:
+            if hold.held_for is HeldFor.CRISIS and core.crisis.probes.has(ticket.request_id):
+                break
             left_ms = _left_ms(ticket, core.clock.wall_ms())
             if left_ms <= 0:
                 return False

@@ -89,6 +89,7 @@ class CrisisMoves:
         """The request is over: the home of its conversation, where it was answered away from it by a crisis or by an
         override; None where it was not."""
         self._parked.pop(receipt.request_id, None)
+        self._core.crisis.probes.over(receipt.request_id)
         home = self._homes.pop(receipt.request_id, None)
         if home is not None or receipt.route is None:
             return home

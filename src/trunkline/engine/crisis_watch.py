@@ -11,10 +11,13 @@ from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, AlertLevel, SnapshotChanged
 from trunkline.domain.faults import Fault
 from trunkline.domain.preferences import CrisisPolicy
+from trunkline.domain.state import RoutingState
+from trunkline.engine.crisis_probes import CrisisProbes
 from trunkline.engine.crisis_words import begun_sentence, blame_text, ended_sentence
 from trunkline.engine.own_faults import NO_ROUTE
 from trunkline.routing.crisis import (
     ProviderStanding,
+    Standing,
     Watched,
     back_at_ms,
     is_over,
@@ -49,6 +52,7 @@ class CrisisWatch:
         self._core = core
         self._seen = Watched()
         self._counted_mono_ms = core.clock.mono_ms()
+        self.probes = CrisisProbes()
         self.drill = False
         self.noted = False
         self.back_at_ms: int | None = None
@@ -90,13 +94,14 @@ class CrisisWatch:
 
     async def catch_up(self) -> None:
         """Take in what the store says now, and tell of a crisis that has begun or ended since. Raises StoreError."""
-        core, before = self._core, self.current
+        core = self._core
         began_ms = core.clock.mono_ms()
         found = await core.store.ask(crises.crises(2))
         reading_ms = core.clock.mono_ms() - began_ms
         self._counted_mono_ms = core.clock.mono_ms() + max(0.0, reading_ms / _READING_SHARE - _LOOK_MS)
+        # No await from here on: several may be reading at once, and one of them tells.
+        known = self.current.crisis.id if self.current is not None else None
         self._adopt(found)
-        known = before.crisis.id if before is not None else None
         ended = next((one for one in found if one.crisis.id == known), None)
         if ended is not None and ended.crisis.ended_at_ms is not None:
             self._tell_end(ended)
@@ -146,7 +151,21 @@ class CrisisWatch:
             await self._end(state.now_ms)
         else:
             self.back_at_ms = back_at_ms(standings, self.lost, state.now_ms)
+            self._have_one_try(state)
         await self._count()
+
+    def _have_one_try(self, state: RoutingState) -> None:
+        """Where a lost provider may be tried again, have one request do so of those that wait for it."""
+        if not self._seen.lost_since_ms.keys() & self._seen.well_since_ms.keys():
+            return
+        catalogue = self._core.generation.config.catalogue
+        unproven = [
+            one.provider
+            for one in standings_of(catalogue, state, pacing=True)
+            if one.standing is Standing.UNPROVEN and one.provider in self._seen.lost_since_ms
+        ]
+        if unproven and self.probes.send(self._core.waiting_room.items(), unproven):
+            self._core.rouse()
 
     async def _count(self) -> None:
         """Have the summaries say what has become of requests since: of the crisis under way, and of the one before once

@@ -56,10 +56,13 @@ class Watched:
 # -- how providers stand ----------------------------------------------------------------------------------------------
 
 
-def standings_of(catalogue: Catalogue, state: RoutingState) -> tuple[ProviderStanding, ...]:
-    """Every enabled provider: one with a model and an enabled account that has a key."""
+def standings_of(
+    catalogue: Catalogue, state: RoutingState, *, pacing: bool = False
+) -> tuple[ProviderStanding, ...]:
+    """Every enabled provider: one with a model and an enabled account that has a key. With `pacing` one counts as lost
+    too that a short window keeps from taking a call just now."""
     return tuple(
-        _standing_of(provider, accounts, state)
+        _standing_of(provider, accounts, state, pacing)
         for provider in catalogue.providers
         if provider.models and (accounts := _enabled(provider))
     )
@@ -70,13 +73,13 @@ def _enabled(provider: ProviderSpec) -> list[AccountSpec]:
 
 
 def _standing_of(
-    provider: ProviderSpec, accounts: Iterable[AccountSpec], state: RoutingState
+    provider: ProviderSpec, accounts: Iterable[AccountSpec], state: RoutingState, pacing: bool
 ) -> ProviderStanding:
     """As well as its best account."""
     of_provider = _of_block(provider.id, state.providers.get(provider.id), state.now_ms)
     best: ProviderStanding | None = None
     for account in accounts:
-        found = _of_account(provider, account, state, of_provider)
+        found = _of_account(provider, account, state, of_provider, pacing)
         best = found if best is None else _either(best, found)
         if best.standing is Standing.USABLE:
             break
@@ -84,13 +87,17 @@ def _standing_of(
 
 
 def _of_account(
-    provider: ProviderSpec, account: AccountSpec, state: RoutingState, of_provider: ProviderStanding
+    provider: ProviderSpec,
+    account: AccountSpec,
+    state: RoutingState,
+    of_provider: ProviderStanding,
+    pacing: bool,
 ) -> ProviderStanding:
     known = state.accounts.get((provider.id, account.id))
     if known is None:
         return of_provider
     now_ms = state.now_ms
-    spent = [limit for limit in known.limits if _takes_nothing(limit)]
+    spent = [limit for limit in known.limits if _takes_nothing(limit, pacing)]
     whole = _both(of_provider, _of_block(provider.id, known.block, now_ms))
     for limit in spent:
         if limit.model is None:
@@ -125,9 +132,10 @@ def _of_limit(provider: str, limit: LimitUse) -> ProviderStanding:
     return ProviderStanding(provider, Standing.LOST, None, limit.resets_at_ms)
 
 
-def _takes_nothing(limit: LimitUse) -> bool:
-    """Whether no call fits into what is left, for longer than pacing takes. Concurrency taken up is traffic."""
-    if limit.metric is Metric.CONCURRENCY or limit.window.paces_only:
+def _takes_nothing(limit: LimitUse, pacing: bool) -> bool:
+    """Whether no call fits into what is left, for longer than pacing takes unless that counts. Concurrency taken up is
+    traffic."""
+    if limit.metric is Metric.CONCURRENCY or (limit.window.paces_only and not pacing):
         return False
     return limit.left < (_SMALLEST_CALL_TOKENS if limit.metric in _IN_TOKENS else 1)
 
