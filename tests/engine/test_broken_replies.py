@@ -154,6 +154,37 @@ async def test_an_answer_that_breaks_off_is_carried_on_elsewhere(
         assert not result.of(Restarted)
 
 
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "gemini"])
+@pytest.mark.parametrize("prefill", ["none", "assistant"])
+async def test_a_text_is_carried_on_in_every_language_wherever_it_was_cut(
+    tmp_path: Path, protocol: str, prefill: str
+) -> None:
+    second = Serves("second", models={"m": {"prefill": prefill}}, protocol=protocol)
+    async with open_world(tmp_path, Serves("first"), second, preferences=FIRST) as world:
+        for after in (3, 12, 30):  # after the last the text is whole, and only its end is missing
+            world.simulator.faults.remove(None)
+            world.engine.reset()
+            world.fault("cut", provider="first", after=after)
+            result = await world.run(ask())
+            assert shown(result) == WHOLE_TEXT
+            assert result.receipt.complete
+            assert result.routes == ["first/a/m", "second/a/m"]
+            assert result.outcomes == ["cut", "ok"]
+            (seam,) = result.of(Seam)
+            assert seam.kind is (SeamKind.ANCHOR if prefill == "none" else SeamKind.PREFILL)
+            assert result.receipt.seams == (seam.at_char,)
+
+
+async def test_an_answer_that_says_nothing_is_none_where_nothing_was_said_before(tmp_path: Path) -> None:
+    second = Serves("second", models={"m": {"prefill": "assistant"}})
+    async with open_world(tmp_path, Serves("first"), second, preferences=FIRST) as world:
+        world.fault("cut", provider="first", after=0)
+        world.fault("empty_answer", provider="second")
+        result = await world.run(ask())
+        assert not result.receipt.complete
+        assert not result.of(Answered)
+
+
 async def test_the_next_account_of_the_pool_carries_on_first(tmp_path: Path) -> None:
     async with open_world(
         tmp_path, Serves("first", ("a", "b")), Serves("second"), preferences=FIRST

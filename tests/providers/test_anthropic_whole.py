@@ -98,8 +98,8 @@ def test_content_as_plain_text() -> None:
     ("body", "kind", "code"),
     [
         pytest.param(b" \n", FaultKind.NETWORK, FaultCode.EMPTY, id="nothing"),
-        pytest.param(message(), FaultKind.NETWORK, FaultCode.EMPTY, id="no-blocks"),
-        pytest.param(message({"type": "text", "text": " "}), FaultKind.NETWORK, FaultCode.EMPTY, id="white-space"),
+        pytest.param(message(), FaultKind.NETWORK, FaultCode.NOTHING_SAID, id="no-blocks"),
+        pytest.param(message({"type": "text", "text": " "}), FaultKind.NETWORK, FaultCode.NOTHING_SAID, id="blank"),
         pytest.param(message({"type": "thinking", "thinking": "hm"}), FaultKind.NETWORK, FaultCode.EMPTY,
                      id="trap 27: nothing but thinking"),
         pytest.param({"id": "x"}, FaultKind.NETWORK, FaultCode.EMPTY, id="no-content"),

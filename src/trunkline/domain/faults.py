@@ -52,6 +52,8 @@ class FaultCode:
     TOTAL_TIMEOUT = "total_timeout"
     CUT = "stream_cut"
     EMPTY = "empty_answer"
+    NOTHING_SAID = "nothing_said"
+    """The model ended its answer of its own accord, without a word."""
     PORTAL = "not_the_provider"
     REDIRECT = "redirected"
     MALFORMED = "malformed_reply"

@@ -18,7 +18,7 @@ from trunkline.domain.events import (
     ToolCallDelta,
     UsageSeen,
 )
-from trunkline.domain.faults import Fault
+from trunkline.domain.faults import Fault, FaultCode
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import AttemptOutcome, FinishReason
@@ -146,12 +146,21 @@ class CallFollower:
                         return
                     record.finish = item.reason
                     self._emit(item)
+                elif self._has_nothing_to_add(item):
+                    self._emit_seam()
+                    record.finish = FinishReason.STOP
+                    self._emit(Finished(FinishReason.STOP))
                 else:
                     record.fault = item
                     self._emit(item)
         finally:
             await events.aclose()
             record.ended_mono_ms = self._clock.mono_ms()
+
+    def _has_nothing_to_add(self, fault: Fault) -> bool:
+        """Given a text as its own, the model ends it there: only the end was cut off. Nobody else may say nothing."""
+        prefilled = self._continuation is not None and self._matcher is None
+        return prefilled and fault.code == FaultCode.NOTHING_SAID and not self._record.output_chars
 
     def _make_calls(self) -> None:
         """Tell of the calls, with the reasoning between them: not before the reply is whole, for a call that was told

@@ -5,6 +5,8 @@ from __future__ import annotations
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.text import provider_sentence
 
+_OF_ITS_OWN_ACCORD = frozenset({"stop", "end_turn", "eos"})
+
 
 def cut() -> Fault:
     """It ended before its finish reason."""
@@ -24,12 +26,12 @@ def empty(message: str = "the provider sent an empty reply") -> Fault:
 def nothing_said(field: str, reason: str, *, has_thinking: bool) -> Fault:
     """It finished properly, without text and without a tool call; `field` is what its protocol calls the finish
     `reason`."""
-    message = "the provider sent an empty answer"
+    code, message = FaultCode.EMPTY, "the provider sent an empty answer"
     if has_thinking:
         message = "the model stopped after thinking, without an answer"
-    return _network(
-        FaultCode.EMPTY, message, provider_sentence(f"{field} {reason[:40]}, no text and no tool call")
-    )
+    elif reason.lower() in _OF_ITS_OWN_ACCORD:
+        code = FaultCode.NOTHING_SAID
+    return _network(code, message, provider_sentence(f"{field} {reason[:40]}, no text and no tool call"))
 
 
 def window_full(code: str) -> Fault:
