@@ -10,6 +10,7 @@ from tests.support.engine_world import Serves, agent, ask, open_world, told, unt
 
 from trunkline.domain.events import Held
 from trunkline.domain.queue import HeldFor
+from trunkline.domain.routes import Route
 from trunkline.domain.tasks import Priority
 
 THREE_AT_ONCE = {"metric": "concurrency", "amount": 3, "window": "1s"}
@@ -119,3 +120,37 @@ async def test_who_waits_for_a_place_gives_up_at_its_deadline(tmp_path: Path) ->
         assert late.receipt.fault.code == "deadline"
         assert late.receipt.attempts == ()
         assert all([(await told(one)).receipt.complete for one in running])
+
+
+async def test_a_refusal_for_calls_at_once_blocks_nothing_while_others_are_under_way(tmp_path: Path) -> None:
+    async with open_world(tmp_path, pool("a", first_token_ms=60.0)) as world:
+        results = await asyncio.gather(*(world.run(agent(f"n {n}", name=f"agent-{n}")) for n in range(6)))
+        assert all(one.receipt.complete for one in results)
+        account = world.engine.snapshot().providers[0].accounts[0]
+        assert (account.concurrency, account.block) == (3, None)
+        assert world.refused <= 4
+
+
+async def test_a_route_that_mostly_fails_is_put_off_but_not_for_people_nor_where_it_is_the_only_one(
+    tmp_path: Path,
+) -> None:
+    slowly = 'default = ["bad"]\n[thresholds]\nthrottle_s = 0.2\n'
+    async with open_world(tmp_path, Serves("bad"), Serves("good"), preferences=slowly) as world:
+        bad = world.engine._core.tracker._board.stats(Route("bad", "a", "m"))
+        for stats in bad:
+            for _ in range(5):
+                stats.failed()
+        put_off = await world.run(agent())
+        assert [
+            held.until_ms is not None and held.why.startswith("bad/a/m") for held in put_off.of(Held)
+        ] == [True]
+        assert put_off.receipt.complete
+        assert put_off.receipt.total_ms >= 195
+        for stats in bad:
+            for _ in range(20):
+                stats.failed()
+        assert not (await world.run(ask())).of(Held)
+        for stats in bad:
+            for _ in range(20):
+                stats.failed()
+        assert not (await world.run(agent(route="bad"))).of(Held)

@@ -87,6 +87,12 @@ def test_a_window_full_of_answers_adds_one_as_far_as_the_end_that_was_met() -> N
     assert grown(grown(window, 1_000), 8, at_ms=later_ms).size == 9
 
 
+def test_an_end_that_was_only_guessed_holds_nobody_down() -> None:
+    window = refused(None, call=9, last_call=9, under_way=9, now_ms=NOW_MS, stated=False)
+    assert window.size == 4
+    assert grown(window, 1_000).size > 20
+
+
 def test_answers_say_nothing_of_the_end_while_places_are_free() -> None:
     window = refused(None, call=9, last_call=9, under_way=9, now_ms=NOW_MS)
     assert grown(window, 100, under_way=3) == window

@@ -242,6 +242,7 @@ def build_state(config: Config, data: Data) -> RoutingState:
             in_flight=given.get("in_flight", 0),
             concurrency=given.get("concurrency"),
             elsewhere=given.get("elsewhere", 0),
+            at_most=given.get("concurrency"),
             last_used_ms=given.get("last_used_ms", 0),
         )
     routes = {

@@ -47,7 +47,8 @@ class AccountState:
     """An account at one moment. `limits` are all its limits, those of single models included; `health` 0..100;
     `organisation_uses` are inside `limits` like any other. `last_used_ms` is wall time, 0 for never. `concurrency` is
     how many calls at once it has been found to take, None where no end of it was met. `elsewhere` counts calls that
-    other processes of this machine have under way, as known last."""
+    other processes of this machine have under way, as known last. `at_most` is how many calls at once the account is
+    given at all: what it was found to take, or what is configured or reported, whichever is less."""
 
     provider: str
     account: str
@@ -58,11 +59,15 @@ class AccountState:
     last_used_ms: int = 0
     concurrency: int | None = None
     elsewhere: int = 0
+    at_most: int | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether it has as many calls under way as it has been found to take."""
-        return self.concurrency is not None and self.in_flight + self.elsewhere >= self.concurrency
+        """Whether it has as many calls under way as it takes. What other processes have under way counts against what
+        it was found to take; for what is configured the ledger counts them, and better."""
+        if self.concurrency is not None and self.in_flight + self.elsewhere >= self.concurrency:
+            return True
+        return self.at_most is not None and self.in_flight >= self.at_most
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ class Slots:
         under_way = calls.in_flight(account) + calls.elsewhere(account)
         crowding = crowding_of(fault, under_way)
         if crowding is not Crowding.NONE:
-            calls.refused(account, number, now_ms)
+            calls.refused(account, number, now_ms, stated=crowding is Crowding.STATED)
         return crowding is Crowding.STATED and under_way > 1 and fault.usable_at_ms is None
 
     # -- orders -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import AccountState, Block, RouteState
 from trunkline.quota.book import AccountKey, LimitBook
 from trunkline.quota.breaker import Breakers, account_target, targets_above
-from trunkline.quota.concurrency import CallsUnderWay
+from trunkline.quota.concurrency import CallsUnderWay, at_most
 from trunkline.quota.health import RecentStats, health_of
 from trunkline.quota.views import AccountFacts, provider_view
 
@@ -143,6 +143,7 @@ class Board:
             in_flight=self.calls.in_flight(key),
             last_used_ms=self._last_used_ms.get(key, 0),
             concurrency=self.calls.size(key),
+            at_most=at_most(self.calls.size(key), wide),
             elsewhere=self.calls.elsewhere(key),
         )
 

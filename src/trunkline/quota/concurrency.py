@@ -7,12 +7,12 @@ answers in a row as the window has places, while all of them were taken, add one
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from trunkline.domain.faults import Fault, FaultKind
-from trunkline.domain.limits import Metric
+from trunkline.domain.limits import LimitUse, Metric
 
 AccountKey = tuple[str, str]
 
@@ -61,8 +61,8 @@ def _reads_concurrency(fault: Fault) -> bool:
 class CallWindow:
     """How many calls at once an account is given: `size`, at least 1.
 
-    `end` is how many it was found to take when it last refused one (at `met_at_ms`, wall), None once that is long
-    enough ago to be tried anew. `answers` counts towards the next place. Refusals of calls up to number `known_to`
+    `end` is how many it was found to take when it last refused one (at `met_at_ms`, wall), None where that is not
+    known for sure, or long enough ago to be tried anew. `answers` counts towards the next place. Refusals of calls up to number `known_to`
     are of the round in which the end was met, when `under_way` calls were under way, of which `refused` were refused.
     """
 
@@ -76,19 +76,21 @@ class CallWindow:
 
 
 def refused(
-    known: CallWindow | None, *, call: int, last_call: int, under_way: int, now_ms: int
+    known: CallWindow | None, *, call: int, last_call: int, under_way: int, now_ms: int, stated: bool = True
 ) -> CallWindow:
     """The window after call number `call` was refused for calls at once. `last_call` is the number of the last call
     begun, `under_way` counts the refused one. Calls begun before the window was halved tell only how many of that
-    round were taken: ten refusals at once halve once."""
+    round were taken: ten refusals at once halve once. A refusal that did not state its reason (`stated`) halves, but
+    nothing is taken to be known of the end, so that the window grows again as fast as answers let it."""
     if known is not None and call <= known.known_to:
         refusals = known.refused + 1
         taken = max(1, known.under_way - refusals)
-        return replace(known, size=min(known.size, taken), end=taken, refused=refusals, met_at_ms=now_ms)
+        end = taken if stated else known.end
+        return replace(known, size=min(known.size, taken), end=end, refused=refusals, met_at_ms=now_ms)
     under_way = max(1, under_way)
     return CallWindow(
         size=max(1, under_way // 2),
-        end=max(1, under_way - 1),
+        end=max(1, under_way - 1) if stated else None,
         met_at_ms=now_ms,
         known_to=last_call,
         under_way=under_way,
@@ -110,6 +112,13 @@ def answered(known: CallWindow, *, under_way: int, now_ms: int) -> CallWindow | 
     if known.answers + 1 < known.size:
         return replace(known, answers=known.answers + 1)
     return replace(known, size=known.size + 1, answers=0)
+
+
+def at_most(found: int | None, limits: Iterable[LimitUse]) -> int | None:
+    """How many calls at once an account is given: the least of what it was found to take and of `limits`, those that
+    all its models share. A limit of nothing is no matter of waiting."""
+    stated = [limit.amount for limit in limits if limit.metric is Metric.CONCURRENCY and limit.amount > 0]
+    return min(stated if found is None else (*stated, found), default=None)
 
 
 class CallsUnderWay:
@@ -173,14 +182,15 @@ class CallsUnderWay:
         window = self._windows.get(account)
         return window is not None and self.in_flight(account) + self.elsewhere(account) >= window.size
 
-    def refused(self, account: AccountKey, call: int, now_ms: int) -> None:
-        """Call number `call`, under way still, was refused for calls at once."""
+    def refused(self, account: AccountKey, call: int, now_ms: int, *, stated: bool = True) -> None:
+        """Call number `call`, under way still, was refused for calls at once; see `refused`."""
         self._windows[account] = refused(
             self._windows.get(account),
             call=call,
             last_call=self._begun.get(account, call),
             under_way=self._all(account),
             now_ms=now_ms,
+            stated=stated,
         )
         self._on_change(account)
 

@@ -88,9 +88,9 @@ class LiveAccounts:
         if block is not None and self._refuses(block):
             self._refuse(member, RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms)
             return None
-        if account.concurrency is not None and account.busy:
+        if account.at_most is not None and account.busy:
             under_way = account.in_flight + account.elsewhere
-            facts: Facts = (("under_way", under_way), ("takes", account.concurrency))
+            facts: Facts = (("under_way", under_way), ("takes", account.at_most))
             self._refuse(member, RejectionCode.BUSY, facts, None)
             return None
         _, _, key, _, _, tie = member
