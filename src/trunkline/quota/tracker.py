@@ -124,6 +124,7 @@ class QuotaTracker:
 
     def forgive(self, selector: Selector, now_ms: int) -> None:
         """A person says that these routes are available: see `LimitBook.forgive`."""
+        self._catch_up(now_ms)
         self._book.forgive(selector, now_ms)
 
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
