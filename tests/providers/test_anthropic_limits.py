@@ -67,7 +67,8 @@ def test_the_windows_of_a_subscription() -> None:
         "unified-7d-reset": epoch_s(50 * HOUR_MS),
         "unified-7d_oi-utilization": "0.1", "unified-overage-status": "rejected",
     }  # fmt: skip
-    assert read(headers) == [share(FIVE_HOURS, 580_000, HOUR_MS), share(WEEK, 30_000, 50 * HOUR_MS)]
+    of_account = [share(FIVE_HOURS, 580_000, HOUR_MS), share(WEEK, 30_000, 50 * HOUR_MS)]
+    assert read(headers) == [*of_account, replace(share(WEEK, 900_000, None), scope=LimitScope.MODEL)]
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,20 @@ def block_json(block: Block) -> Json:
     }
 
 
+def quota_json(snapshot: Snapshot) -> list[Json]:
+    """The whole of `quota --json`: every limit with its account, and why that is not called."""
+    return [
+        {
+            "account": f"{provider.id}/{account.id}",
+            **limit_json(limit),
+            "block": None if account.block is None else block_json(account.block),
+        }
+        for provider in snapshot.providers
+        for account in provider.accounts
+        for limit in account.limits
+    ]
+
+
 def account_json(account: AccountView) -> Json:
     """One account of `status --json`."""
     block = account.block

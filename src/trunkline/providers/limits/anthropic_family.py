@@ -33,8 +33,8 @@ def read_anthropic_limits(headers: Mapping[str, str], context: CallContext) -> t
     """What `anthropic-ratelimit-*` headers say. The API's are buckets of a minute (`reset`, RFC 3339, is when they
     are full again) of each model. A subscription's `unified` ones tell a used share of windows of the whole account
     (`reset` in epoch seconds); a share is told in the unit that the account's own limit for that window has, else in
-    millionths of the window, as requests. Of two windows of seven days, `7d_oi` is of the model that was asked for alone
-    (field §2.2). Figures that cannot be are left out."""
+    millionths of the window, as requests. Of two windows of seven days, `7d_oi` is of the asked model alone (field
+    §2.2). Figures that cannot be are left out."""
     found: dict[str, dict[str, str]] = {}
     for name, value in headers.items():
         if not name.startswith(PREFIX):

@@ -1,0 +1,68 @@
+"""What is said of a refusal to a person, wherever: in the words of how the account is paid for. Pure.
+
+An allowance that is used up renews by itself: "quota limit hit, resets Tue 02:00 (in 3 h 12 m)". Only a balance is
+"out of credit". The provider's own words are in `Block.provider_text` and `Fault.provider_text`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+
+from trunkline.domain.state import Block
+
+_DAY_MS = 86_400_000
+# What messages say of the reset by themselves, in UTC, for logs and JSON.
+_RESET = re.compile(r", (?:resets at \S+|no reset stated)$")
+_UNSTATED = ", no reset stated"
+
+
+def moment(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """A moment to come on the clocks of `zone` (None: the machine's own): `14:31` today, `Tue 02:00` within the week,
+    else `3 Dec 02:00`."""
+    at, now = (datetime.fromtimestamp(ms / 1000, tz=zone) for ms in (at_ms, now_ms))
+    clock = at.strftime("%H:%M")
+    if at.date() == now.date():
+        return clock
+    return f"{at:%a} {clock}" if abs(at_ms - now_ms) < 6 * _DAY_MS else f"{at.day} {at:%b} {clock}"
+
+
+def countdown(left_ms: int) -> str:
+    """How long that is, in its two largest units: `41 s`, `28 m`, `3 h 12 m`, `2 d 4 h`; what is begun counts."""
+    seconds = max(0, -(-left_ms // 1000))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = -(-seconds // 60)
+    if minutes < 60:
+        return f"{minutes} m"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def resets(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    """When an allowance renews: `resets Tue 02:00 (in 3 h 12 m)`, under a minute `resets in 41 s`."""
+    return _when("resets", at_ms, now_ms, zone)
+
+
+def refusal_sentence(block: Block, now_ms: int, zone: tzinfo | None) -> str:
+    """Why something is refused and until when: `quota limit hit, resets Tue 02:00 (in 3 h 12 m)`, `out of credit,
+    tried again 14:31 (in 28 m)`, `the provider rejects the key, until you act`."""
+    said = _RESET.sub("", block.message)
+    if block.half_open or (block.until_ms is not None and block.until_ms <= now_ms):
+        return f"{said}, the next request tries it"
+    if block.until_ms is None:
+        return f"{said}, until you act"
+    is_told = block.kind.is_limit and not block.message.endswith(_UNSTATED)
+    return f"{said}, {_when('resets' if is_told else 'tried again', block.until_ms, now_ms, zone)}"
+
+
+def _when(verb: str, at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
+    left_ms = at_ms - now_ms
+    if left_ms <= 0:
+        return f"{verb} now"
+    if left_ms < 60_000:
+        return f"{verb} in {countdown(left_ms)}"
+    return f"{verb} {moment(at_ms, now_ms, zone)} (in {countdown(left_ms)})"
