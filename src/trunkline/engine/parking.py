@@ -43,6 +43,8 @@ class ParkingLot:
         self.resume: Callable[[str, KeptRequest], None] = lambda _, kept: None
         self.cancel: Callable[[str], None] = lambda _: None
         self._rows: tuple[ParkedRow, ...] = ()
+        self._places: dict[str, int] = {}
+        self._unwritten = False
         self._here: dict[str, QueueItem] = {}
         self._ordered_at_ms: dict[str, int] = {}
         self._left: dict[str, Generation | None] = {}
@@ -72,8 +74,7 @@ class ParkingLot:
 
     def turn(self, request_id: str) -> float:
         """Where among all that is kept a request goes: 0 first, towards 1 last."""
-        ids = [row.item.request_id for row in self._rows]
-        return ids.index(request_id) / len(ids) if request_id in ids else 0.0
+        return self._places.get(request_id, 0) / max(1, len(self._places))
 
     # -- a request of this process ------------------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ class ParkingLot:
             keeping(connection)
             parking.let_go(connection, request_id, process_id)
 
-        self._core.store.post(leaving)
+        self._order(leaving)
 
     def leave_to_others(self, ticket: Ticket, item: QueueItem, generation: Generation) -> None:
         """Nobody whom `generation` of the configuration knows could ever serve a kept request; another process may have
@@ -149,6 +150,7 @@ class ParkingLot:
         self._here.pop(request_id, None)
         self._ordered_at_ms.pop(request_id, None)
         self._rows = tuple(row for row in self._rows if row.item.request_id != request_id)
+        self._unwritten = True
         self._news.set()
 
     def _keeping(self, ticket: Ticket, item: QueueItem) -> Callable[[sqlite3.Connection], None]:
@@ -193,6 +195,7 @@ class ParkingLot:
 
     def _order(self, unit: Callable[[sqlite3.Connection], None]) -> None:
         self._core.store.post(unit)
+        self._unwritten = True
         self._news.set()
 
     # -- other processes ----------------------------------------------------------------------------------------
@@ -212,14 +215,17 @@ class ParkingLot:
 
     async def _look(self) -> None:
         core = self._core
-        with suppress(StoreError):  # what cannot be written does not keep the rest from being read
-            await core.store.flush()
+        if self._unwritten:
+            self._unwritten = False
+            with suppress(StoreError):  # what cannot be written does not keep the rest from being read
+                await core.store.flush()
         rows = await core.store.ask(parking.parked())
         if self.adopts and any(self._is_free(row) for row in rows):
             await self._adopt()
             rows = await core.store.ask(parking.parked())
         core.changed = core.changed or rows != self._rows
         self._rows = rows
+        self._places = {row.item.request_id: place for place, row in enumerate(rows)}
         for row in rows:
             self._obey(row)
 
