@@ -62,8 +62,9 @@ class CallWindow:
     """How many calls at once an account is given: `size`, at least 1.
 
     `end` is how many it was found to take when it last refused one (at `met_at_ms`, wall), None where that is not
-    known for sure, or long enough ago to be tried anew. `answers` counts towards the next place. Refusals of calls up to number `known_to`
-    are of the round in which the end was met, when `under_way` calls were under way, of which `refused` were refused.
+    known for sure, or long enough ago to be tried anew. `answers` counts towards the next place. Refusals of calls up
+    to number `known_to` are of the round in which the end was met, when `under_way` calls were under way, of which
+    `refused` were refused.
     """
 
     size: int
