@@ -16,8 +16,8 @@ from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, KeySource, P
 from trunkline.simulator.impersonation import simulated_url, usable_accounts
 
 FIRST_TOKEN_MS = 900
-STALL_MS = 500
-PATIENCE_MS = 1_500
+STALL_MS = 350
+PATIENCE_MS = 1_100
 PACE_WINDOW_MS = 600
 LEAST_TOKENS_PER_S = 60.0
 _SCALED = CallLimits(

@@ -68,14 +68,16 @@ async def _unbelievable(stage: Stage, judge: Judge, *, hint: str) -> None:
 
 
 async def _first_refused_once(stage: Stage, judge: Judge) -> Asked:
-    """Ask once where the target refuses only once: somebody serves in any case."""
+    """Ask once where the target refuses only once: somebody else serves, or the same one again."""
     target = stage.target
     elsewhere = await stage.alternative()
     asked = await stage.ask()
     if elsewhere is not None and stage.preferences.rules.switch_on_limit:
         judge.served_elsewhere(asked, target)
-    elif stage.preferences.rules.switch_on_limit:
-        judge.served(asked)
+    elif not asked.served:
+        judge.refused_rightly(asked)
+        if elsewhere is None:
+            judge.only_one(target)
     judge.wasted(asked, 1, least=1)
     return asked
 

@@ -24,6 +24,8 @@ from trunkline.simulator.impersonation import usable_accounts
 
 PROMPT = "Explain in a few sentences why a queue keeps its order when several workers read from it."
 _LONGEST_CHARS = 4_000
+# What happened during a request is on the bus, and is read from there by another task.
+_NEWS_S = 0.01
 PERSON = Origin(OriginKind.ASK, "drill")
 AGENT = Origin(OriginKind.GATEWAY, "drill")
 
@@ -124,6 +126,7 @@ class Stage:
             async for event in following:
                 events.append(event)
         answer = await handle.answer()
+        await asyncio.sleep(_NEWS_S)
         asked = Asked(answer.text, answer.receipt, tuple(events))
         self.asked.append(asked)
         return asked

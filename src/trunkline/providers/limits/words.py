@@ -21,8 +21,11 @@ _LIMIT = re.compile(
 _USED = re.compile(r"\bused:?\s+(\d[\d,]*)", re.IGNORECASE)
 
 
-def read_refusal(text: str, scope: LimitScope = LimitScope.MODEL) -> tuple[LimitReading, ...]:
-    """The limit that a refusal's words name, with what of it is used where they say so."""
+def read_refusal(
+    text: str, scope: LimitScope = LimitScope.MODEL, usable_at_ms: int | None = None
+) -> tuple[LimitReading, ...]:
+    """The limit that a refusal's words name, with what of it is used where they say so. One that is used up is so until
+    `usable_at_ms`, where the refusal states that."""
     meter = next(((metric, window) for pattern, metric, window in _METERS if pattern.search(text)), None)
     limit = _LIMIT.search(text)
     if meter is None or limit is None:
@@ -33,4 +36,5 @@ def read_refusal(text: str, scope: LimitScope = LimitScope.MODEL) -> tuple[Limit
     used_match = _USED.search(text)
     used = None if used_match is None else amount_of(used_match[1].replace(",", ""))
     remaining = None if used is None else max(0, amount - used)
-    return (LimitReading(meter[0], Window.parse(meter[1]), amount, remaining, None, scope),)
+    resets_at_ms = usable_at_ms if remaining == 0 else None
+    return (LimitReading(meter[0], Window.parse(meter[1]), amount, remaining, resets_at_ms, scope),)

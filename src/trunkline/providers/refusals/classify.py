@@ -315,7 +315,7 @@ def _body_readings(
     if quotas:
         return quotas
     wide = {FaultScope.ORGANISATION: LimitScope.ORGANISATION, FaultScope.ACCOUNT: LimitScope.ACCOUNT}
-    return read_refusal(facts.text, wide.get(meaning.scope, LimitScope.MODEL))
+    return read_refusal(facts.text, wide.get(meaning.scope, LimitScope.MODEL), usable_at_ms)
 
 
 def _header_readings(
