@@ -145,6 +145,11 @@ class _Report:
             print_json(drill_json(self._results, self._skipped, demo=self._demo))
             return
         for result in self._results:
+            if result.story:
+                click.echo("")
+                click.echo(f"{result.name}:")
+                for line in result.story:
+                    click.echo(strip_controls(f"  {line}"))
             if result.outcome is FaultOutcome.FAILED:
                 click.echo("")
                 for line in broken_hop(result):

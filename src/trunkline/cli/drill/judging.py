@@ -14,16 +14,22 @@ from trunkline.domain.routes import Route
 
 @dataclass
 class Judge:
-    """Gathers what was not as it should be. `advice` is what the user could do, whether it failed or not."""
+    """Gathers what was not as it should be. `advice` is what the user could do, whether it failed or not; `story` is
+    what happened, where that is told line by line."""
 
     stage: Stage
     problems: list[str] = field(default_factory=list)
     advice: str = ""
+    story: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, should: str) -> None:
         """`should` is the sentence to be told where it does not hold."""
         if not holds:
             self.problems.append(should)
+
+    def tell(self, line: str) -> None:
+        """A line of what happened."""
+        self.story.append(line)
 
     def served(self, asked: Asked, *, by: Route | None = None) -> None:
         """It was answered whole, by that route where one is given, with nothing of the text lost or doubled."""
@@ -95,14 +101,15 @@ Script = Callable[[Stage, Judge], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Drill:
     """One fault of the catalogue: its name, what happens and what is expected in words, and its script, which raises
-    NotApplicableError where the configuration cannot meet it. `unreachable`: nobody listens at the target's
-    provider."""
+    NotApplicableError where the configuration cannot meet it. `unreachable`: nobody listens at the target's provider;
+    `crisis`: there is a crisis mode, which other faults do without."""
 
     name: str
     happens: str
     expects: str
     script: Script
     unreachable: bool = False
+    crisis: bool = False
 
 
 def result_of(drill: Drill, stage: Stage, judge: Judge, extra_calls: int) -> FaultResult:
@@ -126,6 +133,7 @@ def result_of(drill: Drill, stage: Stage, judge: Judge, extra_calls: int) -> Fau
         expected=drill.expects,
         calls=tuple(_call(attempt) for one in asked for attempt in one.receipt.attempts),
         problems=tuple(judge.problems),
+        story=tuple(judge.story),
         remedy=judge.advice or _remedy(stage, judge),
     )
 

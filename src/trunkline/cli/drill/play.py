@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 
 from trunkline.cli.drill.control import SimulatorControl
+from trunkline.cli.drill.crisis import rehearsed
 from trunkline.cli.drill.judging import Drill, Judge, result_of
 from trunkline.cli.drill.results import FaultResult, NotApplicableError, Skipped
 from trunkline.cli.drill.stage import Stage
@@ -40,9 +41,10 @@ async def _play(
             preview = Stage(engine, control, task_type)
             with contextlib.suppress(NotApplicableError):
                 unreachable = frozenset({(await preview.find_target()).provider})
-    async with world.engine(unreachable=unreachable) as engine:
+    policy = rehearsed(world.own.loaded.config.preferences.crisis) if drill.crisis else None
+    async with world.engine(unreachable=unreachable, crisis=policy) as engine:
         stage = Stage(engine, control, task_type)
-        noting = asyncio.create_task(stage.note_blocks())
+        noting = asyncio.create_task(stage.note_news())
         judge = Judge(stage)
         try:
             with _own_errors() as errors:
@@ -58,7 +60,7 @@ async def _play(
                 await noting
         for error in errors:
             judge.expect(False, f"Trunkline itself should not have failed: {error}")
-        extra = 0 if unreachable else await _unnamed_calls(control, stage)
+        extra = 0 if unreachable or drill.crisis else await _unnamed_calls(control, stage)
         return result_of(drill, stage, judge, extra)
 
 

@@ -29,7 +29,8 @@ class FaultResult:
     """How one fault was met. `route` served last, None where nobody did. `attempts` are all upstream calls of its
     requests, `wasted` those that gave nothing to an answer. `ms` is how long its requests took together, `failover_ms`
     the longest from a refusal's last byte to the next request's first. `said` is what the receipt says. `problems` are
-    what should have been, a sentence each, empty unless it failed; `remedy` is what the user can do about it."""
+    what should have been, a sentence each, empty unless it failed; `story` is what happened, where that is told line by
+    line; `remedy` is what the user can do about it."""
 
     name: str
     outcome: FaultOutcome
@@ -42,6 +43,7 @@ class FaultResult:
     expected: str
     calls: tuple[CallMade, ...] = ()
     problems: tuple[str, ...] = ()
+    story: tuple[str, ...] = ()
     remedy: str = ""
 
 

@@ -25,6 +25,7 @@ def result_json(result: FaultResult) -> dict[str, Any]:
         "expected": result.expected,
         "problems": list(result.problems),
         "remedy": result.remedy or None,
+        "story": list(result.story),
         "calls": [
             {"route": call.route, "outcome": call.outcome, "ms": round(call.ms, 1), "why": call.why or None}
             for call in result.calls

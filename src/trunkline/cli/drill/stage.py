@@ -11,7 +11,7 @@ from typing import Any, cast
 from trunkline.cli.drill.control import SimulatorControl
 from trunkline.cli.drill.results import NotApplicableError
 from trunkline.domain.decisions import Decision
-from trunkline.domain.events import BreakerChanged, Event, Parked, Restarted, Seam, Waiting
+from trunkline.domain.events import Alert, BreakerChanged, Event, Parked, Restarted, Seam, Waiting
 from trunkline.domain.messages import ChatRequest, Hints, Message, Role
 from trunkline.domain.preferences import Preferences
 from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
@@ -81,13 +81,15 @@ class Asked:
 @dataclass
 class Stage:
     """Where one fault is played. `target` is the route that the engine would choose for the drill's question; `asked`
-    are the requests so far, `blocks` the blocks that were opened, the latest of each target."""
+    are the requests so far, `blocks` the blocks that were opened, the latest of each target, `alerts` what was told:
+    cause and text."""
 
     engine: Engine
     control: SimulatorControl
     task_type: str | None
     asked: list[Asked] = field(default_factory=list)
     blocks: dict[str, Block] = field(default_factory=dict)
+    alerts: list[tuple[str, str]] = field(default_factory=list)
     target: Route = field(init=False)
 
     async def find_target(self, **fields: Any) -> Route:
@@ -141,11 +143,13 @@ class Stage:
         await asyncio.sleep(after_ms / 1000)
         await self.control.disarm()
 
-    async def note_blocks(self) -> None:
-        """Keep the latest block of every target, until cancelled."""
+    async def note_news(self) -> None:
+        """Keep the latest block of every target, and alerts, until cancelled."""
         async for event in self.engine.subscribe():
             if isinstance(event.body, BreakerChanged) and event.body.block is not None:
                 self.blocks[event.body.target] = event.body.block
+            elif isinstance(event.body, Alert):
+                self.alerts.append((event.body.cause, event.body.text))
 
     # -- the configuration --------------------------------------------------------------------------------------
 

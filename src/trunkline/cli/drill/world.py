@@ -58,7 +58,9 @@ class DrillWorld:
 
         given = drilled(self.own.loaded, home, port_of, crisis=crisis)
         environ = {name: os.environ[name] for name in ("HOME", "TZ") if name in os.environ}
-        settings = EngineSettings(given.places, environ | {SWITCH_VARIABLE: "off"}, "drill", given=given)
+        settings = EngineSettings(
+            given.places, environ | {SWITCH_VARIABLE: "off"}, "drill", given=given, rehearsal=True
+        )
         engine = Engine.open(settings, draw=lambda: _DRAW)
         engine.load_transport()
         async with engine:
