@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from tests.support.engine_world import Serves, Told, World, agent, ask, open_world, told, until, until_event
 
-from trunkline.domain.crisis import CrisisSummary, MoveKind
+from trunkline.domain.crisis import Crisis, CrisisStep, CrisisSummary, MoveKind
 from trunkline.domain.decisions import Decision, Reason
+from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, AlertLevel, Held
 from trunkline.domain.messages import ChatRequest, Hints, ResponseFormat
 from trunkline.domain.queue import HeldFor
@@ -20,6 +21,7 @@ from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine
 from trunkline.engine.monitor import watch_once
 from trunkline.engine.settings import EngineSettings
+from trunkline.store import crises
 
 DEAR = {"price": {"input": 5.0, "output": 15.0}, "max_output": 4_000}
 CHEAP = {"price": {"input": 0.1, "output": 0.2}, "max_output": 4_000}
@@ -49,12 +51,14 @@ def hard(**fields: Any) -> ChatRequest:
     return agent("Write a poem about the queue.", hints=HARD, priority=Priority.MEDIUM, **fields)
 
 
-async def lose(world: World, *providers: str, kind: str = "key_revoked", **params: Any) -> list[str]:
+async def lose(
+    world: World, *providers: str, kind: str = "key_revoked", engine: Engine | None = None, **params: Any
+) -> list[str]:
     """Have providers refuse, and be asked once, so that it is known."""
     rules = []
     for name in providers:
         rules.append(world.fault(kind, provider=name, **params))
-        failed = await world.run(ask(route=name))
+        failed = await world.run(ask(route=name), engine)
         assert failed.receipt.outcome is Outcome.FAILED
     return rules
 
@@ -288,3 +292,58 @@ async def test_at_a_stated_reset_one_of_those_who_wait_tries_and_the_others_foll
 def called_at_ms(result: Told) -> float:
     """When a request's first call was made."""
     return result.receipt.started_at_ms + result.receipt.attempts[0].started_ms
+
+
+async def test_a_crisis_whose_end_nobody_saw_is_over_for_who_comes_next(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences(), started=False) as world:
+        old = Crisis("OLD", world.engine.snapshot().at_ms - 3_600_000, ("east", "west"), 3, tuple(CrisisStep))
+        await world.engine._core.store.write(lambda connection: crises.begin(connection, old, who="gone"))
+        async with world.open("next") as later:
+            assert later.snapshot().crisis is None
+            look = EngineSettings(world.places, world.environ, "look", base_providers_text=world.catalogue)
+            assert watch_once(look).crisis is None
+            assert (await world.run(hard(), later)).routes == ["east/a/big"]
+            assert (await over(later)).recovered == ("east", "west")
+
+
+async def test_a_person_lets_one_go_that_a_crisis_holds(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        waiting = world.engine.submit(hard())
+        await until_event(waiting, Held)
+        world.engine.promote(waiting.request_id)
+        assert (await told(waiting)).routes == ["south/a/dear"]
+
+
+async def test_a_crisis_and_its_end_outlive_a_store_that_takes_nothing_for_a_while(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences(), started=False) as world:
+        core = world.engine._core
+        await lose(world, "east", "west")
+        await core.crisis.look()
+        await asyncio.sleep(0.12)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(core.store, "write", refuse)
+            with pytest.raises(StoreError):
+                await core.crisis.look()
+        assert world.engine.snapshot().crisis is None
+        await core.crisis.look()
+        assert world.engine.snapshot().crisis is not None
+
+
+async def refuse(_: object) -> None:
+    raise StoreError("the disk is full")
+
+
+async def test_a_drill_is_marked_as_one(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
+        settings = EngineSettings(
+            world.places, world.environ, "drill", base_providers_text=world.catalogue, rehearsal=True
+        )
+        await world.engine.aclose()
+        async with Engine.open(settings) as engine:
+            heard = asyncio.create_task(alerts(engine))
+            await lose(world, "east", "west", engine=engine)
+            assert (await crisis_of(engine)).crisis.drill
+            engine.free("west")
+            assert all(text.startswith("crisis (drill)") for _, text in await heard)

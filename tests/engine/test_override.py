@@ -14,6 +14,8 @@ from trunkline.domain.events import Held
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.tasks import Priority
+from trunkline.engine.engine import Engine
+from trunkline.engine.settings import EngineSettings
 
 TWO = (Serves("first"), Serves("second"))
 FIRST = 'default = ["first"]\n'
@@ -127,3 +129,14 @@ async def test_two_processes_that_order_at_once_undo_nothing_of_each_other(tmp_p
                 assert engine._core.control.state.set_aside == ("first/a",)
         finally:
             await other.aclose()
+
+
+async def test_nothing_is_held_for_a_route_that_is_configured_no_more(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *TWO, preferences=FIRST) as world:
+        world.engine.override("second/a/m")
+        await world.engine.fresh_snapshot()
+        without = world.catalogue.split("[providers.second]")[0]
+        settings = EngineSettings(world.places, world.environ, "later", base_providers_text=without)
+        async with Engine.open(settings) as later:
+            assert later.snapshot().override is None
+            assert (await world.run(agent(), later)).routes == ["first/a/m"]

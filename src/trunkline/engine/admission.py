@@ -34,9 +34,7 @@ class Admission:
     async def _unheld(self) -> bool:
         core, ticket = self._core, self._ticket
         told: tuple[Hold, bool] | None = None
-        while (hold := hold_of(ticket.task, core.control.state, core.crisis.steps)) is not None:
-            if hold.held_for is HeldFor.CRISIS and core.crisis.probes.has(ticket.request_id):
-                break
+        while (hold := self._hold()) is not None:
             left_ms = _left_ms(ticket, core.clock.wall_ms())
             if left_ms <= 0:
                 return False
@@ -53,6 +51,15 @@ class Admission:
             await core.waiting_room.rest(item, left_ms)
         core.crisis_moves.let_go(ticket.request_id)
         return True
+
+    def _hold(self) -> Hold | None:
+        """What holds the request back now; nothing does that a person has let go before all others."""
+        core, request_id = self._core, self._ticket.request_id
+        if core.waiting_room.is_promoted(request_id):
+            return None
+        hold = hold_of(self._ticket.task, core.standing(core.generation), core.crisis.steps)
+        tries = hold is not None and hold.held_for is HeldFor.CRISIS and core.crisis.probes.has(request_id)
+        return None if tries else hold
 
 
 def _left_ms(ticket: Ticket, now_ms: int) -> float:

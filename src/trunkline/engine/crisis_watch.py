@@ -22,6 +22,7 @@ from trunkline.routing.crisis import (
     back_at_ms,
     is_over,
     lost_for_long,
+    may_last,
     reminded,
     standings_of,
     watched,
@@ -51,6 +52,7 @@ class CrisisWatch:
     def __init__(self, core: EngineCore) -> None:
         self._core = core
         self._seen = Watched()
+        self._unseen_end: Crisis | None = None
         self._counted_mono_ms = core.clock.mono_ms()
         self.probes = CrisisProbes()
         self.drill = False
@@ -89,7 +91,14 @@ class CrisisWatch:
     # -- the store ----------------------------------------------------------------------------------------------
 
     def take_in(self, found: tuple[CrisisSummary, ...]) -> None:
-        """Begin with what the store says, the newest first; nothing is said of it."""
+        """Begin with what the store says, the newest first; nothing is said of it. A crisis whose end nobody saw is
+        none here, and ended as soon as this process watches."""
+        core = self._core
+        state = core.state_without_request(core.generation)
+        standings = standings_of(core.generation.config.catalogue, state)
+        open_one = next((one.crisis for one in found if one.crisis.ended_at_ms is None), None)
+        if open_one is not None and not may_last(standings, self._policy, state.now_ms):
+            self._unseen_end, found = open_one, tuple(one for one in found if one.crisis is not open_one)
         self._adopt(found)
 
     async def catch_up(self) -> None:
@@ -125,12 +134,21 @@ class CrisisWatch:
 
     async def follow(self) -> None:
         """Watch until cancelled."""
+        told: str | None = None
         while True:
             await self._core.clock.sleep(self._look_ms())
             try:
+                if self._unseen_end is not None and self._may_end(
+                    self._unseen_end, self._core.clock.wall_ms()
+                ):
+                    await self._end(self._unseen_end)
+                    self._unseen_end = None
                 await self.look()
+                told = None
             except StoreError as error:
-                _log.warning("crises cannot be kept or read: %s", error)
+                if told != str(error):
+                    told = str(error)
+                    _log.warning("crises cannot be kept or read: %s", error)
             except Exception:
                 _log.exception("watching for a crisis failed; it goes on")
 
@@ -147,8 +165,8 @@ class CrisisWatch:
             lost = lost_for_long(self._seen, standings, policy, state.now_ms)
             if lost:
                 await self._begin(lost, standings, state.now_ms)
-        elif is_over(self._seen, standings, policy) and self._may_end(state.now_ms):
-            await self._end(state.now_ms)
+        elif is_over(self._seen, standings, policy) and self._may_end(self.current.crisis, state.now_ms):
+            await self._end(self.current.crisis)
         else:
             self.back_at_ms = back_at_ms(standings, self.lost, state.now_ms)
             self._have_one_try(state)
@@ -194,19 +212,15 @@ class CrisisWatch:
         await core.store.write(lambda connection: crises.begin(connection, crisis, who=who))
         await self.catch_up()
 
-    async def _end(self, now_ms: int) -> None:
-        core, crisis, who = self._core, self.under_way, self._core.process_name
-        if crisis is None:
-            return
+    async def _end(self, crisis: Crisis) -> None:
+        core, who = self._core, self._core.process_name
         recovered = tuple(one for one in crisis.lost if one not in self._seen.lost_since_ms)
-        ending = Ending(max(now_ms, crisis.began_at_ms), recovered)
+        ending = Ending(max(core.clock.wall_ms(), crisis.began_at_ms), recovered)
         await core.store.write(lambda connection: crises.end(connection, crisis, ending, who=who))
         await self.catch_up()
 
-    def _may_end(self, now_ms: int) -> bool:
-        crisis, catalogue = self.under_way, self._core.generation.config.catalogue
-        if crisis is None:
-            return False
+    def _may_end(self, crisis: Crisis, now_ms: int) -> bool:
+        catalogue = self._core.generation.config.catalogue
         if now_ms - crisis.began_at_ms >= _LEFT_TO_OTHERS_MS:
             return True
         for name in crisis.lost:

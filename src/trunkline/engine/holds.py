@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.tasks import Task
+from trunkline.engine.control import Standing
 from trunkline.routing.crisis_steps import is_parked
-from trunkline.store.keep import ControlState
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,16 @@ class Hold:
     why: str
 
 
-def hold_of(task: Task, orders: ControlState, crisis_steps: tuple[CrisisStep, ...]) -> Hold | None:
+def hold_of(task: Task, orders: Standing, crisis_steps: tuple[CrisisStep, ...]) -> Hold | None:
     """What holds `task` back now; None: nothing. What is critical is never held."""
     if task.critical:
         return None
     if orders.paused:
         return Hold(HeldFor.PAUSE, "paused: only what is critical goes")
-    if orders.override is not None:
-        return Hold(HeldFor.OVERRIDE, f"everything goes to {orders.override}: only what is critical goes")
+    if orders.override_text is not None:
+        return Hold(
+            HeldFor.OVERRIDE, f"everything goes to {orders.override_text}: only what is critical goes"
+        )
     if is_parked(task, crisis_steps):
         return Hold(HeldFor.CRISIS, "crisis: kept until a provider is back")
     return None

@@ -30,6 +30,7 @@ from trunkline.quota.breaker import kind_tells_of_success
 from trunkline.quota.burn import LONGEST_KEPT_MS
 from trunkline.quota.suspicion import Suspicions
 from trunkline.quota.tracker import QuotaTracker
+from trunkline.routing.crisis import may_last, standings_of
 from trunkline.store import crises, parking, queries
 from trunkline.store.keep import ControlState
 from trunkline.store.past_use import past_use
@@ -104,12 +105,20 @@ class StoreWatch:
                 config_error=self._config_error,
                 store_error=self._store_error,
                 shared=self._suspicions.shown,
-                crisis=next((one for one in self._crises if one.crisis.ended_at_ms is None), None),
+                crisis=self._crisis(now_ms),
                 last_crisis=next((one for one in self._crises if one.crisis.ended_at_ms is not None), None),
                 read_only=True,
                 reports=self._reports.told_by(self._config.catalogue, self._loaded.keys),
             )
         )
+
+    def _crisis(self, now_ms: int) -> CrisisSummary | None:
+        """The crisis under way; none where all is well again and nobody was there to end it."""
+        found = next((one for one in self._crises if one.crisis.ended_at_ms is None), None)
+        if found is None:
+            return None
+        standings = standings_of(self._config.catalogue, self._tracker.routing_state(now_ms))
+        return found if may_last(standings, self._config.preferences.crisis, now_ms) else None
 
     def ask(self, query: Query[T]) -> T:
         """Ask the store. Raises StoreError."""

@@ -215,6 +215,16 @@ def is_over(seen: Watched, standings: Sequence[ProviderStanding], policy: Crisis
     return not policy.enabled or not enough
 
 
+def may_last(standings: Sequence[ProviderStanding], policy: CrisisPolicy, now_ms: int) -> bool:
+    """Whether a crisis that the store has as under way may be so still, seen by somebody who has only begun: if not,
+    nobody was there to see its end."""
+    seen = watched(reminded(Watched(), (one.provider for one in standings), 0), standings, policy, now_ms)
+    out = [
+        one for one in standings if one.standing is not Standing.USABLE and one.provider in seen.lost_since_ms
+    ]
+    return policy.enabled and len(out) >= policy.lost_providers
+
+
 def back_at_ms(standings: Iterable[ProviderStanding], lost: Iterable[str], now_ms: int) -> int | None:
     """The earliest stated moment at which one of `lost` may be tried again; None where nobody states one."""
     wanted = set(lost)
