@@ -123,6 +123,7 @@ def cases(draw: st.DrawFn) -> tuple[Config, RoutingAsk, RoutingState]:
     known = draw(st.sets(st.sampled_from(routes), max_size=6))
     state: dict[str, Any] = {
         "mode": draw(st.sampled_from(["balanced", "health_first", "free_only", "quality_first"])),
+        "crisis": draw(st.sampled_from([[], [], ["simple_to_cheap"]])),
         "accounts": {
             f"{provider}/{account}": {
                 "limits": draw(limits),
@@ -215,6 +216,7 @@ class Brute:
         self.input, self.output = ask.task.input_tokens, ask.task.output_tokens
         self.models = [m for p in config.catalogue.providers for m in p.models]
         self.free_only = state.mode == "free_only"
+        self.crisis = bool(state.crisis_steps) and ask.task.tier is Tier.T1
 
     def routes(self) -> list[tuple[AccountSpec, ModelSpec]]:
         return [(a, m) for p in self.config.catalogue.providers for a in p.accounts for m in p.models]
@@ -273,7 +275,7 @@ class Brute:
 
     def stated(self, account: AccountSpec, model: ModelSpec) -> int | None:
         below = model.quality_share is not None and model.quality_share < self.policy.quality_floor
-        if not self.policy.stated or not self.policy.prefer or below:
+        if self.crisis or not self.policy.stated or not self.policy.prefer or below:
             return None
         return self.place(account, model, self.policy.prefer)
 
@@ -305,6 +307,8 @@ class Brute:
 
     def rule(self) -> int | None:
         rules = self.config.preferences.rules
+        if self.crisis:
+            return 1
         if self.state.mode == "quality_first":
             return None
         if rules.cheap_simple and self.ask.task.tier is Tier.T1:
@@ -312,7 +316,7 @@ class Brute:
         return 3 if rules.prefer_free else None
 
     def favoured(self, account: AccountSpec, model: ModelSpec) -> bool:
-        floor = self.policy.quality_floor
+        floor = 0.0 if self.crisis else self.policy.quality_floor
         if floor and (model.quality_share is None or model.quality_share < floor):
             return False
         if self.rule() == 3:
