@@ -106,10 +106,16 @@ def test_a_fault_that_is_not_met_names_the_broken_hop_and_what_to_do(own: Cli) -
 
 
 def test_with_nothing_configured_the_demos_routes_are_drilled(empty: Cli) -> None:
-    found = drilled(empty, "limit-unsaid")
-    (fault,) = found["faults"]
-    assert (found["routes"], found["passed"]) == ("demo", 1)
-    assert (fault["outcome"], fault["wasted"]) == ("served", 1)
+    found = drilled(empty, "limit-unsaid", "crisis")
+    limited, crisis = found["faults"]
+    assert (found["routes"], found["passed"]) == ("demo", 2)
+    assert (limited["outcome"], limited["wasted"]) == ("served", 1)
+    told = "\n".join(crisis["story"])
+    assert crisis["outcome"] == "served"
+    assert "crisis (drill): 2 of 6 providers are lost" in told
+    assert "moved from" in told
+    assert "the rest: held, then answered" in told
+    assert "crisis (drill) over" in told
 
 
 def test_a_fault_that_there_is_not_is_refused_with_the_nearest(empty: Cli) -> None:

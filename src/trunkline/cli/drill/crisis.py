@@ -18,8 +18,6 @@ from trunkline.domain.queue import HeldFor
 from trunkline.domain.tasks import CREATIVE, SIMPLE, Priority
 
 _AFTER_MS = 300
-# Until the lost providers are back: long enough to lose them all and to notice.
-_LOST_S = 3.0
 _NOTICED_S = 4.0
 _OVER_S = 8.0
 _LOOK_S = 0.02
@@ -35,45 +33,57 @@ async def _crisis(stage: Stage, judge: Judge) -> None:
     policy = stage.preferences.crisis
     lost = await _who_dies(stage, policy)
     for provider in lost:
-        await stage.arm("limited", provider=provider, wrong="quota", wait_s=_LOST_S, name=f"lost-{provider}")
+        await stage.arm("key_revoked", provider=provider, name=f"lost-{provider}")
         await _lose(stage, provider)
-    judge.tell(f"{' and '.join(lost)} refuse everything")
+    judge.tell(f"{' and '.join(lost)} reject every key")
     if not await _until(lambda: stage.engine.snapshot().crisis is not None, _NOTICED_S):
         judge.expect(False, f"the loss of {' and '.join(lost)} should have been noticed as a crisis")
         return
     await _until(lambda: bool(_told(stage)), _NOTICED_S)
     for text in _told(stage):
         judge.tell(text)
-    held = asyncio.create_task(
+    rest = asyncio.create_task(
         stage.ask(origin=AGENT, hints=Hints(task_type=CREATIVE, complexity=0.9), priority=Priority.MEDIUM)
     )
-    simple = await stage.ask(
-        origin=AGENT, hints=Hints(task_type=SIMPLE, complexity=0.1), priority=Priority.MEDIUM
-    )
-    critical = await stage.ask(critical=True, hints=Hints(task_type=CREATIVE, complexity=0.9))
-    for asked, name in ((simple, "simple work"), (critical, "critical work")):
-        judge.served(asked)
-        judge.wasted(asked, 0)
-        judge.tell(f"{name}: {_answered(asked)}")
-    await stage.control.disarm()
-    parks = CrisisStep.PARK_THE_REST in policy.steps
-    judge.expect(
-        not (parks and held.done()), "work that is neither simple nor critical should have been held"
-    )
-    complex_work = await held
-    judge.served(complex_work)
-    was_held = any(
-        isinstance(event.body, Held) and event.body.held_for is HeldFor.CRISIS
-        for event in complex_work.events
-    )
-    judge.expect(was_held or not parks, "what is held in a crisis should be told so")
-    judge.tell(f"the rest: {'held, then ' if was_held else ''}{_answered(complex_work)}")
+    try:
+        await _work_goes_on(stage, judge)
+        parks = CrisisStep.PARK_THE_REST in policy.steps
+        judge.expect(
+            not (parks and rest.done()), "work that is neither simple nor critical should have been held"
+        )
+        await stage.control.disarm()
+        for provider in lost:
+            stage.engine.free(provider)
+        judge.tell(f"{' and '.join(lost)} take their keys again, and are marked as available")
+        _judge_rest(judge, await rest, parks=parks)
+    finally:
+        rest.cancel()
     if not await _until(lambda: stage.engine.snapshot().crisis is None, _OVER_S):
         judge.expect(False, "the crisis should have been over once the providers were back")
         return
     await _until(lambda: len(_told(stage)) > 1, _NOTICED_S)
     summary = stage.engine.snapshot().last_crisis
     _sum_up(stage, judge, summary, lost)
+
+
+async def _work_goes_on(stage: Stage, judge: Judge) -> None:
+    """What is simple or critical is served at once."""
+    simple = Hints(task_type=SIMPLE, complexity=0.1)
+    asked = await stage.ask(origin=AGENT, hints=simple, priority=Priority.MEDIUM)
+    critical = await stage.ask(critical=True, hints=Hints(task_type=CREATIVE, complexity=0.9))
+    for one, name in ((asked, "simple work"), (critical, "critical work")):
+        judge.served(one)
+        judge.wasted(one, 0)
+        judge.tell(f"{name}: {_answered(one)}")
+
+
+def _judge_rest(judge: Judge, asked: Asked, *, parks: bool) -> None:
+    """What is neither was held, and served in the end."""
+    bodies = [event.body for event in asked.events]
+    was_held = any(isinstance(body, Held) and body.held_for is HeldFor.CRISIS for body in bodies)
+    judge.served(asked)
+    judge.expect(was_held or not parks, "what is held in a crisis should be told so")
+    judge.tell(f"the rest: {'held, then ' if was_held else ''}{_answered(asked)}")
 
 
 async def _who_dies(stage: Stage, policy: CrisisPolicy) -> tuple[str, ...]:
@@ -98,7 +108,7 @@ async def _who_dies(stage: Stage, policy: CrisisPolicy) -> tuple[str, ...]:
 
 
 async def _lose(stage: Stage, provider: str) -> None:
-    """Have it asked until all of its routes are known to be closed."""
+    """Have it asked until all of its accounts are known to be closed."""
     for _ in range(_MOST_ASKED):
         if await stage.chosen(route=provider) is None:
             return
