@@ -87,7 +87,7 @@ def test_what_cannot_be_is_skipped_and_what_one_account_cannot_serve_is_refused_
     (refused,) = found["faults"]
     assert (refused["outcome"], refused["route"], refused["wasted"]) == ("refused", None, 1)
     assert "only pool/a can serve" in refused["remedy"]
-    assert "resets at" in refused["said"]
+    assert "no account can answer this now; again at 20" in refused["said"]
     assert {one["name"] for one in found["skipped"]} == {"two-providers-down", "organisation-limit"}
     assert "only pool" in found["skipped"][0]["why"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from trunkline.cli.drill.results import CallMade, FaultOutcome, FaultResult
 from trunkline.cli.drill.stage import Asked, Stage, is_whole
+from trunkline.cli.output import iso
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.receipts import Attempt, AttemptOutcome
 from trunkline.domain.routes import Route
@@ -152,13 +153,14 @@ def _remedy(stage: Stage, judge: Judge) -> str:
 
 
 def _said(asked: list[Asked]) -> str:
-    """The first fault that a receipt names, in its own words."""
+    """The first fault that a receipt names, in its own words, and until when it refuses."""
     for one in asked:
         fault = one.receipt.fault or next(
             (a.fault for a in one.receipt.attempts if a.fault is not None), None
         )
         if fault is not None:
-            return fault.message
+            refused = one.receipt.fault is fault and fault.usable_at_ms is not None
+            return f"{fault.message}; again at {iso(fault.usable_at_ms)}" if refused else fault.message
     return ""
 
 
