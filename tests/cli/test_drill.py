@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_ctrl_c_leaves_nothing_behind(own: Cli) -> None:
     process = own.start("drill")
     (simulator,) = until(lambda: children_of(process.pid), "child process")
     home = own.home.parent / "tmp"
-    until(lambda: list(home.glob("trunkline-drill-*/engine-2")), "second fault")
+    until(lambda: list(home.glob("trunkline-drill-*/engine-1")), "first fault")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
@@ -145,3 +146,23 @@ def test_ctrl_c_leaves_nothing_behind(own: Cli) -> None:
     assert out.splitlines()[-1].endswith("not applicable")
     assert not running(simulator)
     assert list(home.iterdir()) == []
+
+
+@on_linux
+def test_a_simulator_that_dies_on_the_way_is_said(own: Cli) -> None:
+    process = own.start("drill")
+    (simulator,) = until(lambda: children_of(process.pid), "child process")
+    home = own.home.parent / "tmp"
+    until(lambda: list(home.glob("trunkline-drill-*/engine-1")), "first fault")
+    os.kill(simulator, signal.SIGKILL)
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 1
+    assert "the simulated providers are gone" in err
+    assert "Traceback" not in err
+    assert list(home.iterdir()) == []
+
+
+def test_a_task_type_that_there_is_not_is_refused(own: Cli) -> None:
+    done = own.run("drill", "--task", "codng", "limit-long")
+    assert done.returncode == 2
+    assert "coding" in done.stderr

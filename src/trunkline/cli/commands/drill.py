@@ -16,6 +16,7 @@ from trunkline.cli.drill.results import FaultOutcome, FaultResult, Skipped
 from trunkline.cli.drill.shapes import broken_hop, drill_json, row
 from trunkline.cli.drill.world import DrillWorld, drill_world
 from trunkline.cli.output import print_json, print_table, say
+from trunkline.cli.request import require_known_name, require_known_task
 from trunkline.cli.terminal import cleaning_up_on_signals, ending_signal
 from trunkline.domain.text import strip_controls
 from trunkline.engine.logs import start_logging
@@ -46,6 +47,8 @@ def drill_command(
         _print_list(drills, as_json=as_json)
         return
     with cleaning_up_on_signals(), drill_world() as world:
+        if task_type is not None:
+            require_known_task(world.own.loaded.config, task_type)
         log = start_logging(world.home / "logs", "drill")
         try:
             report = _Report(world, as_json=as_json)
@@ -62,11 +65,7 @@ def drill_command(
 def _named(names: Sequence[str]) -> tuple[Drill, ...]:
     """The faults of these names, all where none is given. Raises UsageError."""
     for name in names:
-        if name not in NAMES:
-            from trunkline.config.problems import suggestion
-
-            hint = suggestion(name, NAMES) or "`trunkline drill --list` names them all."
-            raise click.UsageError(f"There is no fault {name!r} in the drill. {hint}")
+        require_known_name("fault", name, tuple(NAMES))
     return tuple(NAMES[name] for name in dict.fromkeys(names)) if names else CATALOGUE
 
 

@@ -9,12 +9,15 @@ import traceback
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 
+import aiohttp
+
 from trunkline.cli.drill.control import SimulatorControl
 from trunkline.cli.drill.crisis import rehearsed
 from trunkline.cli.drill.judging import Drill, Judge, result_of
 from trunkline.cli.drill.results import FaultResult, NotApplicableError, Skipped
 from trunkline.cli.drill.stage import Stage
 from trunkline.cli.drill.world import DrillWorld
+from trunkline.cli.simulated_world import SimulatorError
 from trunkline.domain.text import redact
 
 # One fault's script may last that long; then something hangs.
@@ -24,11 +27,14 @@ _LONGEST_S = 15.0
 async def played(
     world: DrillWorld, drills: Sequence[Drill], task_type: str | None
 ) -> AsyncGenerator[FaultResult | Skipped, None]:
-    """What each fault came to, as it is done."""
+    """What each fault came to, as it is done. Raises SimulatorError when the simulator dies."""
     port = await asyncio.to_thread(world.port)
     async with SimulatorControl(port) as control:
         for drill in drills:
-            yield await _play(world, control, drill, task_type)
+            try:
+                yield await _play(world, control, drill, task_type)
+            except aiohttp.ClientError as error:
+                raise SimulatorError("the simulated providers are gone; the drill cannot go on") from error
 
 
 async def _play(
