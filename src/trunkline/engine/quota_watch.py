@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,10 @@ class QuotaWatch:
         """Forecast every limit as it stands, and tell what nobody has told yet."""
         core = self._core
         now_ms = core.clock.wall_ms()
-        if core.tracker.look_ahead(now_ms, core.clock.mono_ms()):
+        before = core.tracker.forecasts
+        for _ in core.tracker.looking_ahead(now_ms, core.clock.mono_ms()):
+            await asyncio.sleep(0)
+        if core.tracker.forecasts != before:
             core.bus.publish(SnapshotChanged())
         thresholds = core.generation.config.preferences.thresholds
         catalogue = core.generation.config.catalogue

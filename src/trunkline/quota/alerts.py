@@ -83,7 +83,8 @@ def alerts_of(
             f"{subject}: at this rate {_allowance(limit)} will be used up {_moment(empty_at_ms, now_ms, zone)}; "
             f"{_renewal(limit, now_ms, zone)}"
         )
-        found.append(_alert(account, limit, Mark.RUNS_OUT, AlertLevel.WARNING, text, until_ms))
+        told_until_ms = min(until_ms, now_ms + (limit.window.nominal_ms or NEVER_MS))
+        found.append(_alert(account, limit, Mark.RUNS_OUT, AlertLevel.WARNING, text, told_until_ms))
     return tuple(found)
 
 
@@ -132,10 +133,10 @@ def _runs_out_at_ms(limit: LimitUse, now_ms: int) -> int | None:
 
 
 def _renewed_by_ms(limit: LimitUse, now_ms: int) -> int:
-    """When the window is another one for sure."""
-    if limit.window.kind is WindowKind.BALANCE:
+    """When the window is another one for sure; one that has no beginning is told of until it is clearly under."""
+    if limit.window.kind in (WindowKind.BALANCE, WindowKind.ROLLING):
         return NEVER_MS
-    if limit.window.kind is WindowKind.ROLLING or limit.resets_at_ms is None:
+    if limit.resets_at_ms is None:
         return now_ms + (limit.window.nominal_ms or 0)
     return limit.resets_at_ms
 

@@ -8,7 +8,7 @@ buckets of rolling windows and from attempts that are recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,6 +30,7 @@ LONGEST_KEPT_MS = round(MEMORIES_KEPT * 48 * 3_600_000)
 _JUMP_SHARE = 0.1
 # After a longer time without a look nobody knows when what came in was used.
 _STEPS_BETWEEN_LOOKS = 2
+_PER_SLICE = 50
 
 
 class Holdings(Protocol):
@@ -80,6 +81,7 @@ class _History:
     buckets: Mapping[int, int]
     steps: dict[int, float] = field(default_factory=dict)
     spread: dict[int, float] = field(default_factory=dict)
+    first: int = 0
 
     def add(self, amount: float, at_ms: int) -> None:
         """`amount` was used then; less than nothing takes back what was used last."""
@@ -108,6 +110,9 @@ class _History:
 
     def forget(self, now_ms: int) -> None:
         first = (now_ms - round(MEMORIES_KEPT * memory_ms(self.window))) // step_ms(self.window)
+        if first == self.first:
+            return
+        self.first = first
         for kept in (self.steps, self.spread):
             for number in [number for number in kept if number < first or kept[number] <= 0]:
                 del kept[number]
@@ -132,6 +137,17 @@ class BurnBook:
     ) -> frozenset[str]:
         """Take in the present figures, as (provider, account, limit), and forecast anew; the keys of which the
         forecast is another. `now_ms` is wall time, which may jump; a jump back neither adds nor loses use."""
+        looking = self.looking(limits, now_ms, mono_ms)
+        while True:
+            try:
+                next(looking)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return] # the keys, which a generator's end cannot tell
+
+    def looking(
+        self, limits: Iterable[tuple[str, str, LimitUse]], now_ms: int, mono_ms: float
+    ) -> Generator[None, None, frozenset[str]]:
+        """`look` in slices of a few milliseconds, for a loop that has other work to do between them."""
         at_ms = self._steady_ms(now_ms, mono_ms)
         holders: dict[str, tuple[LimitUse, list[tuple[str, str]]]] = {}
         for provider, account, limit in limits:
@@ -140,7 +156,9 @@ class BurnBook:
         for key in self._histories.keys() - holders.keys():
             del self._histories[key]
         found: dict[str, Forecast] = {}
-        for key, (limit, accounts) in holders.items():
+        for count, (key, (limit, accounts)) in enumerate(holders.items()):
+            if count % _PER_SLICE == _PER_SLICE - 1:
+                yield
             expected = self._look_at(limit, accounts, at_ms, now_ms)
             if expected is not None:
                 found[key] = expected

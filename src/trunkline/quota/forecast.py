@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
+from functools import lru_cache
 from types import MappingProxyType
 
 from trunkline.domain.limits import Forecast, LimitUse, Metric, Window, WindowKind
@@ -35,6 +35,7 @@ _STEPS_AROUND = 5
 _MOST_TIMES_THE_USUAL = 6.0
 _HALF_SURE_STEPS = 3.0
 _DIGITS = 3
+_DECAY = [math.exp(-age / STEPS_PER_MEMORY) for age in range(round(MEMORIES_KEPT * STEPS_PER_MEMORY) + 3)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def may_be_forecast(limit: LimitUse) -> bool:
     return not limit.window.paces_only and limit.metric is not Metric.CONCURRENCY and limit.amount > 0
 
 
+@lru_cache(maxsize=1024)
 def memory_ms(window: Window) -> int:
     """How far back use still matters: an eighth of the window, 15 minutes at least, two days at most and for a
     balance."""
@@ -59,6 +61,7 @@ def memory_ms(window: Window) -> int:
     return max(_LEAST_MEMORY_MS, min(_MOST_MEMORY_MS, nominal_ms // _WINDOWS_PER_MEMORY))
 
 
+@lru_cache(maxsize=1024)
 def step_ms(window: Window) -> int:
     """How finely use is kept over time."""
     return memory_ms(window) // STEPS_PER_MEMORY
@@ -83,20 +86,14 @@ def burn_of(
     seen = math.sqrt(min(1.0, seen_ms / memory))
     first = since_ms // step
     steps = sorted((number, amount) for number, amount in used.items() if number >= first and amount > 0)
-    lump = sum(
-        amount * _weight(number * step, step, since_ms, now_ms, memory)
-        for number, amount in spread.items()
-        if number >= first
-    )
+    weights, running = _weights(step, now_ms), now_ms // step
+    lump = sum(amount * weights[running - number] for number, amount in spread.items() if number >= first)
     if not steps and not lump:
         return Burn(0.0, seen)
     if len(steps) < _LEAST_STEPS_USED:
         return None
     usual = _without_outliers([amount for _, amount in steps])
-    weighed = [
-        amount * _weight(number * step, step, since_ms, now_ms, memory)
-        for (number, _), amount in zip(steps, usual, strict=True)
-    ]
+    weighed = [amount * weights[running - number] for (number, _), amount in zip(steps, usual, strict=True)]
     # The integral of the weight over the time seen.
     time_ms = memory * (1.0 - math.exp(-seen_ms / memory))
     weighed.append(lump)
@@ -107,19 +104,24 @@ def burn_of(
 
 def _without_outliers(amounts: list[float]) -> list[float]:
     """What stands far out of the steps around it is cut down; a change that lasts is none."""
-    if len(amounts) < _STEPS_AROUND:
+    bearable = _MOST_TIMES_THE_USUAL * min(amounts)
+    if len(amounts) < _STEPS_AROUND or max(amounts) <= bearable:
         return amounts
     cut = []
     for at, amount in enumerate(amounts):
-        first = min(max(0, at - _STEPS_AROUND // 2), len(amounts) - _STEPS_AROUND)
-        cut.append(min(amount, _MOST_TIMES_THE_USUAL * median(amounts[first : first + _STEPS_AROUND])))
+        if amount > bearable:
+            first = min(max(0, at - _STEPS_AROUND // 2), len(amounts) - _STEPS_AROUND)
+            around = sorted(amounts[first : first + _STEPS_AROUND])
+            amount = min(amount, _MOST_TIMES_THE_USUAL * around[_STEPS_AROUND // 2])
+        cut.append(amount)
     return cut
 
 
-def _weight(start_ms: int, step: int, since_ms: int, now_ms: int, memory: int) -> float:
-    """The weight of the middle of that part of a step that lies in the time seen."""
-    middle_ms = (max(start_ms, since_ms) + min(start_ms + step, now_ms)) / 2
-    return math.exp(-max(0.0, now_ms - middle_ms) / memory)
+def _weights(step: int, now_ms: int) -> list[float]:
+    """The weight of each step by its age: that of its middle, of the running step of the middle of what has passed."""
+    running = now_ms % step / step
+    later = math.exp(-(running - 0.5) / STEPS_PER_MEMORY)
+    return [math.exp(-running / 2 / STEPS_PER_MEMORY), *(weight * later for weight in _DECAY[1:])]
 
 
 def forecast(limit: LimitUse, buckets: Mapping[int, int], burn: Burn, now_ms: int) -> Forecast:
@@ -151,6 +153,8 @@ def _rolling_full_at_ms(
     limit: LimitUse, buckets: Mapping[int, int], per_ms: float, now_ms: int
 ) -> int | None:
     """When a rolling window is full, old use falling out of it while new use comes in; None where it never is."""
+    if limit.left > per_ms * (limit.window.length_ms or 0):
+        return None
     ends = sorted((windows.bucket_end_ms(limit.window, bucket), held) for bucket, held in buckets.items())
     room = float(limit.left)
     at_ms = float(now_ms)

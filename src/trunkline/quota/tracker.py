@@ -7,13 +7,13 @@ comes from the ledger's own memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import Fault, FaultCode, FaultScope
-from trunkline.domain.limits import LimitReading, LimitUse, Metric
+from trunkline.domain.limits import Forecast, LimitReading, LimitUse, Metric
 from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.routes import Catalogue, Route, Selector
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
@@ -355,10 +355,24 @@ class QuotaTracker:
     def look_ahead(self, now_ms: int, mono_ms: float) -> bool:
         """Take in what was used since the last look and forecast every limit anew, for what panels are shown from now
         on; whether any forecast is another. Costs a few microseconds a limit."""
+        looking = self.looking_ahead(now_ms, mono_ms)
+        while True:
+            try:
+                next(looking)
+            except StopIteration as done:
+                return bool(done.value)
+
+    def looking_ahead(self, now_ms: int, mono_ms: float) -> Generator[None, None, bool]:
+        """`look_ahead` in slices of a few milliseconds, for a loop that has other work to do between them."""
         self._catch_up(now_ms)
-        changed = self._burn.look(self._book.all_uses(), now_ms, mono_ms)
+        changed = yield from self._burn.looking(tuple(self._book.all_uses()), now_ms, mono_ms)
         self._board.use_forecasts(self._burn.forecasts, changed)
         return bool(changed)
+
+    @property
+    def forecasts(self) -> Mapping[str, Forecast]:
+        """Those of the last look, by limit key."""
+        return self._burn.forecasts
 
     def limits_ahead(self) -> Iterator[tuple[str, str, LimitUse]]:
         """Every limit of every account with its forecast, where there is one, as (provider, account, limit)."""
