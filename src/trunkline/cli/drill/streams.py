@@ -13,7 +13,8 @@ from trunkline.domain.routes import Prefill, Route
 
 # Far enough into the text that what follows can be joined to it.
 _AFTER = 8
-_PACE = 8.0
+# Quick enough not to be taken for a stall.
+_PACE = 16.0
 
 
 async def _broken(stage: Stage, judge: Judge, *, kind: str, **rule: Any) -> None:
