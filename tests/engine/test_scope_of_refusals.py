@@ -108,3 +108,15 @@ async def test_a_refusal_without_figures_teaches_what_was_counted_and_that_is_ke
             assert other._core.tracker.learned() == (learned,)
         finally:
             await other.aclose()
+
+
+async def test_a_model_overloaded_on_two_accounts_is_not_asked_of_the_third(tmp_path: Path) -> None:
+    """Capacity is the provider's: with five accounts, two calls are wasted and not five."""
+    accounts = ("a", "b", "c", "d", "e")
+    async with open_world(tmp_path, Serves("acme", accounts=accounts), Serves("spare")) as world:
+        world.draw = 1.0
+        world.fault("http", status=503, provider="acme")
+        told = await world.run(ask(prefer=("acme/m", "spare/m")))
+        refused = {one.split("/")[1] for one in told.routes if one.startswith("acme")}
+        assert len(refused) == 2
+        assert told.routes[-1] == "spare/a/m"

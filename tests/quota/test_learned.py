@@ -110,12 +110,13 @@ def test_which_window_a_bare_refusal_is_about(kind: FaultKind, in_ms: int | None
     [
         (None, 20, 20, 0.4),
         (20, 21, 21, 0.7),
-        (20, 16, 20, 0.7),
+        (20, 19, 20, 0.7),
+        (20, 16, 20, 0.4),
         (20, 5, 20, 0.4),
         (20, 60, 60, 0.4),
     ],
 )
-def test_about_as_many_twice_is_believed(before: int | None, counted: int, amount: int, sure: float) -> None:
+def test_as_many_twice_is_believed(before: int | None, counted: int, amount: int, sure: float) -> None:
     known = None if before is None else learned(F.LEARNED, 0, before)
     taught = taught_by(PLAIN, Window.parse("60s"), counted, known)
     assert taught is not None

@@ -8,6 +8,7 @@ import click
 
 from trunkline.cli.output import balance_text, dollars, local_time, print_table, span
 from trunkline.domain.snapshot import AccountView, LogEntry, RunningCall, Snapshot, Status
+from trunkline.domain.wording import reason
 
 _SHAPES = {
     Status.HEALTHY: "●",
@@ -88,7 +89,7 @@ def _account_row(name: str, account: AccountView) -> list[str]:
     elif not account.has_key:
         limit_text, resets = f"no key at {account.key_ref}", "–"
     elif held and account.block is not None:
-        limit_text, resets = account.block.message, local_time(account.block.until_ms)
+        limit_text, resets = reason(account.block), local_time(account.block.until_ms)
     elif tightest is not None:
         limit_text = f"{tightest.share_left:.0%} of {tightest.metric.value} / {tightest.window}"
         resets = local_time(tightest.resets_at_ms)

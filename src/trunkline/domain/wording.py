@@ -47,10 +47,15 @@ def resets(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
     return _when("resets", at_ms, now_ms, zone)
 
 
+def reason(block: Block) -> str:
+    """Why something is refused, without until when: for a line that has a place of its own for that."""
+    return _RESET.sub("", block.message)
+
+
 def refusal_sentence(block: Block, now_ms: int, zone: tzinfo | None) -> str:
     """Why something is refused and until when: `quota limit hit, resets Tue 02:00 (in 3 h 12 m)`, `out of credit,
     tried again 14:31 (in 28 m)`, `the provider rejects the key, until you act`."""
-    said = _RESET.sub("", block.message)
+    said = reason(block)
     if block.half_open or (block.until_ms is not None and block.until_ms <= now_ms):
         return f"{said}, the next request tries it"
     if block.until_ms is None:

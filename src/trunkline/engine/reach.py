@@ -11,10 +11,13 @@ from trunkline.domain.faults import Fault
 from trunkline.domain.routes import Route
 from trunkline.domain.state import Block
 from trunkline.engine.blame import mark_of_blame
+from trunkline.quota.scope import Inferred
 from trunkline.store.suspicions import save_suspicion
 
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
+
+_SPREAD_MS = 1_000
 
 
 def refused(core: EngineCore, route: Route, fault: Fault, now_ms: int) -> tuple[Fault, tuple[Block, ...]]:
@@ -25,10 +28,20 @@ def refused(core: EngineCore, route: Route, fault: Fault, now_ms: int) -> tuple[
     if taught is not None:
         core.limits_read(route, (taught,))
     blocks = core.tracker.faulted(route, verdict.fault, now_ms, core.draw())
+    met_until_ms = max((block.until_ms for block in blocks if block.until_ms is not None), default=None)
     for one in verdict.inferred:
-        blocks += core.tracker.infer(one, now_ms, core.draw())
+        blocks += core.tracker.infer(_as_long_as(one, met_until_ms, core.draw()), now_ms, core.draw())
     _keep_suspicions(core)
     return verdict.fault, blocks
+
+
+def _as_long_as(one: Inferred, met_until_ms: int | None, draw: float) -> Inferred:
+    """What is inferred from a refusal without a reset ends with the block of what was refused, give or take a second,
+    so that not all of it is tried in one moment."""
+    if one.fault.usable_at_ms is not None or met_until_ms is None:
+        return one
+    until_ms = met_until_ms + round(draw * _SPREAD_MS)
+    return replace(one, fault=replace(one.fault, usable_at_ms=until_ms))
 
 
 def answered(core: EngineCore, route: Route, began_at_ms: int, now_ms: int) -> None:

@@ -24,7 +24,7 @@ from trunkline.domain.limits import (
 from trunkline.quota.windows import calendar_period
 
 ONCE, TWICE = 0.4, 0.7
-_ALIKE = 0.25
+_ALIKE = 0.05
 # So long unheard of, a direct word is worth no more than a later conclusion.
 _STALE_MS = 7 * 86_400_000
 _HALF_LIFE_WINDOWS = 20
@@ -110,8 +110,9 @@ def window_refused(fault: Fault, zone: str, now_ms: int) -> Window | None:
 
 
 def taught_by(fault: Fault, window: Window, counted: int, known: LearnedLimit | None) -> LimitReading | None:
-    """What a refusal after `counted` requests in `window` teaches, with what was learned in the same way before: about
-    as many twice is believed enough to be kept to. None where it teaches nothing."""
+    """What a refusal after `counted` requests in `window` teaches, with what was learned in the same way before: as
+    many twice, give or take what windows are rounded by, is believed enough to be kept to. None where it teaches
+    nothing."""
     scope = _SCOPES.get(fault.scope)
     if scope is None or counted < 1:
         return None
