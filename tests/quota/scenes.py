@@ -51,9 +51,12 @@ class SetLedger:
         known = self.use(key, window)
         self.figures[key] = KeyUse(key, max(known.used, at_least), known.resets_at_ms)
 
-    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+    def lower_use(
+        self, key: str, window: Window, at_most: int, *, own: bool = False, if_above: int = 0
+    ) -> None:
         known = self.use(key, window)
-        self.figures[key] = KeyUse(key, min(known.used, at_most), known.resets_at_ms)
+        if known.used > if_above:
+            self.figures[key] = KeyUse(key, min(known.used, at_most), known.resets_at_ms)
 
     async def reserve(self, ask: ReserveAsk) -> Reservation | Shortage:
         raise NotImplementedError

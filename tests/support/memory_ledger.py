@@ -89,8 +89,11 @@ class MemoryLedger:
                 bucket = windows.stated_bucket(until_ms)
             buckets[bucket] += missing
 
-    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
-        excess = windows.used_at(window, self._buckets[key], self._now_ms()) - at_most
+    def lower_use(
+        self, key: str, window: Window, at_most: int, *, own: bool = False, if_above: int = 0
+    ) -> None:
+        used = windows.used_at(window, self._buckets[key], self._now_ms())
+        excess = used - at_most if used > if_above else 0
         bookings = [booking for open_ in self._open.values() for booking in open_]
         booked = [(one.bucket, one.claim.amount) for one in bookings if one.claim.key == key]
         for bucket in sorted(self._buckets[key]):

@@ -135,7 +135,7 @@ class Upkeep:
             self._foreign_change.clear()
             written = core.tracker.blocks()
             try:
-                await self._follow_orders()
+                ordered = await self._follow_orders()
                 await core.crisis.catch_up()
                 blocks, readings = await core.store.blocks(), await core.store.readings()
                 reports = await core.store.ask(kept_reports())
@@ -150,17 +150,20 @@ class Upkeep:
             core.tracker.refresh_all(now_ms)
             core.slots.look_again()
             core.reports.take_in(reports)
-            if before - {block.target for block in core.tracker.blocks()}:
+            if ordered or before - {block.target for block in core.tracker.blocks()}:
                 core.rouse()
             self.announce_change()
 
-    async def _follow_orders(self) -> None:
-        """Obey the orders in the store, unless somebody here gave others while they were being read."""
+    async def _follow_orders(self) -> bool:
+        """Obey the orders in the store, unless somebody here gave others while they were being read; whether there were
+        any."""
         core, before = self._core, self._core.control.state
         await core.store.flush()
         orders = await core.store.control()
-        if core.control.state is before and orders != before:
-            self.obey(orders)
+        if core.control.state is not before or orders == before:
+            return False
+        self.obey(orders)
+        return True
 
     async def _keep_house(self) -> None:
         """Every second the files and the date; after a change the store, at once but at most every second, and less

@@ -12,8 +12,8 @@ from trunkline.quota.holdings import AccountKey, Holdings, limit_use
 from trunkline.quota.ledger import KeyUse, Ledger
 
 READ_AGAIN_AFTER_MS = (50, 1_000)
-# So little left that a call of usual size may not fit.
-_ALL_BUT_USED_UP = 0.05
+# So little is left then that a call of usual size may not fit.
+_USED_UP_ABOVE = 0.95
 
 
 class Figures:
@@ -127,17 +127,15 @@ class Figures:
             for key, use in tuple(limits.uses.items()):
                 own_cap = use.metric is Metric.COST and use.source is FigureSource.CONFIGURED
                 concerns = selector.model is None or use.covers(selector.model)
-                if (
-                    use.metric is Metric.CONCURRENCY
-                    or own_cap
-                    or not concerns
-                    or use.share_left > _ALL_BUT_USED_UP
-                ):
+                if use.metric is Metric.CONCURRENCY or own_cap or not concerns:
                     continue
-                self._ledger.lower_use(key, use.window, 0, own=True)
+                # The ledger knows what other processes have counted by now; this book may not yet.
+                most = int(use.amount * _USED_UP_ABOVE)
+                self._ledger.lower_use(key, use.window, 0, own=True, if_above=most)
                 self.read_again(key, now_ms)
-                self._reported_resets.pop(key, None)
-                self._set(KeyUse(key, 0, None), now_ms)
+                if use.used > most:
+                    self._reported_resets.pop(key, None)
+                    self._set(KeyUse(key, 0, None), now_ms)
 
     def _set(self, use: KeyUse, now_ms: int) -> None:
         reported_ms = self._reported_resets.get(use.key, 0)

@@ -91,10 +91,12 @@ class Ledger(Protocol):
         lifted counts until `until_ms`, where the provider stated when its window ends, else as if used now."""
         ...
 
-    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+    def lower_use(
+        self, key: str, window: Window, at_most: int, *, own: bool = False, if_above: int = 0
+    ) -> None:
         """Take back what a provider said was used until a stated moment, as far as its fresher word is less; with `own`
         what was counted here too, for a person says that it is there again. What is booked and not ended goes on to
-        count."""
+        count. Nothing is done where no more than `if_above` is used."""
         ...
 
     def use(self, key: str, window: Window) -> KeyUse:

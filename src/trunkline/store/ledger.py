@@ -45,9 +45,13 @@ class SqliteLedger:
         """Lift the counted use of a key; posted."""
         self._writer.post(lambda connection: self._raise(connection, key, window, at_least, until_ms))
 
-    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+    def lower_use(
+        self, key: str, window: Window, at_most: int, *, own: bool = False, if_above: int = 0
+    ) -> None:
         """Lower what was stated to be used under a key, with `own` what was counted too; posted."""
-        self._writer.post(lambda connection: self._lower(connection, key, window, at_most, own=own))
+        self._writer.post(
+            lambda connection: self._lower(connection, key, window, at_most, own=own, if_above=if_above)
+        )
 
     def use(self, key: str, window: Window) -> KeyUse:
         """Use under `key` as this process knows it: its own writes at once, others' within 250 ms."""
@@ -146,11 +150,19 @@ class SqliteLedger:
         self._books.put(connection, changes, now_ms)
 
     def _lower(
-        self, connection: sqlite3.Connection, key: str, window: Window, at_most: int, *, own: bool
+        self,
+        connection: sqlite3.Connection,
+        key: str,
+        window: Window,
+        at_most: int,
+        *,
+        own: bool,
+        if_above: int,
     ) -> None:
         now_ms = self._upkeep.now_ms
-        excess = self._books.used(key, now_ms) - at_most
-        if excess <= 0:
+        used = self._books.used(key, now_ms)
+        excess = used - at_most
+        if excess <= 0 or used <= if_above:
             return
         booked: dict[int, int] = {}
         for (bookings,) in connection.execute("SELECT bookings FROM reservation WHERE orphaned = 0"):

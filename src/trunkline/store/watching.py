@@ -66,7 +66,9 @@ class WatchedLedger:
     def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
         """The process that read it has done so."""
 
-    def lower_use(self, key: str, window: Window, at_most: int, *, own: bool = False) -> None:
+    def lower_use(
+        self, key: str, window: Window, at_most: int, *, own: bool = False, if_above: int = 0
+    ) -> None:
         """The process that was told has done so."""
 
     async def flush(self) -> None:
