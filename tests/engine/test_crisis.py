@@ -149,8 +149,10 @@ async def test_the_whole_story(tmp_path: Path) -> None:
 
 
 async def test_every_process_sees_one_crisis_and_one_end_of_it(tmp_path: Path) -> None:
+    # Longer than news from another process take.
+    slower = preferences().replace("after_s = 0.1", "after_s = 0.6")
     async with (
-        open_world(tmp_path, *THREE, preferences=preferences()) as world,
+        open_world(tmp_path, *THREE, preferences=slower) as world,
         world.open("second") as second,
         world.open("third") as third,
     ):

@@ -145,7 +145,7 @@ def play(*steps: Step, policy: CrisisPolicy = POLICY) -> list[bool]:
         if crisis:
             crisis = not is_over(seen, standings, policy)
         else:
-            crisis = bool(lost_for_long(seen, standings, policy, now_ms))
+            crisis = bool(lost_for_long(seen, standings, policy, now_ms, {}))
         told.append(crisis)
     return told
 
@@ -213,6 +213,19 @@ def play(*steps: Step, policy: CrisisPolicy = POLICY) -> list[bool]:
 )
 def test_when_it_begins_and_ends(steps: list[Step], crisis: list[int]) -> None:
     assert play(*steps) == [bool(one) for one in crisis]
+
+
+def test_a_loss_that_the_crisis_before_found_to_be_over_counts_anew_from_then() -> None:
+    standings = [
+        ProviderStanding("a", LOST),
+        ProviderStanding("b", LOST, START_MS),
+        ProviderStanding("c", USABLE),
+    ]
+    seen = watched(reminded(Watched(), ("a",), START_MS), standings, POLICY, START_MS)
+    back = {"b": START_MS + 40_000}
+    assert lost_for_long(seen, standings, POLICY, START_MS + 60_000, {}) == ("a", "b")
+    assert lost_for_long(seen, standings, POLICY, START_MS + 99_000, back) == ()
+    assert lost_for_long(seen, standings, POLICY, START_MS + 100_000, back) == ("a", "b")
 
 
 def test_without_crisis_mode_there_is_none_and_one_under_way_ends() -> None:

@@ -162,7 +162,7 @@ class CrisisWatch:
         standings = standings_of(core.generation.config.catalogue, state)
         self._seen = watched(self._seen, standings, policy, state.now_ms)
         if self.current is None:
-            lost = lost_for_long(self._seen, standings, policy, state.now_ms)
+            lost = lost_for_long(self._seen, standings, policy, state.now_ms, self._were_back())
             if lost:
                 await self._begin(lost, standings, state.now_ms)
         elif is_over(self._seen, standings, policy) and self._may_end(self.current.crisis, state.now_ms):
@@ -184,6 +184,11 @@ class CrisisWatch:
         ]
         if unproven and self.probes.send(self._core.waiting_room.items(), unproven):
             self._core.rouse()
+
+    def _were_back(self) -> dict[str, int]:
+        """The providers that the last crisis found to be back, and when."""
+        last = self.last
+        return {} if last is None else dict.fromkeys(last.recovered, last.crisis.ended_at_ms or 0)
 
     async def _count(self) -> None:
         """Have the summaries say what has become of requests since: of the crisis under way, and of the one before once

@@ -195,16 +195,23 @@ def reminded(seen: Watched, lost: Iterable[str], began_at_ms: int) -> Watched:
 
 
 def lost_for_long(
-    seen: Watched, standings: Sequence[ProviderStanding], policy: CrisisPolicy, now_ms: int
+    seen: Watched,
+    standings: Sequence[ProviderStanding],
+    policy: CrisisPolicy,
+    now_ms: int,
+    back_at_ms: Mapping[str, int],
 ) -> tuple[str, ...]:
-    """The providers whose loss makes a crisis now; none where there is no crisis."""
+    """The providers whose loss makes a crisis now; none where there is no crisis. `back_at_ms` is when the crisis
+    before found some to be back: what was lost until then counts no more, for news of a recovery may come later than
+    that of the end."""
     if not policy.enabled or len(standings) < policy.of_enabled:
         return ()
     lost = tuple(
         one.provider
         for one in standings
         if one.standing is Standing.LOST
-        and now_ms - seen.lost_since_ms.get(one.provider, now_ms) >= policy.after_ms
+        and now_ms - max(seen.lost_since_ms.get(one.provider, now_ms), back_at_ms.get(one.provider, 0))
+        >= policy.after_ms
     )
     return lost if len(lost) >= policy.lost_providers else ()
 
