@@ -163,6 +163,7 @@ class Upkeep:
         if core.control.state is not before or orders == before:
             return False
         self.obey(orders)
+        await core.store.flush()  # after which the ledger's figures are no older than the orders
         return True
 
     async def _keep_house(self) -> None:
