@@ -329,5 +329,5 @@ ACCOUNT_WIDE = _words(
 )
 OF_THIS_MODEL = _words(
     r"\b(?:the|this|that|selected|requested) model (?:is|has|was)\b|\bfor (?:this|the selected|the requested) model\b"
-    r"|\bper[- ]model\b|PerModel"
+    r"|\bper[- ]model\b|PerModel|\blimit reached for (?:model )?[`'\"]?[\w./:-]+[`'\"]? in\b"
 )
