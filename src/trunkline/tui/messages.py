@@ -84,6 +84,11 @@ class LogTouched(Message):
 
 
 @dataclass
+class WaitingChanged(Message):
+    """A question of the open conversation has begun to wait, or none waits there any more."""
+
+
+@dataclass
 class ReceiptWanted(Message):
     """The whole receipt of a request is to be shown. `turn_id` where it is of a turn of the open conversation."""
 

@@ -11,6 +11,8 @@ from trunkline.tui.log_rows import short_route
 from trunkline.tui.receipt_line import nobody_sentence, who_cannot
 from trunkline.tui.waiting_turns import goes_on_words
 
+STOPS = Cell("esc esc stops the answer", Tone.DIM)
+
 _CAUSES = {
     RerouteCause.REFUSED: "refused",
     RerouteCause.FAULT: "failed",

@@ -14,7 +14,7 @@ from trunkline.tui.log_rows import short_route
 COLUMNS = (
     Column("what waits", 22, flex=1),
     Column("why", 10, drop=1),
-    Column("goes on", 8, most=17),
+    Column("goes on", 14, most=17),
     Column("for", 7, drop=2, most=14),
     Column("lane", 9, drop=4),
     Column("kept", 6, drop=3),

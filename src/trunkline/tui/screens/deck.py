@@ -25,7 +25,14 @@ from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.layout import ACCOUNTS, CHAT, LATENCY, LOG
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.memory import DeckMemory
-from trunkline.tui.messages import CommandGiven, ConversationWanted, LogTouched, NewsArrived, PaceChanged
+from trunkline.tui.messages import (
+    CommandGiven,
+    ConversationWanted,
+    LogTouched,
+    NewsArrived,
+    PaceChanged,
+    WaitingChanged,
+)
 from trunkline.tui.news import News
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.orders import Orders
@@ -195,7 +202,6 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         self._log.refresh_rows()
         self.visits.tick()
         self._chat.tick()
-        self._show_hints(self.focused)
         self._show_summary()
         self.query_one(KeyHints).recheck()
 
@@ -212,6 +218,10 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
                 override_key=keys_in_force(self).named("override").first_label,
             )
         self.query_one(Summary).show(*(parts or (Part("engine ready", 0, Tone.DIM),)))
+
+    def on_waiting_changed(self, message: WaitingChanged) -> None:
+        message.stop()
+        self._show_hints(self.focused)
 
     def on_log_touched(self, message: LogTouched) -> None:
         message.stop()

@@ -35,6 +35,7 @@ from trunkline.tui.messages import (
     RetryWanted,
     TurnEvents,
 )
+from trunkline.tui.notices import STOPS
 from trunkline.tui.widgets.answer import AnswerBlock
 from trunkline.tui.widgets.chat_files import ChatFiles
 from trunkline.tui.widgets.composer import Composer
@@ -45,14 +46,13 @@ from trunkline.tui.widgets.turn_feed import TurnFeed, changes_log
 from trunkline.tui.widgets.turn_orders import TurnOrders
 from trunkline.tui.widgets.waiting_question import WaitingQuestion, refusal_while_waiting
 
-STOPS = Cell("esc esc stops the answer", Tone.DIM)
 WATCHING = "watching only: c lists the conversations that are kept"
 _TITLE_EDGES = 6  # cells of the border that a title leaves free
 
 
 class ChatPanel(Vertical):
     """One conversation; one answer at a time. `files_folder` is where answers and conversations are written, None the
-    current folder."""
+    current folder. `armed`: one more key stops the answer on its way."""
 
     BINDINGS = bindings(Scope.WAITING)
 
@@ -80,7 +80,7 @@ class ChatPanel(Vertical):
         self.waiting = WaitingQuestion(self)
         self._opener = ConversationOpener(self)
         self._feed = TurnFeed(self.session, book, clock, zone)
-        self._armed = False
+        self.armed = False
         self._ready = False
         self._watching = False
         self.dead: str | None = None
@@ -122,11 +122,6 @@ class ChatPanel(Vertical):
         return self.session.conversation
 
     @property
-    def is_armed(self) -> bool:
-        """One more key stops the answer on its way."""
-        return self._armed
-
-    @property
     def is_streaming(self) -> bool:
         """An answer is on its way."""
         return self.session.asking is not None
@@ -165,11 +160,6 @@ class ChatPanel(Vertical):
     def tick(self) -> None:
         """Bring what waits up to this moment."""
         self.call_later(self.waiting.count_down)
-
-    def goes_on(self) -> None:
-        """What waited is under way again."""
-        if not self._armed:
-            self.status(STOPS)
 
     def status(self, cell: Cell | None) -> None:
         """The line under the editor."""
@@ -213,7 +203,7 @@ class ChatPanel(Vertical):
 
     def begin(self, block: AnswerBlock) -> None:
         """Send what the session asks now; its answer goes into `block`."""
-        self._armed = False
+        self.armed = False
         self.composer.busy()
         if self._ready:
             self._submit()
@@ -281,7 +271,7 @@ class ChatPanel(Vertical):
     def _over(self) -> None:
         """No more comes of the answer that was on its way."""
         self.session.end(None)
-        self._armed = False
+        self.armed = False
         self.status(None)
         self.composer.idle()
 
@@ -291,8 +281,8 @@ class ChatPanel(Vertical):
         asking, engine = self.session.asking, self._link.engine
         if asking is None:
             return self.orders.leave_rewriting()
-        if not self._armed:
-            self._armed = True
+        if not self.armed:
+            self.armed = True
             self.status(Cell("esc again stops the answer", Tone.WARN))
         elif asking.request_id is not None and engine is not None:
             self.waiting.stopped()
@@ -325,7 +315,7 @@ class ChatPanel(Vertical):
         self.session.open(conversation)
         await self.transcript.show_turns(self.conversation.turns, self.flush_s)
         self.retitle()
-        self._armed = False
+        self.armed = False
         self.composer.idle()
 
     async def new_conversation(self) -> None:

@@ -19,7 +19,7 @@ from trunkline.tui.cells import Tone
 from trunkline.tui.log_rows import short_route
 
 _MOST_PIN, _MOST_ERROR, _MOST_OVERRIDE, _MOST_LOST = 48, 32, 38, 30
-_TOLD, _ALARM_TOLD = 7, 3
+_TOLD, _ALARM_TOLD = 7, 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from trunkline.domain.events import Body, Held, Parked, Waiting
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostedEngine
-from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
-from trunkline.tui.messages import RouteWanted
-from trunkline.tui.notices import notice, waiting_line
+from trunkline.tui.messages import RouteWanted, WaitingChanged
+from trunkline.tui.notices import STOPS, notice, waiting_line
 from trunkline.tui.waiting_turns import (
     GONE_FOR_MS,
     Watched,
@@ -39,6 +38,7 @@ class WaitingQuestion:
         self._left: dict[str, tuple[str, str]] = {}
         self._taken_back: str | None = None
         self._snapshot: Snapshot | None = None
+        self._told = False
 
     # -- what waits -----------------------------------------------------------------------------------------
 
@@ -81,18 +81,22 @@ class WaitingQuestion:
     async def hold(self, body: Body) -> None:
         """An event of the answer on its way; whatever is no reason to wait ends the waiting."""
         was, self._held = self._held, body if isinstance(body, Waiting | Parked | Held) else None
-        if self._held is not None:
+        if was is not None or self._held is not None:
             await self.count_down()
-        elif was is not None:
-            self._panel.goes_on()
+        if was is not None and self._held is None:
+            if not self._panel.armed:
+                self._panel.status(STOPS)
 
     async def count_down(self) -> None:
         """Bring what is said of it up to this moment."""
+        if self._told != self.is_waiting:
+            self._told = self.is_waiting
+            self._panel.post_message(WaitingChanged())
         panel, now_ms = self._panel, self._panel.clock.wall_ms()
         asking, held = panel.session.asking, self._held
         if asking is not None and held is not None:
             line = waiting_line(held, now_ms)
-            if line is not None and not panel.is_armed:
+            if line is not None and not panel.armed:
                 panel.status(line)
             said = notice(held, now_ms, panel.zone)
             block = panel.transcript.block(asking.turn.id)
@@ -252,7 +256,4 @@ class WaitingQuestion:
 
 def refusal_while_waiting() -> Cell:
     """Why nothing else can be asked in this conversation meanwhile."""
-    return Cell(
-        fmt.one_line("the question above waits: alt-d takes it back, ctrl-n begins another conversation"),
-        Tone.WARN,
-    )
+    return Cell("the question above waits; ctrl-n begins another conversation", Tone.WARN)

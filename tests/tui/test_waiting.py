@@ -1,0 +1,255 @@
+"""A question of the chat that waits: what is said of it, what its keys do, and what becomes of it across conversations
+and restarts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.support import deck_world as world
+from tests.support.clock import START_MS
+from tests.support.deck import NARROW, TINY, WIDE, Deck, open_deck
+from tests.support.fake_engine import FakeEngine
+from tests.tui.test_conversations import engine_with, kept, kept_turn
+from tests.tui.test_queue import waits
+
+from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
+from trunkline.domain.events import Answered, AttemptStarted, Cancelled, Held, Parked, TextDelta
+from trunkline.domain.queue import HeldFor, QueueItem
+from trunkline.domain.receipts import Outcome
+from trunkline.domain.snapshot import RunningCall
+from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.tui.conversation import Conversation, Turn
+from trunkline.tui.screens.route_picker import RoutePicker
+from trunkline.tui.waiting_turns import GONE_FOR_MS, waiting_turn
+from trunkline.tui.widgets.chat_panel import ChatPanel
+
+MINUTE_MS = 60_000
+UNTIL_MS = START_MS + 152 * MINUTE_MS
+SOON_MS = START_MS + 12 * MINUTE_MS + 3_000
+
+
+def parked(until_ms: int | None = SOON_MS, *, is_kept: bool = True) -> Parked:
+    nobody = NoRoute((Rejection("kimi/*", RejectionCode.LIMIT, (), UNTIL_MS),), until_ms)
+    return Parked(until_ms, nobody, is_kept)
+
+
+def chat(deck: Deck) -> ChatPanel:
+    return deck.screen._chat
+
+
+async def ask(deck: Deck, text: str = "merge two lists", until: Parked | Held | None = None) -> str:
+    """Ask something that then waits."""
+    request_id = await deck.say(text)
+    deck.engine.happen(request_id, until or parked())
+    await deck.settle()
+    return request_id
+
+
+def of_chat(conversation_id: str, **changes: object) -> QueueItem:
+    values: dict[str, object] = {
+        "origin": Origin(OriginKind.CHAT),
+        "conversation_id": conversation_id,
+        "kept": True,
+        "title": "",
+        "until_ms": SOON_MS,
+    }
+    return waits("K9", **(values | changes))
+
+
+async def tells(deck: Deck, **changes: object) -> None:
+    deck.engine.tell(world.snapshot(**changes))
+    await deck.settle()
+    await deck.settle()
+
+
+async def test_what_is_asked_in_the_chat_may_be_kept() -> None:
+    async with open_deck(NARROW) as deck:
+        assert deck.engine.requests[await deck.say("x")].park
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE, TINY, (40, 20)])
+async def test_who_cannot_serve_and_when_it_goes_on_counts_down(size: tuple[int, int]) -> None:
+    async with open_deck(size) as deck:
+        await ask(deck)
+        words = deck.chat_words()
+        assert "nobody can serve: kimi/*: limit until 14:32 (in 3 h)" in words
+        assert "kept, goes on at 12:12 (in 12 m 3 s)" in words
+        assert "it waits, 12 m 3 s left" in deck.shown()
+        assert "alt-n try now" in deck.shown().splitlines()[-1]
+        await deck.show(world.snapshot())
+        deck.clock.advance(2_000)
+        deck.screen.tick()
+        await deck.settle()
+        assert "(in 12 m 1 s)" in deck.chat_words()
+        assert deck.chat_words().count("nobody can serve") == 1
+
+
+async def test_why_it_is_held_is_told_and_when_it_goes_on_that_is_all_gone() -> None:
+    async with open_deck(NARROW) as deck:
+        held = Held(HeldFor.PAUSE, "paused: only what is critical goes")
+        request_id = await ask(deck, until=held)
+        assert (
+            "held: paused: only what is critical goes · goes on as soon as somebody can" in deck.chat_words()
+        )
+        deck.engine.happen(request_id, AttemptStarted(1, world.ZAI), TextDelta("Yes."))
+        await deck.settle()
+        assert not chat(deck).waiting.is_waiting
+        assert "esc esc stops the answer" in deck.shown()
+        deck.engine.happen(request_id, Answered(world.receipt(request_id, route=world.ZAI)))
+        await deck.settle()
+        assert chat(deck).conversation.turns[0].answer == "Yes."
+
+
+@pytest.mark.parametrize("key", ["alt+n", "r"])
+async def test_it_is_tried_now(key: str) -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck)
+        if key == "r":
+            chat(deck).transcript.focus()
+        await deck.press(key)
+        assert deck.engine.orders[-1] == ("promote", request_id)
+
+
+@pytest.mark.parametrize("keys", [("alt+d",), ("escape", "escape")])
+async def test_who_changes_their_mind_has_the_message_in_the_editor_again(keys: tuple[str, ...]) -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck, "merge two lists")
+        await deck.press(*keys)
+        assert deck.engine.orders[-1] == ("cancel", request_id)
+        ended = world.receipt(request_id, outcome=Outcome.CANCELLED, complete=False, attempts=())
+        deck.engine.happen(request_id, Cancelled(ended))
+        await deck.settle()
+        assert chat(deck).prompt.text == "merge two lists"
+        assert "✎ enter replaces it" in deck.shown()
+        await deck.press("enter")
+        assert len(chat(deck).conversation.turns) == 1, "what was taken back is replaced"
+
+
+async def test_an_answer_that_came_meanwhile_is_not_taken_back() -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck)
+        await deck.press("alt+d")
+        deck.engine.happen(request_id, TextDelta("Too late."), Answered(world.receipt(request_id)))
+        await deck.settle()
+        assert chat(deck).prompt.text == ""
+        assert "Too late." in deck.chat_words()
+
+
+async def test_it_is_sent_down_another_route() -> None:
+    async with open_deck(WIDE) as deck:
+        await deck.show(world.snapshot())
+        first = await ask(deck)
+        await deck.press("alt+o")
+        assert isinstance(deck.app.screen, RoutePicker)
+        await deck.press(*"zai/main", "enter")
+        second = next(reversed(deck.engine.requests))
+        assert deck.engine.orders[-2:] == [("cancel", first), ("submit", second)]
+        assert deck.engine.requests[second].route == "zai/main"
+        assert deck.engine.requests[second].turn_id == deck.engine.requests[first].turn_id
+        deck.engine.happen(first, parked())
+        deck.engine.happen(
+            second, AttemptStarted(1, world.ZAI), TextDelta("There."), Answered(world.receipt(second))
+        )
+        await deck.settle()
+        assert "There." in deck.chat_words()
+
+
+async def test_nothing_else_can_be_asked_beside_it_but_in_another_conversation_where_it_stays_in_the_queue() -> (
+    None
+):
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck)
+        chat(deck).prompt.text = "another"
+        await deck.press("enter")
+        assert "ctrl-n begins another conversation" in deck.shown()
+        assert len(deck.engine.requests) == 1
+        await deck.press("ctrl+n")
+        assert ("cancel", request_id) not in deck.engine.orders
+        assert "stays in the queue" in deck.shown()
+        deck.engine.happen(request_id, TextDelta("late"))
+        await deck.settle()
+        await tells(deck, log=(world.entry(request_id, world.ZAI),))
+        assert "a question that you left waiting is over" in deck.shown()
+
+
+async def test_what_is_not_kept_is_stopped_with_its_conversation() -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck, until=parked(is_kept=False))
+        await deck.press("ctrl+n")
+        assert ("cancel", request_id) in deck.engine.orders
+
+
+# -- asked by a process before this one ---------------------------------------------------------------------------
+
+
+async def opened(deck: Deck, conversation_id: str = "C1") -> None:
+    await chat(deck).open_conversation(conversation_id)
+    await deck.settle()
+
+
+def answered_later(engine: FakeEngine) -> None:
+    """The store has the answer now."""
+    one = engine.kept["C1"]
+    engine.kept["C1"] = replace(one, turns=(kept_turn(1), kept_turn(2, "Here it is.", request_id="K9")))
+    engine.receipts["K9"] = world.receipt("K9", route=world.ZAI)
+
+
+async def test_after_a_restart_a_question_that_still_waits_says_so_and_its_answer_appears() -> None:
+    engine = engine_with(kept("C1", "t", kept_turn(1), kept_turn(2, "")))
+    async with open_deck(NARROW, engine=engine) as deck:
+        await tells(deck, queue=(of_chat("C1", title="question 2"),))
+        await opened(deck)
+        await tells(deck, queue=(of_chat("C1", title="question 2"),))
+        assert "kept, goes on at 12:12 (in 12 m 3 s)" in deck.chat_words()
+        assert "no answer kept" not in deck.chat_words()
+        await tells(deck, running=(RunningCall("K9", 1, world.ZAI.id, "deck 1", START_MS),))
+        assert "being answered" in deck.chat_words()
+        assert "goes on at" not in deck.chat_words()
+        answered_later(engine)
+        await tells(deck, log=(world.entry("K9", world.ZAI),))
+        assert "Here it is." in deck.chat_words()
+        assert "╰ zai/main" in deck.chat_words()
+        assert chat(deck).conversation.turns[1].answer == "Here it is."
+        await tells(deck, log=(world.entry("K9", world.ZAI),))
+        assert deck.chat_words().count("Here it is.") == 1
+
+
+async def test_one_that_is_gone_without_a_trace_has_no_answer() -> None:
+    engine = engine_with(kept("C1", "t", kept_turn(1, "")))
+    async with open_deck(NARROW, engine=engine) as deck:
+        await opened(deck)
+        await tells(deck, queue=(of_chat("C1"),))
+        await tells(deck, log=())
+        assert "being answered" in deck.chat_words()
+        deck.clock.advance(GONE_FOR_MS + 1)
+        await tells(deck, log=())
+        assert "no answer kept" in deck.chat_words()
+
+
+async def test_a_question_of_another_process_is_promoted_and_taken_back_by_its_id() -> None:
+    engine = engine_with(kept("C1", "t", kept_turn(1, "")))
+    async with open_deck(NARROW, engine=engine) as deck:
+        await opened(deck)
+        await tells(deck, queue=(of_chat("C1"),))
+        await deck.press("alt+n", "alt+d")
+        assert engine.orders[-2:] == [("promote", "K9"), ("drop", "K9")]
+        assert chat(deck).prompt.text == "question 1"
+        assert "goes on at" not in deck.chat_words()
+
+
+async def test_keys_without_anything_that_waits_say_so() -> None:
+    async with open_deck(NARROW) as deck:
+        await deck.show(world.snapshot())
+        await deck.press("alt+n", "alt+d", "alt+o")
+        assert "no question waits in this conversation" in deck.shown()
+        assert deck.engine.orders == []
+        assert "try now" not in deck.shown().splitlines()[-1]
+
+
+def test_the_turn_that_waits_is_found_by_its_words() -> None:
+    turns = [Turn("T1", "merge  two\nlists, please", answer="yes"), Turn("T2", "and three?")]
+    conversation = Conversation("C1", turns)
+    assert waiting_turn(conversation, of_chat("C1", title="merge two lists")) is turns[0]
+    assert waiting_turn(conversation, of_chat("C1", title="something else")) is turns[1]
+    assert waiting_turn(Conversation("C1"), of_chat("C1")) is None
