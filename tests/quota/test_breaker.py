@@ -13,14 +13,13 @@ from trunkline.quota.breaker import (
     BILLING_RECHECK_MS,
     DAY_MS,
     HOUR_MS,
-    TRIAL_LEASE_MS,
-    Breakers,
     interval_ms,
     later,
     targets_above,
     targets_of,
     until_of,
 )
+from trunkline.quota.breakers import TRIAL_LEASE_MS, Breakers
 
 K, S = FaultKind, FaultScope
 WHERE = catalogue(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trunkline.domain.routes import AccountSpec, ProviderSpec
 from trunkline.domain.state import Block
 from trunkline.engine.account_reports import is_told_of
-from trunkline.quota.breaker import CHECK_GRACE_MS
+from trunkline.quota.breakers import CHECK_GRACE_MS
 from trunkline.quota.recheck import worth_a_check
 
 if TYPE_CHECKING:

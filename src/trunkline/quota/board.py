@@ -12,7 +12,8 @@ from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import AccountState, Block, RouteState
 from trunkline.quota.book import AccountKey, LimitBook
-from trunkline.quota.breaker import Breakers, account_target, targets_above
+from trunkline.quota.breaker import account_target, targets_above
+from trunkline.quota.breakers import Breakers
 from trunkline.quota.concurrency import CallsUnderWay, at_most
 from trunkline.quota.health import RecentStats, health_of
 from trunkline.quota.views import AccountFacts, provider_view

@@ -20,7 +20,8 @@ from trunkline.domain.snapshot import AccountView, Counts, ProviderView
 from trunkline.domain.state import AccountState, Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
 from trunkline.quota.book import AccountKey, LimitBook
-from trunkline.quota.breaker import Breakers, targets_above, targets_of, tells_of_success
+from trunkline.quota.breaker import targets_above, targets_of, tells_of_success
+from trunkline.quota.breakers import Breakers
 from trunkline.quota.burn import BurnBook, PastUses
 from trunkline.quota.claims import claims_from
 from trunkline.quota.health import ENOUGH_ATTEMPTS, quantile
