@@ -1,4 +1,4 @@
-"""A limit that a refusal says is used up is so until the refusal's own moment, not for its whole window."""
+"""What a refusal's words say of use is counted, for a whole window, only where they state no wait of their own."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trunkline.providers.refusals.classify import classify
 
 
 @pytest.mark.parametrize(
-    ("used", "again", "resets_in_ms"),
-    [(3, " Please try again in 1s.", 1_000), (3, "", None), (2, " Please try again in 1s.", None)],
+    ("used", "again", "remaining"),
+    [(3, " Please try again in 1s.", None), (2, " Please try again in 1s.", None), (3, "", 0), (2, "", 1)],
 )
-def test_it_resets_when_the_refusal_says(used: int, again: str, resets_in_ms: int | None) -> None:
+def test_use_is_told_where_no_wait_is_stated(used: int, again: str, remaining: int | None) -> None:
     message = (
         f"Rate limit reached for m in organization org-a on requests per min (RPM): Limit 3, Used {used}, "
         f"Requested 2.{again}"
@@ -24,5 +24,5 @@ def test_it_resets_when_the_refusal_says(used: int, again: str, resets_in_ms: in
     body = {"error": {"message": message, "type": "requests", "param": None, "code": "rate_limit_exceeded"}}
     fault = classify(WireReply(429, {}, json.dumps(body).encode()), context_of())
     (reading,) = fault.readings
-    assert (reading.amount, reading.remaining) == (3, 3 - used)
-    assert reading.resets_at_ms == (None if resets_in_ms is None else START_MS + resets_in_ms)
+    assert (reading.amount, reading.remaining, reading.resets_at_ms) == (3, remaining, None)
+    assert fault.usable_at_ms == (START_MS + 1_000 if again else None)

@@ -39,6 +39,12 @@ async def _broken(stage: Stage, judge: Judge, *, kind: str, **rule: Any) -> None
 async def _crawling(stage: Stage, judge: Judge) -> None:
     if stage.preferences.call_limits.least_tokens_per_s == 0:
         raise NotApplicableError("timeouts.least_tokens_per_s is 0: slow streams are never given up")
+    target = await stage.find_target()
+    if await stage.alternative(target.id) is None:
+        await stage.arm("crawl", at=target, after=_AFTER, tokens_per_s=_PACE)
+        judge.served(await stage.ask(), by=target)
+        judge.only_one(target)
+        return
     await _broken(stage, judge, kind="crawl", after=_AFTER, tokens_per_s=_PACE)
 
 
@@ -96,7 +102,12 @@ DRILLS = (
         _ELSEWHERE,
         partial(_broken, kind="stall", after=_AFTER),
     ),
-    Drill("crawl", "a stream that drips more slowly than is allowed", _ELSEWHERE, _crawling),
+    Drill(
+        "crawl",
+        "a stream that drips more slowly than is allowed",
+        f"{_ELSEWHERE}; read to its end where nobody else can serve",
+        _crawling,
+    ),
     Drill(
         "cut-prefill",
         "a stream is cut, and the next model takes a text to carry on",

@@ -22,10 +22,10 @@ _USED = re.compile(r"\bused:?\s+(\d[\d,]*)", re.IGNORECASE)
 
 
 def read_refusal(
-    text: str, scope: LimitScope = LimitScope.MODEL, usable_at_ms: int | None = None
+    text: str, scope: LimitScope = LimitScope.MODEL, *, wait_stated: bool = False
 ) -> tuple[LimitReading, ...]:
-    """The limit that a refusal's words name, with what of it is used where they say so. One that is used up is so until
-    `usable_at_ms`, where the refusal states that."""
+    """The limit that a refusal's words name, with what of it is used where they say so. With a `wait_stated` its use is
+    left out: it is over then, and not when its whole window is, as use is counted."""
     meter = next(((metric, window) for pattern, metric, window in _METERS if pattern.search(text)), None)
     limit = _LIMIT.search(text)
     if meter is None or limit is None:
@@ -36,5 +36,5 @@ def read_refusal(
     used_match = _USED.search(text)
     used = None if used_match is None else amount_of(used_match[1].replace(",", ""))
     remaining = None if used is None else max(0, amount - used)
-    resets_at_ms = usable_at_ms if remaining == 0 else None
-    return (LimitReading(meter[0], Window.parse(meter[1]), amount, remaining, resets_at_ms, scope),)
+    left = None if wait_stated else remaining
+    return (LimitReading(meter[0], Window.parse(meter[1]), amount, left, None, scope),)

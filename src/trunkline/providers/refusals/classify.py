@@ -315,7 +315,8 @@ def _body_readings(
     if quotas:
         return quotas
     wide = {FaultScope.ORGANISATION: LimitScope.ORGANISATION, FaultScope.ACCOUNT: LimitScope.ACCOUNT}
-    return read_refusal(facts.text, wide.get(meaning.scope, LimitScope.MODEL), usable_at_ms)
+    scope = wide.get(meaning.scope, LimitScope.MODEL)
+    return read_refusal(facts.text, scope, wait_stated=usable_at_ms is not None)
 
 
 def _header_readings(
