@@ -153,7 +153,7 @@ async def test_it_opens_by_key_in_the_editor_by_the_palette_and_by_a_click_on_th
 async def test_an_empty_queue_says_what_would_stand_there() -> None:
     async with open_queue() as deck:
         assert "Nothing waits." in deck.shown()
-        assert "it outlives" in deck.shown()
+        assert "outlives this deck" in deck.shown()
         await deck.press("p")
         assert "nothing waits under the cursor" in deck.shown()
         assert deck.engine.orders == []

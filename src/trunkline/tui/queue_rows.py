@@ -35,11 +35,13 @@ WHY_WORDS = {
 
 EMPTY = """Nothing waits.
 
-What a person asks and what is of high priority goes at once;
-the rest goes one after another, in lanes, so that quotas last.
-When nobody can serve, a request stands here with the moment
-at which it goes on. A question of the chat is kept: it outlives
-this deck, and its answer comes as soon as somebody can give it."""
+What a person asks goes at once, the
+rest one by one, so that quotas last.
+What nobody can serve stands here,
+with the moment at which it goes on.
+A question of the chat is kept: it
+outlives this deck, and is answered
+as soon as somebody can."""
 
 
 def queue_rows(items: Iterable[QueueItem], now_ms: int, zone: tzinfo | None) -> tuple[Row, ...]:
@@ -101,7 +103,7 @@ def queue_detail(item: QueueItem, now_ms: int, zone: tzinfo | None) -> tuple[str
     """The request in sentences, most important first."""
     of = f"{fmt.one_line(item.task_type).replace('_', ' ')} of tier {item.tier.value}"
     lines = [
-        f"{name_of(item)}: {of}, {item.priority.value} priority, for {fmt.one_line(str(item.origin))}",
+        f"{name_of(item)} · {of}, {item.priority.value} priority, for {fmt.one_line(str(item.origin))}",
         f"{fmt.one_line(item.why) or WHY_WORDS[item.held_for][0]}; {_until(item, now_ms, zone)}",
         _keeping(item),
     ]
@@ -129,7 +131,8 @@ def _keeping(item: QueueItem) -> str:
 def queue_title(snapshot: Snapshot) -> str:
     """`Queue · 3 wait · 1 kept · paused`: how much waits, and what a person holds back."""
     kept = sum(item.kept for item in snapshot.queue)
-    parts = ["Queue", f"{len(snapshot.queue):,} wait{'s' if len(snapshot.queue) == 1 else ''}"]
+    waiting = len(snapshot.queue)
+    parts = ["Queue", f"{waiting:,} wait{'s' if waiting == 1 else ''}" if waiting else "nothing waits"]
     if kept:
         parts.append(f"{kept:,} kept")
     if snapshot.paused:

@@ -100,7 +100,9 @@ class QueueScreen(Screen[None]):
         if item is None:
             self._armed = None
             self._put("#queue-detail", "")
+            self.query_one("#queue-detail").display = False
             return
+        self.query_one("#queue-detail").display = True
         if self._armed != item.request_id:
             self._armed = None
         lines = queue_detail(item, self._clock.wall_ms(), self._zone)

@@ -18,7 +18,7 @@ from trunkline.tui.account_standing import shape
 from trunkline.tui.cells import Tone
 from trunkline.tui.log_rows import short_route
 
-_MOST_PIN, _MOST_ERROR, _MOST_OVERRIDE, _MOST_LOST = 48, 32, 38, 30
+_MOST_PIN, _MOST_ERROR, _MOST_OVERRIDE, _MOST_LOST = 48, 32, 20, 30
 _TOLD, _ALARM_TOLD = 7, 2
 
 
@@ -85,12 +85,12 @@ def _day_parts(totals: Totals) -> list[Part]:
 
 
 def _override(route: str, key: str, *, can_order: bool) -> Part:
-    to = f"EVERYTHING → {fmt.one_line(route)}"
+    route, back = fmt.one_line(route), f" ({key} takes it back)" if can_order else ""
     return Part(
-        f"{to} ({key} takes it back)" if can_order else to,
+        f"EVERYTHING → {route}{back}",
         0,
         Tone.BAD,
-        short=fmt.fit(to, _MOST_OVERRIDE).rstrip(),
+        short=f"EVERYTHING → {fmt.fit(route, _MOST_OVERRIDE).rstrip()}{back}",
         action="override" if can_order else "",
         alarms=True,
     )

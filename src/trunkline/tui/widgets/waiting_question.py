@@ -83,9 +83,8 @@ class WaitingQuestion:
         was, self._held = self._held, body if isinstance(body, Waiting | Parked | Held) else None
         if was is not None or self._held is not None:
             await self.count_down()
-        if was is not None and self._held is None:
-            if not self._panel.armed:
-                self._panel.status(STOPS)
+        if was is not None and self._held is None and not self._panel.armed:
+            self._panel.status(STOPS)
 
     async def count_down(self) -> None:
         """Bring what is said of it up to this moment."""
