@@ -131,6 +131,14 @@ async def test_who_fails_is_asked_less_and_less_and_back_at_the_usual_pace_once_
             assert view(engine).report is not None
 
 
+async def test_a_clock_that_is_set_back_does_not_keep_it_from_asking(tmp_path: Path) -> None:
+    async with moonshot(tmp_path) as world, world.open(long_lived=True):
+        world.report = balance(3)
+        assert await minutes(world, 2) >= 1
+        world.clock.jump_wall(-24 * HOUR_MS)
+        assert 1 <= await minutes(world, 3) <= 3
+
+
 async def test_what_was_told_is_kept_while_the_endpoint_fails(tmp_path: Path) -> None:
     async with moonshot(tmp_path) as world, world.open(long_lived=True) as engine:
         world.report = balance(7)

@@ -41,7 +41,7 @@ class ReportShelf:
         self._rows: dict[Account, ReportRow] = {}
         self._kept: dict[Account, KeptReport] = {}
 
-    def take_in(self, rows: tuple[ReportRow, ...]) -> tuple[KeptReport, ...]:
+    def take_in(self, rows: tuple[ReportRow, ...], now_ms: int) -> tuple[KeptReport, ...]:
         """Those that are new or changed. A row that cannot be read is of another version, and left out."""
         changed = []
         for row in rows:
@@ -54,15 +54,16 @@ class ReportShelf:
             except ValueError:
                 _log.warning("what %s/%s told cannot be read", *account)
                 continue
-            if self.put(kept):
+            if self.put(kept, now_ms):
                 changed.append(kept)
         return tuple(changed)
 
-    def put(self, kept: KeptReport) -> bool:
-        """Shelve one, unless a later one is there; whether it was."""
+    def put(self, kept: KeptReport, now_ms: int) -> bool:
+        """Shelve one, unless a later one is there; whether it was. One of the future is of before the clock was set
+        back."""
         account = (kept.provider, kept.account)
         known = self._kept.get(account)
-        if known is not None and (known == kept or known.asked_at_ms > kept.asked_at_ms):
+        if known is not None and known.asked_at_ms <= now_ms and _age_rank(known) >= _age_rank(kept):
             return False
         self._kept[account] = kept
         return True
@@ -94,7 +95,7 @@ class AccountReports:
 
     def take_in(self, rows: tuple[ReportRow, ...]) -> None:
         """Take in what the store holds."""
-        for kept in self.shelf.take_in(rows):
+        for kept in self.shelf.take_in(rows, self._core.clock.wall_ms()):
             self._look_at_blocks(kept, at_once=False)
 
     async def ask(
@@ -132,7 +133,7 @@ class AccountReports:
             return
         provider, account = calls.route.provider, calls.route.account
         kept = self._kept(calls, reported, self.shelf.of(provider, account))
-        if self.shelf.put(kept):
+        if self.shelf.put(kept, self._core.clock.wall_ms()):
             self._core.store.post(lambda connection: reports_kept.keep(connection, kept))
         self._core.changed = True
         if not reported.answered:
@@ -201,6 +202,11 @@ class AccountReports:
                 self._core.checked(block.target, said.until_ms, asked_at_ms)
         elif is_due or (said.says is Says.FREE and (at_once or disproves_now(block, now_ms))):
             self._core.checked(block.target, None, asked_at_ms)
+
+
+def _age_rank(kept: KeptReport) -> tuple[int, int, int]:
+    """Later ones rank higher; who has only begun to ask ranks below what came of it."""
+    return kept.asked_at_ms, kept.reported_at_ms or 0, kept.failures
 
 
 def is_told_of(provider: ProviderSpec, account: AccountSpec) -> bool:

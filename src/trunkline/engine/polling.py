@@ -34,7 +34,8 @@ class Polling:
         self._core = core
         self._long_lived = long_lived
         self._asking: dict[Account, asyncio.Task[None]] = {}
-        self._due_at_ms: dict[Account, tuple[KeptReport | None, int, int]] = {}
+        self._first_due_ms: dict[Account, int] = {}
+        self._luck: dict[Account, tuple[int, float]] = {}
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def follow(self) -> None:
@@ -79,18 +80,20 @@ class Polling:
 
     def _due_ms(self, key: Account, known: KeptReport | None, interval_ms: int, now_ms: int) -> int:
         """When an account is to be asked next, wall time: at its interval, a little apart from others; later each time
-        that it failed, and seldom where it refuses."""
-        planned = self._due_at_ms.get(key)
-        if planned is not None and planned[:2] == (known, interval_ms):
-            return planned[2]
+        that it failed, and seldom where it refuses. What was asked in the future was so before the clock was set
+        back."""
         if known is None:
-            due_ms = now_ms + round(min(_FIRST_SPREAD_MS, interval_ms) * self._core.draw())
-        else:
-            longest_ms = max(interval_ms, _LONGEST_INTERVAL_MS)
-            wait_ms = longest_ms if known.barred else min(longest_ms, interval_ms << min(known.failures, 12))
-            due_ms = min(known.asked_at_ms, now_ms) + round(wait_ms * (1 + _JITTER_SHARE * self._core.draw()))
-        self._due_at_ms[key] = (known, interval_ms, due_ms)
-        return due_ms
+            first_ms = self._first_due_ms.setdefault(
+                key, now_ms + round(min(_FIRST_SPREAD_MS, interval_ms) * self._core.draw())
+            )
+            return min(first_ms, now_ms + _FIRST_SPREAD_MS)
+        if known.asked_at_ms > now_ms:
+            return now_ms
+        if self._luck.get(key, (0, 0.0))[0] != known.asked_at_ms:
+            self._luck[key] = (known.asked_at_ms, self._core.draw())
+        longest_ms = max(interval_ms, _LONGEST_INTERVAL_MS)
+        wait_ms = longest_ms if known.barred else min(longest_ms, interval_ms << min(known.failures, 12))
+        return known.asked_at_ms + round(wait_ms * (1 + _JITTER_SHARE * self._luck[key][1]))
 
     def _begin(self, provider: ProviderSpec, account: AccountSpec, unless_asked_since_ms: int) -> None:
         key = (provider.id, account.id)

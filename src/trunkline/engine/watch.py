@@ -171,7 +171,7 @@ class StoreWatch:
         self._suspicions.restore(suspected)
         self._tracker.restore(filter(self._still_means, blocks), readings, self._tracker.blocks())
         self._tracker.refresh_all(now_ms)
-        self._reports.take_in(store.ask(kept_reports()))
+        self._reports.take_in(store.ask(kept_reports()), now_ms)
 
     def _look_ahead(self, now_ms: int) -> None:
         """Forecast limits every so often; at first from what the store holds."""
