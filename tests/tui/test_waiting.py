@@ -3,23 +3,36 @@ and restarts."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
 
 import pytest
 from tests.support import deck_world as world
-from tests.support.clock import START_MS
+from tests.support.clock import START_MS, FakeClock
 from tests.support.deck import NARROW, TINY, WIDE, Deck, open_deck
+from tests.support.engine_world import World, open_world
 from tests.support.fake_engine import FakeEngine
+from tests.support.parking import ONLY, keeper
 from tests.tui.test_conversations import engine_with, kept, kept_turn
 from tests.tui.test_queue import waits
 
+from trunkline.domain.clock import SystemClock
 from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
 from trunkline.domain.events import Answered, AttemptStarted, Cancelled, Held, Parked, TextDelta
+from trunkline.domain.ids import IdSource
 from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.snapshot import RunningCall
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.engine.host import EngineHost
+from trunkline.tui.app import DeckApp
 from trunkline.tui.conversation import Conversation, Turn
+from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.options import DeckOptions
 from trunkline.tui.screens.route_picker import RoutePicker
 from trunkline.tui.waiting_turns import GONE_FOR_MS, waiting_turn
 from trunkline.tui.widgets.chat_panel import ChatPanel
@@ -48,13 +61,14 @@ async def ask(deck: Deck, text: str = "merge two lists", until: Parked | Held | 
 
 def of_chat(conversation_id: str, **changes: object) -> QueueItem:
     values: dict[str, object] = {
+        "request_id": "K9",
         "origin": Origin(OriginKind.CHAT),
         "conversation_id": conversation_id,
         "kept": True,
         "title": "",
         "until_ms": SOON_MS,
     }
-    return waits("K9", **(values | changes))
+    return replace(waits("K9"), **(values | changes))  # type: ignore[arg-type] # fields of it
 
 
 async def tells(deck: Deck, **changes: object) -> None:
@@ -253,3 +267,60 @@ def test_the_turn_that_waits_is_found_by_its_words() -> None:
     assert waiting_turn(conversation, of_chat("C1", title="merge two lists")) is turns[0]
     assert waiting_turn(conversation, of_chat("C1", title="something else")) is turns[1]
     assert waiting_turn(Conversation("C1"), of_chat("C1")) is None
+
+
+async def test_what_another_process_goes_on_with_still_waits_here() -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck)
+        conversation_id = chat(deck).conversation.id
+        ended = world.receipt(request_id, outcome=Outcome.CANCELLED, complete=False, attempts=())
+        deck.engine.happen(request_id, Cancelled(ended, kept=True))
+        await deck.settle()
+        assert "stopped by you" not in deck.chat_words()
+        item = of_chat(conversation_id, request_id=request_id, title="merge two lists", process="deck 2")
+        await tells(deck, queue=(item,))
+        assert "kept, goes on at 12:12 (in 12 m 3 s)" in deck.chat_words()
+        await deck.press("alt+d")
+        assert deck.engine.orders[-1] == ("drop", request_id)
+
+
+# -- with engines -------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def deck_on(home: World) -> AsyncIterator[Deck]:
+    """A deck with an engine of its own, as `trunkline` opens it, on a world's store."""
+    link = EngineLink(lambda: EngineHost(lambda: keeper(home, "deck")))
+    clock = SystemClock()
+    app = DeckApp(link, clock, IdSource(clock), DeckOptions(zone=UTC))
+    try:
+        async with app.run_test(size=(100, 30), notifications=True) as pilot:
+            deck = Deck(app, pilot, FakeEngine(), FakeClock(), [])
+            await until_shown(deck, lambda: app.deck._snapshot is not None)
+            yield deck
+    finally:
+        await asyncio.to_thread(link.close)
+
+
+async def until_shown(deck: Deck, condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(8):
+        while not condition():
+            await deck.pilot.pause(0.02)
+            deck.screen.tick()
+
+
+async def test_a_question_outlives_its_deck_and_is_answered_in_the_next(tmp_path: Path) -> None:
+    async with open_world(tmp_path, ONLY) as home:
+        home.fault("limited", wait_s=600, first=1)
+        async with deck_on(home) as first:
+            first.screen.query_one("#prompt").text = "Who owns the queue?"  # type: ignore[attr-defined] # a text area
+            await first.pilot.press("enter")
+            await until_shown(first, lambda: "kept, goes on at" in first.chat_words())
+            conversation_id = chat(first).conversation.id
+        async with deck_on(home) as second:
+            await chat(second).open_conversation(conversation_id)
+            await until_shown(second, lambda: "kept, goes on at" in second.chat_words())
+            assert "no answer kept" not in second.chat_words()
+            second.screen._orders.free("only/a")
+            await until_shown(second, lambda: "measure how long a message waits" in second.chat_words())
+            await until_shown(second, lambda: "╰ only/a" in second.chat_words())

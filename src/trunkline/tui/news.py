@@ -40,6 +40,8 @@ class News:
     def take(self, event: Event) -> Alert | None:
         """Note an event; gives the alert that the person should be notified of, if it is one."""
         match event.body:
+            case Cancelled(_, True):
+                pass  # it goes on elsewhere
             case Answered(receipt) | Failed(receipt) | Cancelled(receipt):
                 self._book.take_ending(receipt)
             case BreakerChanged(target, block):

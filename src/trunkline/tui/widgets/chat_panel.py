@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import TrunklineError
-from trunkline.domain.events import Event
+from trunkline.domain.events import Cancelled, Event
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostedEngine
@@ -259,6 +259,10 @@ class ChatPanel(Vertical):
             asking = self.session.asking
             block = self.transcript.block(message.turn_id)
             if asking is None or asking.request_id != event.request_id or block is None:
+                break
+            if isinstance(event.body, Cancelled) and event.body.kept:
+                self.waiting.passed_on()
+                self._over()
                 break
             ended = await self._feed.take(event, block)
             await self.waiting.hold(event.body)

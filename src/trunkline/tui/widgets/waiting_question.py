@@ -179,6 +179,15 @@ class WaitingQuestion:
         self.forget()
         return stays
 
+    def passed_on(self) -> None:
+        """What was on its way from here goes on in another process, or in none for now."""
+        asking = self._panel.session.asking
+        self.forget()
+        if asking is not None and asking.request_id is not None:
+            now_ms = self._panel.clock.wall_ms()
+            self._watched = Watched(asking.request_id, asking.turn.id, None, now_ms)
+            self._panel.session.asking = None
+
     def forget(self) -> None:
         """Nothing of the open conversation waits any more."""
         self._held = self._watched = self._taken_back = None
