@@ -11,7 +11,8 @@ from tests.support.line_protocol import LineProtocol
 from tests.support.odd_server import OddServer, Peer, Received
 
 from trunkline.domain.clock import SystemClock
-from trunkline.domain.events import Finished, TextDelta
+from trunkline.domain.events import Finished, TextDelta, ThinkingDelta
+from trunkline.domain.faults import Fault, FaultCode
 from trunkline.domain.preferences import CallLimits
 from trunkline.providers.call import Dripping
 from trunkline.providers.transport import HttpTransport
@@ -107,3 +108,21 @@ async def test_a_stream_that_flows_is_not_told_of(transport: HttpTransport) -> N
         events = await outcome(transport, upstream(server.url, LINE, limits=DRIPS))
     assert not [event for event in events if isinstance(event, Dripping)]
     assert isinstance(events[-1], Finished)
+
+
+async def test_reasoning_is_progress_and_comments_are_not(transport: HttpTransport) -> None:
+    async def script(peer: Peer, request: Received) -> None:
+        await peer.begin()
+        for _ in range(12):
+            await peer.chunk("think so\n")
+            await asyncio.sleep(0.01)
+        while not peer.writer.is_closing():
+            await peer.chunk(":still here\n")
+            await asyncio.sleep(0.01)
+
+    limits = CallLimits(first_token_ms=60, stall_ms=60)
+    async with OddServer(script) as server:
+        events = await outcome(transport, upstream(server.url, LINE, limits=limits))
+    assert len([event for event in events if isinstance(event, ThinkingDelta)]) == 12
+    assert isinstance(events[-1], Fault)
+    assert events[-1].code == FaultCode.STALL
