@@ -13,14 +13,17 @@ from tests.support import deck_world as world
 from tests.support.clock import START_MS, FakeClock
 from tests.support.fake_engine import FakeEngine
 from tests.support.receipts import full_receipt
+from tests.tui.test_queue import waits
 from textual.pilot import Pilot
 
 from trunkline.config.desk import ConfigDesk
 from trunkline.config.places import Places
 from trunkline.domain.chats import ConversationSummary, KeptConversation
+from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.events import Answered, AttemptStarted, Decided, TextDelta
 from trunkline.domain.ids import IdSource
 from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, LatencySeries, RerouteMark
+from trunkline.domain.queue import HeldFor
 from trunkline.tui.app import DeckApp
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.options import DeckOptions
@@ -77,15 +80,19 @@ def filled_engine() -> FakeEngine:
 Walk = Callable[[Pilot[None]], Awaitable[None]]
 
 
-def walking(engine: FakeEngine, *keys: str, ask: bool = True) -> Walk:
+def walking(engine: FakeEngine, *keys: str, ask: bool = True, crisis: CrisisSummary | None = None) -> Walk:
     """Deliver a snapshot, ask and answer one question, then press `keys` outside the editor."""
+    queue = (
+        waits("Q1", kept=True, promoted=True),
+        waits("Q2", held_for=HeldFor.LANE, until_ms=START_MS + 2_000),
+    )
 
     async def walk(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, DeckApp)
         while engine.listener is None:
             await pilot.pause()
-        engine.tell(world.snapshot())
+        engine.tell(world.snapshot(queue=queue, crisis=crisis))
         await pilot.pause()
         if ask:
             app.deck.query_one("#prompt").text = "Write a function that merges two sorted lists."  # type: ignore[attr-defined]
@@ -133,6 +140,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "picker": ("p",),
     "receipt": ("enter",),
     "conversations": ("c",),
+    "queue": ("5",),
     "preferences": ("comma",),
     "help": ("question_mark",),
 }
@@ -148,6 +156,13 @@ def _true_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_screen(snap_compare: Callable[..., bool], tmp_path: Path, screen: str, size: str) -> None:
     engine = filled_engine()
     walk = walking(engine, *SCREENS[screen])
+    assert snap_compare(app_on(engine, tmp_path), terminal_size=SIZES[size], run_before=walk)
+
+
+@pytest.mark.parametrize("size", ["80x24", "120x40"])
+def test_crisis(snap_compare: Callable[..., bool], tmp_path: Path, size: str) -> None:
+    engine = filled_engine()
+    walk = walking(engine, "C", ask=False, crisis=world.crisis())
     assert snap_compare(app_on(engine, tmp_path), terminal_size=SIZES[size], run_before=walk)
 
 

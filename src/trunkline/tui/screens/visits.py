@@ -11,7 +11,7 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.decisions import PinScope
 from trunkline.domain.receipts import Receipt
-from trunkline.domain.snapshot import Snapshot
+from trunkline.domain.snapshot import Snapshot, Status
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.messages import (
     AccountToggled,
@@ -90,8 +90,12 @@ class Visits:
             if choice is not None and choice.selector is not None:
                 self._orders.override(choice.selector)
 
+        snapshot = self._snapshot()
+        providers = () if snapshot is None else snapshot.providers
+        soundest = max(providers, key=lambda one: (one.status is Status.HEALTHY, one.health), default=None)
         title = "EMERGENCY: everything down one route, what is not critical waits"
-        self._choose((PinScope.EVERYTHING,), title, None, override, only_routes=True)
+        initial = None if soundest is None else soundest.id
+        self._choose((PinScope.EVERYTHING,), title, initial, override, only_routes=True)
 
     def choose_elsewhere(self, turn_id: str) -> None:
         """Have the route chosen that a question which waits is sent down instead."""
