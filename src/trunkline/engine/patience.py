@@ -14,6 +14,7 @@ from trunkline.domain.receipts import Attempt
 from trunkline.engine.core import EngineCore
 from trunkline.engine.own_faults import deadline_fault, kept_too_long_fault
 from trunkline.engine.ticket import Ticket
+from trunkline.engine.turns import rank_of, spread_after_reset_ms
 
 # Who waits for a reset looks again this often at the soonest, and everybody a little apart.
 _MIN_WAIT_MS = 20.0
@@ -68,9 +69,14 @@ class Patience:
         if reset_at_ms is None or reset_at_ms - now_ms > min(patience_ms, remaining_ms):
             return None
         self._emit(Parked(reset_at_ms, no_route))
-        jitter_ms = min(_RESET_JITTER_MS, max(0, remaining_ms)) * core.draw()
+        queue = core.generation.config.preferences.queue
+        # However long they have waited: at the reset all of them would have been lifted to the front.
+        apart_ms = spread_after_reset_ms(
+            rank_of(task), waited_ms=0, age_ms=queue.age_ms, spread_ms=queue.spread_ms, draw=core.draw()
+        )
+        apart_ms = min(apart_ms, max(0, deadline_at_ms - reset_at_ms) / 2)
         item = self._ticket.item(HeldFor.RESET, _WHY, until_ms=reset_at_ms, process=core.process_name)
-        await core.waiting_room.rest(item, max(_MIN_WAIT_MS, reset_at_ms - now_ms) + jitter_ms)
+        await core.waiting_room.rest(item, max(_MIN_WAIT_MS, reset_at_ms - now_ms) + apart_ms)
         return deadline_at_ms
 
     async def _however_long(self, no_route: NoRoute) -> int | None:
