@@ -37,6 +37,14 @@ stall_s = 0.15
 request_s = 20.0
 """
 TWO = (Serves("first"), Serves("second"))
+WHOLE_REPLY = {
+    "id": "c",
+    "model": "m",
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": WHOLE_TEXT}, "finish_reason": "stop"}
+    ],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 80},
+}
 
 
 def shown(told: Told) -> str:
@@ -267,12 +275,57 @@ async def test_a_whole_reply_and_a_stream_say_the_same(tmp_path: Path, stream: b
         assert result.receipt.complete
 
 
-async def test_a_whole_reply_that_is_cut_short_is_asked_for_again(tmp_path: Path) -> None:
-    async with open_world(tmp_path, *TWO, preferences=FIRST) as world:
-        world.fault("drop", provider="first", stream=False)
+@pytest.mark.parametrize(
+    ("kind", "code"), [("silence", FaultCode.FIRST_TOKEN_TIMEOUT), ("stall", FaultCode.STALL)]
+)
+async def test_who_waits_for_the_whole_answer_does_not_wait_for_a_provider_that_sends_nothing(
+    tmp_path: Path, kind: str, code: str
+) -> None:
+    async with open_world(tmp_path, *TWO, preferences=FIRST + SHORT_LIMITS) as world:
+        world.fault(kind, provider="first")
         result = await world.run(ask(stream=False))
-        assert result.routes[-1] == "second/a/m"
+        assert result.routes == ["first/a/m", "second/a/m"]
+        assert result.receipt.complete
         assert shown(result) == WHOLE_TEXT
+        left = result.receipt.attempts[0]
+        assert left.fault is not None
+        assert left.fault.code == code
+        assert left.ended_ms - left.started_ms < 2_000
+
+
+async def _sends_whole(peer: Peer, received: Received) -> None:
+    """Answers with one JSON object, whatever was asked for."""
+    assert json.loads(received.body)["stream"] is True
+    await peer.reply(json.dumps(WHOLE_REPLY))
+
+
+async def _sends_half(peer: Peer, received: Received) -> None:
+    """Begins such an answer and breaks off."""
+    body = json.dumps(WHOLE_REPLY)
+    await peer.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+    await peer.send(f"Content-Length: {len(body)}\r\n\r\n{body[:200]}")
+    peer.reset()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_provider_that_knows_no_streams_is_understood(tmp_path: Path, stream: bool) -> None:
+    async with OddServer(_sends_whole) as odd:
+        only = Serves("only", url=f"{odd.url}/v1")
+        async with open_world(tmp_path, only) as world:
+            result = await world.run(ask(stream=stream))
+            assert len(result.routes) == 1
+            assert shown(result) == WHOLE_TEXT
+            assert result.receipt.complete
+
+
+async def test_a_whole_reply_that_is_cut_short_is_asked_for_again(tmp_path: Path) -> None:
+    async with OddServer(_sends_half) as odd:
+        first = Serves("first", url=f"{odd.url}/v1")
+        async with open_world(tmp_path, first, Serves("second"), preferences=FIRST) as world:
+            result = await world.run(ask(stream=False))
+            assert result.routes[0] == "first/a/m"
+            assert result.routes[-1] == "second/a/m"
+            assert shown(result) == WHOLE_TEXT
 
 
 async def test_a_malformed_event_is_skipped(tmp_path: Path) -> None:

@@ -131,7 +131,8 @@ class ChatRequest:
 
     `route` pins this message to a route, account, provider or model (see `Catalogue.select`). `prefer` is an
     ordered list the asker states. `budget_pico` caps the cost, `deadline_at_ms` (wall time) the time. `effort`
-    None leaves thinking as the model has it. `park` says that it may be kept until somebody can serve it, however long
+    None leaves thinking as the model has it. `stream` says whether the asker reads the answer as it comes; an engine
+    asks providers for a stream either way. `park` says that it may be kept until somebody can serve it, however long
     that is and whatever becomes of this process; without it, it fails when nobody can in time.
     """
 

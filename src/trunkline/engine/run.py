@@ -386,7 +386,9 @@ class RequestRun:
         account = self._generation.account(route)
         model = self._generation.model(route)
         context = CallContext(provider, account, model, self._clock.wall_ms())
-        request = self._request if continuation is None else continuation.apply(self._request)
+        asked = self._request if continuation is None else continuation.apply(self._request)
+        # Always as a stream: only in one can a provider that is silent or stalls be told from one that works.
+        request = replace(asked, stream=True)
         protocol = self._core.protocol(provider.protocol)
         limit_tokens = output_limit(
             self._request.max_output_tokens, model, provider.quirks, self._task.input_tokens
