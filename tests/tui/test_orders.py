@@ -48,6 +48,8 @@ def pinned(**changes: object) -> Snapshot:
             ("disable", "zai/main"),
             ("enable", "zai/main"),
         ),
+        (lambda orders: orders.override("google"), ("override", "google"), ("override", None)),
+        (lambda orders: orders.move("Q1", 2), ("move", ("Q1", 2)), ("move", ("Q1", -2))),
     ],
 )
 def test_an_order_is_given_and_taken_back(
@@ -65,13 +67,14 @@ def test_an_order_is_given_and_taken_back(
 
 
 def test_automatic_is_taken_back_whole() -> None:
-    desk = Desk(pinned(paused=True, mode="cost_first"))
+    desk = Desk(pinned(paused=True, mode="cost_first", override="google"))
     desk.orders.automatic()
     desk.orders.undo()
     assert desk.engine.orders == [
         ("reset", None),
         ("set_mode", "cost_first"),
         ("switch", ("zai", START_MS + 60_000)),
+        ("override", "google"),
         ("pause", None),
     ]
 

@@ -64,6 +64,12 @@ def test_the_cursor_can_be_seen_and_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
+def test_an_alarm_can_be_read(name: str) -> None:
+    colours, high = _variables(SHIPPED[name]), "contrast" in name
+    assert contrast(colours["background"], colours["error"]) >= (7 if high else 4.5)
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_states_differ_from_one_another(name: str) -> None:
     colours = _variables(SHIPPED[name])
     states = [colours[state] for state in ("text-success", "text-warning", "text-error")]

@@ -95,6 +95,7 @@ class Orders:
         if found := self._begin():
             engine, snapshot = found
             self._asked_mode = None
+            self._override_is_asked = False
             engine.reset()
             self._remember("pin, mode and pause as they were", lambda engine: _restore(engine, snapshot))
 
