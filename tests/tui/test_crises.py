@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from tests.support import deck_world as world
 from tests.support.clock import START_MS
-from tests.support.deck import NARROW, TINY, WIDE, Deck, open_deck
+from tests.support.deck import NARROW, WIDE, Deck, open_deck
 from tests.support.fake_engine import FakeEngine
 
 from trunkline.domain.crisis import CrisisStep, CrisisSummary
@@ -71,7 +71,7 @@ def test_a_crisis_that_is_over_is_summed_up_and_others_stand_below() -> None:
     assert "There has been no crisis" in text(None)
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE, TINY, (40, 20)])
+@pytest.mark.parametrize("size", [NARROW, (40, 20)])
 async def test_it_is_opened_by_key_reads_older_ones_and_goes_to_a_receipt(size: tuple[int, int]) -> None:
     engine = FakeEngine(past_crises=(over("C1"), over("C0")))
     engine.receipts["R7"] = world.receipt("R7")
@@ -93,7 +93,7 @@ async def test_it_is_opened_by_key_reads_older_ones_and_goes_to_a_receipt(size: 
 
 
 async def test_the_end_is_told_once_with_its_figures() -> None:
-    async with open_deck(WIDE) as deck:
+    async with open_deck(NARROW) as deck:
         await deck.show(world.snapshot(crisis=world.crisis()))
         await deck.show(world.snapshot(last_crisis=over()))
         await deck.show(world.snapshot(last_crisis=over()))
@@ -104,7 +104,7 @@ async def test_the_end_is_told_once_with_its_figures() -> None:
 
 
 async def test_a_crisis_of_long_ago_is_not_told_at_the_start() -> None:
-    async with open_deck(WIDE) as deck:
+    async with open_deck(NARROW) as deck:
         await deck.show(world.snapshot(last_crisis=over()))
         assert notes(deck) == []
 
@@ -138,7 +138,7 @@ async def test_leaving_the_picker_forces_nothing() -> None:
 
 
 async def test_a_quota_alert_is_told_once_and_stands_in_the_log() -> None:
-    async with open_deck(WIDE) as deck:
+    async with open_deck(NARROW) as deck:
         await deck.show(world.snapshot())
         for _ in range(3):
             deck.engine.announce(Alert(AlertLevel.WARNING, "quota:k:warn", "google-1: 80 % of 20 a day used"))

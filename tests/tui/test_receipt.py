@@ -347,11 +347,13 @@ def test_allowances_are_told_in_their_own_unit() -> None:
         QuotaSpent("google/g", "requests", "day", 1, 18),
         QuotaSpent("zai/main", "cost", "balance", 2_300_000_000, 1_840_000_000_000),
         QuotaSpent("kimi/main", "total_tokens", "session:5h", 1_684, 0),
+        QuotaSpent("anthropic/main", "share", "session:5h", 1, 580_000),
     )
     assert texts(quota_lines(world.receipt(quota=spent), WIDTH)) == [
         "per day   1 request, 18 left · google/g",
         "balance   $0.0023, $1.84 left · zai/main",
         "per 5h    1,684 total tokens, nothing left · kimi/main",
+        "per 5h    some of the plan, 58 % left · anthropic/main",
     ]
 
 

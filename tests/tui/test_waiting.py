@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.support import deck_world as world
 from tests.support.clock import START_MS, FakeClock
-from tests.support.deck import NARROW, TINY, WIDE, Deck, open_deck
+from tests.support.deck import NARROW, Deck, open_deck
 from tests.support.engine_world import World, open_world
 from tests.support.fake_engine import FakeEngine
 from tests.support.parking import ONLY, keeper
@@ -82,7 +82,7 @@ async def test_what_is_asked_in_the_chat_may_be_kept() -> None:
         assert deck.engine.requests[await deck.say("x")].park
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE, TINY, (40, 20)])
+@pytest.mark.parametrize("size", [NARROW, (40, 20)])
 async def test_who_cannot_serve_and_when_it_goes_on_counts_down(size: tuple[int, int]) -> None:
     async with open_deck(size) as deck:
         await ask(deck)
@@ -151,7 +151,7 @@ async def test_an_answer_that_came_meanwhile_is_not_taken_back() -> None:
 
 
 async def test_it_is_sent_down_another_route() -> None:
-    async with open_deck(WIDE) as deck:
+    async with open_deck(NARROW) as deck:
         await deck.show(world.snapshot())
         first = await ask(deck)
         await deck.press("alt+o")

@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from trunkline.domain.checks import AccountReport, AllowanceShare, Balance, CheckResult
 from trunkline.domain.limits import LimitReading, Metric
+from trunkline.domain.wording import plan_window, share_words
 from trunkline.tui import format as fmt
 from trunkline.tui.account_sentences import age, window_words
 from trunkline.tui.cells import Cell, Tone
@@ -93,14 +94,20 @@ def _remarks(result: CheckResult, now_ms: int, zone: tzinfo | None) -> Iterator[
 
 
 def _reading(reading: LimitReading, now_ms: int, zone: tzinfo | None) -> str:
+    is_share = reading.metric is Metric.SHARE
+
     def told(value: int | None) -> str:
         if value is None:
             return "a number not told"
+        if is_share:
+            return share_words(value)
         return fmt.money(value) if reading.metric is Metric.COST else f"{value:,}"
 
     of_model = f" of {reading.model}" if reading.model else ""
     what = f"{reading.metric.value.replace('_', ' ')} per {window_words(reading.window)}{of_model}"
     resets = _resets(reading.resets_at_ms, now_ms, zone)
+    if is_share:
+        return f"the {plan_window(reading.window)}{of_model}: {told(reading.remaining)} left{resets}"
     return f"{what}: {told(reading.remaining)} left of {told(reading.amount)}{resets}"
 
 

@@ -11,6 +11,7 @@ from trunkline.domain.limits import LimitScope, LimitUse, Metric, WindowKind
 from trunkline.domain.routes import Billing
 from trunkline.domain.snapshot import AccountView, Counts, Latency, ProviderView, SharedAllowance, Snapshot
 from trunkline.domain.state import Block
+from trunkline.domain.wording import plan_window
 from trunkline.tui import format as fmt
 from trunkline.tui.account_checks import check_lines, report_lines
 from trunkline.tui.account_rows import COLUMNS, account_row, account_sentence
@@ -195,18 +196,21 @@ def _doubt(confidence: float) -> str:
 
 
 def _limit_lines(use: LimitUse, now_ms: int, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
+    is_share = use.metric is Metric.SHARE
     what = use.metric.value.replace("_", " ")
     name = (
-        f"{what}, balance"
+        f"the {plan_window(use.window)}"
+        if is_share
+        else f"{what}, balance"
         if use.window.kind is WindowKind.BALANCE
         else f"{what} per {window_words(use.window)}"
     )
     share = use.share_left
     tone = Tone.BAD if share <= 0.05 else Tone.WARN if share <= 0.20 else Tone.GOOD
-    used = fmt.money(use.used) if use.metric is Metric.COST else f"{use.used:,}"
+    used = amount(use, use.used)
     cells = (
         Cell(name),
-        Cell(f"{used} of {amount(use, use.amount)}"),
+        Cell(f"{used} used" if is_share else f"{used} of {amount(use, use.amount)}"),
         Cell(fmt.bar(share, BAR_CELLS), tone),
         Cell(f"{fmt.percent(share)} left", tone),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from trunkline.domain.limits import FigureSource, LimitUse, Metric, Window, WindowKind
+from trunkline.domain.wording import plan_window, share_words
 from trunkline.tui import format as fmt
 from trunkline.tui.limit_words import forecast_words, runs_out
 
@@ -28,24 +29,32 @@ def window_words(window: Window) -> str:
 
 
 def amount(use: LimitUse, value: int) -> str:
-    """A figure of a limit with its unit where that is money: `$1.84`, `12,345`."""
+    """A figure of a limit with its unit where that is money or a share: `$1.84`, `12,345`, `42 %`."""
+    if use.metric is Metric.SHARE:
+        return share_words(value)
     return fmt.money(value) if use.metric is Metric.COST else f"{value:,}"
 
 
 def used_words(use: LimitUse) -> str:
-    """How much of how much: `18 of 20 requests`, with the model whose limit it is."""
-    unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"
+    """How much of how much: `18 of 20 requests`, `42 % of the plan's 5 h`, with the model whose limit it is."""
     of_model = f" · {use.model}" if use.model else ""
-    return f"{amount(use, use.used)} of {amount(use, use.amount)}{unit}{of_model}"
+    return f"{amount(use, use.used)} of {_whole(use)}{of_model}"
+
+
+def _whole(use: LimitUse) -> str:
+    if use.metric is Metric.SHARE:
+        return f"the {plan_window(use.window)}"
+    unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"
+    return f"{amount(use, use.amount)}{unit}"
 
 
 def limit_sentence(use: LimitUse, now_ms: int, zone: tzinfo | None) -> str:
     """`18 of 20 requests per day used, reported by the provider, 4 m old`, and when it runs out, where that comes
     before it renews."""
-    unit = "" if use.metric is Metric.COST else f" {use.metric.value.replace('_', ' ')}"
-    per = "" if use.window.kind is WindowKind.BALANCE else f" per {window_words(use.window)}"
+    is_whole = use.window.kind is WindowKind.BALANCE or use.metric is Metric.SHARE
+    per = "" if is_whole else f" per {window_words(use.window)}"
     of_model = f" of {use.model}" if use.model else ""
-    figures = f"{amount(use, use.used)} of {amount(use, use.amount)}{unit}{per}{of_model}"
+    figures = f"{amount(use, use.used)} of {_whole(use)}{per}{of_model}"
     said = f"{figures} used, {SOURCE_WORDS[use.source]}, {age(use.as_of_ms, now_ms)}"
     expected = forecast_words(use, now_ms, zone) if runs_out(use) else None
     return said if expected is None else f"{said}; {expected.text}"

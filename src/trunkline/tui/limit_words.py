@@ -8,6 +8,7 @@ from trunkline.domain.faults import FaultKind
 from trunkline.domain.limits import LimitUse, Metric, WindowKind
 from trunkline.domain.routes import Billing
 from trunkline.domain.state import Block
+from trunkline.domain.wording import share_words
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 
@@ -101,7 +102,7 @@ def forecast_words(use: LimitUse, now_ms: int, zone: tzinfo | None) -> Cell | No
     burn = forecast.burn_per_hour
     if burn <= 0:
         return Cell("not used lately", Tone.DIM)
-    rate = f"at {fmt.money(round(burn)) if use.metric is Metric.COST else _figure(burn)} an hour"
+    rate = f"at {_figure(use.metric, burn)} an hour"
     doubt = sureness(forecast.confidence)
     doubt = f" · {doubt}" if doubt else ""
     at_ms = forecast.lasts_until_ms
@@ -115,5 +116,9 @@ def forecast_words(use: LimitUse, now_ms: int, zone: tzinfo | None) -> Cell | No
     return Cell(f"{rate} it lasts until {when}{before}{doubt}", _tone(use, at_ms, now_ms))
 
 
-def _figure(burn: float) -> str:
+def _figure(metric: Metric, burn: float) -> str:
+    if metric is Metric.COST:
+        return fmt.money(round(burn))
+    if metric is Metric.SHARE:
+        return share_words(burn)
     return f"{burn:,.0f}" if burn >= 10 else f"{burn:.2g}"

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from trunkline.domain.limits import Metric
 from trunkline.domain.money import MoneySum
 from trunkline.domain.receipts import Outcome, QuotaSpent, Receipt
+from trunkline.domain.wording import share_words
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
 from trunkline.tui.lines import Line, labelled, paragraph
@@ -75,6 +76,8 @@ def _spent(spent: QuotaSpent, width: int) -> tuple[Line, ...]:
     unit = "" if in_money else f" {spent.metric.replace('_', ' ')}"
     what = f"{amount}{unit.removesuffix('s') if spent.amount == 1 else unit}"
     label = "balance" if spent.window == "balance" else f"per {spent.window.removeprefix('session:')}"
+    if spent.metric == Metric.SHARE.value:  # how much of the plan one request takes nobody tells
+        what, left = "some of the plan", share_words(spent.left)
     text = f"{what}, {left if spent.left else 'nothing'} left · {spent.account}"
     return labelled(label, text, width, Tone.PLAIN if spent.left else Tone.BAD)
 

@@ -201,7 +201,7 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         self._log.watching = self._snapshot.read_only
         self._log.refresh_rows()
         self.visits.tick()
-        self._chat.tick()
+        self._chat.call_later(self._chat.waiting.count_down)
         self._show_summary()
         self.query_one(KeyHints).recheck()
 

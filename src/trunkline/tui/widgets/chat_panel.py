@@ -157,10 +157,6 @@ class ChatPanel(Vertical):
             self._watching = snapshot.read_only
             self.transcript.set_watching(self._watching)
 
-    def tick(self) -> None:
-        """Bring what waits up to this moment."""
-        self.call_later(self.waiting.count_down)
-
     def status(self, cell: Cell | None) -> None:
         """The line under the editor."""
         self.composer.say(cell)
