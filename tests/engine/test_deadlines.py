@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from tests.support.clock import FakeClock
-from tests.support.engine_world import Serves, agent, ask, open_world, until_event
+from tests.support.engine_world import Serves, agent, ask, open_world, told, until_event
 
 from trunkline.domain.events import Parked
 from trunkline.domain.faults import FaultCode
@@ -89,5 +89,5 @@ async def test_nobody_parks_beyond_the_deadline(tmp_path: Path) -> None:
         assert hurried.receipt.attempts == ()
         assert hurried.receipt.fault is not None
         assert hurried.receipt.fault.usable_at_ms == clock.wall_ms() + 90_000
-        clock.advance(90_300)
-        assert (await parked.answer()).receipt.complete
+        clock.advance(92_300)
+        assert (await told(parked)).receipt.complete

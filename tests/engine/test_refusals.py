@@ -281,7 +281,7 @@ async def test_what_nobody_waits_for_is_parked_until_the_reset_and_then_answered
         clock.advance(119_000)
         await asyncio.sleep(0.02)
         assert world.served("pool") == 2
-        clock.advance(1_300)
+        clock.advance(3_300)
         result = await told(handle)
         assert result.routes == ["pool/a/m", "pool/b/m", "pool/a/m"]
         assert result.receipt.complete
