@@ -10,8 +10,9 @@ from tests.support.deck_world import snapshot
 
 from trunkline.cli.quota_text import print_limits, print_notes
 from trunkline.cli.shapes import quota_json, snapshot_json
+from trunkline.cli.state_text import print_accounts
 from trunkline.domain.faults import FaultKind, FaultScope
-from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window
+from trunkline.domain.limits import WHOLE_SHARE, FigureSource, LimitScope, LimitUse, Metric, Window
 from trunkline.domain.snapshot import SharedAllowance, Snapshot
 from trunkline.domain.state import Block
 
@@ -56,6 +57,22 @@ def test_a_person_reads_why_and_until_when_and_on_demand_what_was_said(
     assert 'the provider said: "Insufficient balance' in long
     assert "taken for account (80% sure): code 1113" in long
     assert "\x1b" not in long
+
+
+def test_a_share_of_a_plan_is_told_in_percent(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = world()
+    provider = whole.providers[0]
+    plan = replace(LIMIT, metric=Metric.SHARE, window=Window.parse("session:5h"), model=None, flaw="")
+    plan = replace(plan, amount=WHOLE_SHARE, used=420_000, confidence=1.0)
+    account = replace(provider.accounts[0], block=None, shares_with=(), limits=(plan,))
+    shown = replace(whole, providers=(replace(provider, accounts=(account,)),))
+    print_limits(shown)
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert " ".join(row[:8]) == "zai/main plan's 5 h 58 % 100 %"
+    print_accounts(shown)
+    assert "58% of the plan's 5 h" in capsys.readouterr().out
+    (told,) = quota_json(shown)
+    assert (told["used"], told["amount"], told["unit"]) == (420_000, 1_000_000, "share")
 
 
 def test_the_same_is_in_the_json() -> None:

@@ -230,3 +230,4 @@ def test_fields_are_checked_as_they_are_typed():
     assert "never the key" in str(check_account("key", CANARY))
     assert "a number" in str(check_limit("amount", "many"))
     assert "Did you mean 'requests'" in str(check_limit("metric", "request"))
+    assert "one of requests" in str(check_limit("metric", "share"))  # only ever told by a provider

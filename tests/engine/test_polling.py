@@ -178,7 +178,7 @@ async def test_used_shares_of_a_plan_are_limits_that_routing_sees(tmp_path: Path
             START_MS + 50 * HOUR_MS,
         }
         assert {limit.source for limit in shown.values()} == {FigureSource.REPORTED}
-        assert {limit.metric for limit in shown.values()} == {Metric.REQUESTS}
+        assert {limit.metric for limit in shown.values()} == {Metric.SHARE}
         assert view(engine).status.value == "critical"
 
 

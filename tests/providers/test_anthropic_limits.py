@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from tests.support.anthropic_wire import context_of
 from tests.support.clock import START_MS
 
-from trunkline.domain.limits import LimitReading, LimitScope, LimitSpec, Metric, Window
-from trunkline.providers.limits.anthropic_family import WHOLE_WINDOW
+from trunkline.domain.limits import WHOLE_SHARE, LimitReading, LimitScope, LimitSpec, Metric, Window
 from trunkline.providers.limits.families import read_limits
 
 MINUTE, FIVE_HOURS, WEEK = Window.parse("60s"), Window.parse("session:5h"), Window.parse("session:7d")
@@ -31,10 +30,14 @@ def bucket(
 
 
 def share(
-    window: Window, remaining: int, reset_in_ms: int | None, amount: int = WHOLE_WINDOW
+    window: Window,
+    remaining: int,
+    reset_in_ms: int | None,
+    amount: int = WHOLE_SHARE,
+    metric: Metric = Metric.SHARE,
 ) -> LimitReading:
     resets_at_ms = None if reset_in_ms is None else START_MS + reset_in_ms
-    return LimitReading(Metric.REQUESTS, window, amount, remaining, resets_at_ms, LimitScope.ACCOUNT)
+    return LimitReading(metric, window, amount, remaining, resets_at_ms, LimitScope.ACCOUNT)
 
 
 def epoch_s(in_ms: int) -> str:
@@ -77,7 +80,7 @@ def test_the_windows_of_a_subscription() -> None:
         pytest.param({"utilization": "1"}, 0, id="used-up"),
         pytest.param({"utilization": "1.07"}, 0, id="more-than-used-up"),
         pytest.param({"utilization": "0.9999999"}, 1, id="nearly-used-up-is-not-used-up"),
-        pytest.param({"utilization": "0"}, WHOLE_WINDOW, id="untouched"),
+        pytest.param({"utilization": "0"}, WHOLE_SHARE, id="untouched"),
         pytest.param({"utilization": "0.9", "status": "rejected"}, 0, id="refused-is-used-up"),
         pytest.param({"status": "rejected"}, 0, id="refused-without-a-figure"),
     ],
@@ -93,7 +96,7 @@ def test_a_share_is_told_in_the_unit_of_the_accounts_own_limit() -> None:
     tokens = LimitSpec(Metric.TOTAL_TOKENS, 10_000_000, WEEK)
     given = {"unified-5h-utilization": "0.5", "unified-7d-utilization": "0.25"}
     five_hours, week = read(given, (own, of_a_model, tokens))
-    assert five_hours == share(FIVE_HOURS, 450, None, amount=900)
+    assert five_hours == share(FIVE_HOURS, 450, None, 900, Metric.REQUESTS)
     assert (week.metric, week.amount, week.remaining) == (Metric.TOTAL_TOKENS, 10_000_000, 7_500_000)
 
 

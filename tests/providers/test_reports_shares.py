@@ -36,7 +36,7 @@ def told(*shares: AllowanceShare, limits: tuple[LimitSpec, ...] = ()) -> list[tu
     ("percent", "left"), [(0, 1_000_000), (30, 700_000), (99.99999, 1), (100, 0), (130, 0)]
 )
 def test_a_share_is_counted_in_millionths(percent: float, left: int) -> None:
-    assert told(share(percent)) == [(Metric.REQUESTS, 1_000_000, left, LATER_MS, LimitScope.ACCOUNT, None)]
+    assert told(share(percent)) == [(Metric.SHARE, 1_000_000, left, LATER_MS, LimitScope.ACCOUNT, None)]
 
 
 def test_or_in_the_unit_of_the_accounts_own_limit_of_that_window() -> None:

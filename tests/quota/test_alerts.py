@@ -95,6 +95,15 @@ def test_who_is_told_of_the_higher_mark_is_not_told_of_the_lower_one_after_it() 
             "zai/main: 90 % of about 1,000,000 tokens in 1 d used; it renews bit by bit as use gets older",
         ),
         (
+            limit(840_000, "session:5h", Metric.SHARE, resets_at_ms=NOW_MS + 9_000_000),
+            "zai/main: 84 % of the plan's 5 h used; it resets Fri 14:30 (in 2 h 30 min)",
+        ),
+        (
+            limit(500_000, "week", Metric.SHARE, forecast=Forecast(90_000.0, NOW_MS + 5 * HOUR_MS, 0.8)),
+            "zai/main: at this rate the plan's week will be used up Fri 17:00 (in 5 h); "
+            "it resets Sat 00:00 (in 12 h)",
+        ),
+        (
             limit(2_000_000),
             "zai/main: 100 % of 1,000,000 tokens a day used; it resets Sat 00:00 (in 12 h)",
         ),

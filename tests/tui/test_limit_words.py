@@ -12,7 +12,7 @@ from tests.support.deck import NARROW, open_deck
 
 from trunkline.domain.checks import AccountReport, Balance
 from trunkline.domain.faults import FaultKind, FaultScope
-from trunkline.domain.limits import FigureSource, Forecast, LimitUse, Metric
+from trunkline.domain.limits import WHOLE_SHARE, FigureSource, Forecast, LimitUse, Metric
 from trunkline.domain.money import PICO_PER_USD
 from trunkline.domain.routes import Billing
 from trunkline.domain.snapshot import SharedAllowance
@@ -20,7 +20,8 @@ from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
 from trunkline.tui.account_facts import fact_lines
 from trunkline.tui.account_rows import COLUMNS, account_rows
-from trunkline.tui.cells import Tone, longest_cells, share_width
+from trunkline.tui.account_sentences import limit_sentence, used_words
+from trunkline.tui.cells import Cell, Tone, longest_cells, share_width
 from trunkline.tui.limit_words import block_sentence, block_words, forecast_cell, forecast_words
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -102,6 +103,23 @@ def test_a_forecast_stands_in_the_cell_only_where_it_runs_out_before_the_reset()
 def test_a_forecast_in_a_sentence_is_never_invented(forecast: Forecast | None, said: str | None) -> None:
     found = forecast_words(expecting(forecast), START_MS, UTC)
     assert (None if found is None else found.text) == said
+
+
+def test_a_share_of_a_plan_is_told_in_percent_everywhere() -> None:
+    plan = world.limit(Metric.SHARE, WHOLE_SHARE, 420_000, "session:5h")
+    plan = replace(plan, forecast=Forecast(31_000.0, None, 0.9))
+    assert used_words(plan) == "42 % of the plan's 5 h"
+    said = limit_sentence(plan, START_MS, UTC)
+    assert said.startswith("42 % of the plan's 5 h used, reported by the provider")
+    assert (forecast_words(plan, START_MS, UTC) or Cell("")).text.startswith("at 3 % an hour it lasts")
+    shown = world.snapshot(providers=(world.provider("p", world.account("p", "a", plan)),))
+    rows = account_rows(shown, START_MS, zone=UTC)
+    lines = [
+        "".join(cell.text for cell in row.cells)
+        for row in (*fact_lines(shown, "p/a", START_MS, UTC, 80), *rows)
+    ]
+    assert any("the plan's 5 h" in line and "42 % used" in line and "58 % left" in line for line in lines)
+    assert not any("420,000" in line or "1,000,000" in line for line in lines)
 
 
 def test_the_column_is_there_only_while_something_runs_out() -> None:

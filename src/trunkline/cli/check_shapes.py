@@ -67,6 +67,20 @@ def balance_json(balance: Balance | None) -> Json | None:
     )
 
 
+_UNITS = {
+    Metric.REQUESTS: "requests",
+    Metric.COST: "usd",
+    Metric.CONCURRENCY: "calls",
+    Metric.SHARE: "share",
+}
+
+
+def unit_of(metric: Metric) -> str:
+    """What a limit's amounts are in: `requests`, `tokens`, `usd`, `calls`, or `share`: millionths of a plan's whole
+    allowance, of which the provider tells nothing else."""
+    return _UNITS.get(metric, "tokens")
+
+
 def _reading(reading: LimitReading) -> Json:
     def amount(value: int | None) -> float | int | None:
         return usd(value) if reading.metric is Metric.COST else value
@@ -78,6 +92,7 @@ def _reading(reading: LimitReading) -> Json:
         "model": reading.model,
         "amount": amount(reading.amount),
         "remaining": amount(reading.remaining),
+        "unit": unit_of(reading.metric),
         "resets_at": iso(reading.resets_at_ms),
     }
 

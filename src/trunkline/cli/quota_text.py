@@ -11,7 +11,7 @@ from trunkline.domain.limits import LimitUse, Metric
 from trunkline.domain.snapshot import AccountView, Snapshot
 from trunkline.domain.state import Block
 from trunkline.domain.text import strip_controls
-from trunkline.domain.wording import refusal_sentence
+from trunkline.domain.wording import plan_window, refusal_sentence, share_words
 
 NOTHING_KNOWN = "no limit is known yet; limits are learned from replies, or set in providers.toml"
 
@@ -73,7 +73,10 @@ def _accounts(snapshot: Snapshot) -> Iterator[tuple[str, AccountView]]:
 
 
 def _name(limit: LimitUse) -> str:
-    return f"{limit.metric.value} / {limit.window}" + (f" · {limit.model}" if limit.model else "")
+    of_model = f" · {limit.model}" if limit.model else ""
+    if limit.metric is Metric.SHARE:
+        return f"{plan_window(limit.window)}{of_model}"
+    return f"{limit.metric.value} / {limit.window}{of_model}"
 
 
 def _figure(limit: LimitUse) -> str:
@@ -94,4 +97,6 @@ def _lasts_until(limit: LimitUse) -> str:
 
 
 def _amount(limit: LimitUse, amount: int) -> str:
+    if limit.metric is Metric.SHARE:
+        return share_words(amount)
     return dollars(amount) if limit.metric is Metric.COST else f"{amount:,}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.cli.check_shapes import balance_json
+from trunkline.cli.check_shapes import balance_json, unit_of
 from trunkline.cli.output import iso
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection
 from trunkline.domain.limits import LimitUse, Metric
@@ -162,7 +162,7 @@ def answer_json(answer: Answer, no_route: NoRoute | None, now_ms: int) -> Json:
 
 
 def limit_json(limit: LimitUse) -> Json:
-    """One limit of `status --json`; money in USD."""
+    """One limit of `status --json`; `unit` says what `used` and `amount` are in (see `unit_of`)."""
     in_money = limit.metric is Metric.COST
     return {
         "metric": limit.metric,
@@ -171,6 +171,7 @@ def limit_json(limit: LimitUse) -> Json:
         "model": limit.model,
         "used": usd(limit.used) if in_money else limit.used,
         "amount": usd(limit.amount) if in_money else limit.amount,
+        "unit": unit_of(limit.metric),
         "resets_at": iso(limit.resets_at_ms),
         "source": limit.source,
         "as_of": iso(limit.as_of_ms),

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import click
 
 from trunkline.cli.output import balance_text, dollars, local_time, print_table, span
+from trunkline.domain.limits import LimitUse, Metric
 from trunkline.domain.snapshot import AccountView, LogEntry, RunningCall, Snapshot, Status
-from trunkline.domain.wording import reason
+from trunkline.domain.wording import plan_window, reason
 
 _SHAPES = {
     Status.HEALTHY: "●",
@@ -91,7 +92,7 @@ def _account_row(name: str, account: AccountView) -> list[str]:
     elif held and account.block is not None:
         limit_text, resets = reason(account.block), local_time(account.block.until_ms)
     elif tightest is not None:
-        limit_text = f"{tightest.share_left:.0%} of {tightest.metric.value} / {tightest.window}"
+        limit_text = f"{tightest.share_left:.0%} of {_of_what(tightest)}"
         resets = local_time(tightest.resets_at_ms)
     elif account.report is not None and account.report.balance is not None:
         limit_text = (
@@ -110,6 +111,12 @@ def _account_row(name: str, account: AccountView) -> list[str]:
         span(account.latency.p50_ms),
         dollars(account.counts.cost.pico, unknown=account.counts.cost.unknown),
     ]
+
+
+def _of_what(limit: LimitUse) -> str:
+    if limit.metric is Metric.SHARE:
+        return f"the {plan_window(limit.window)}"
+    return f"{limit.metric.value} / {limit.window}"
 
 
 def _log_row(entry: LogEntry) -> list[str]:

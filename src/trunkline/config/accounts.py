@@ -198,9 +198,9 @@ def _account_limits(
 
 
 def _limit(limit: LimitTable, zone: str, *, user: bool) -> LimitSpec:
-    factor = PICO_PER_USD if limit.metric is Metric.COST else 1
+    factor = PICO_PER_USD if limit.metric == "cost" else 1
     return LimitSpec(
-        metric=limit.metric,
+        metric=Metric(limit.metric),
         amount=round(limit.amount * factor),
         window=Window.parse(limit.window, zone),
         scope=limit.scope or (LimitScope.MODEL if limit.model else LimitScope.ACCOUNT),

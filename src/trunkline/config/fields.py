@@ -6,14 +6,14 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from trunkline.config.hours import parse_hours
 from trunkline.config.keys import REFERENCE_EXPECTED, parse_key_ref
-from trunkline.domain.limits import LimitScope, Metric, Window
+from trunkline.domain.limits import LimitScope, Window
 from trunkline.domain.preferences import BudgetMode, QualityMode
 from trunkline.domain.routes import (
     Billing,
@@ -182,7 +182,8 @@ EchoText = Annotated[ReasoningEcho, Field(strict=False)]
 ToolIdsText = Annotated[ToolIds, Field(strict=False)]
 SelfReportText = Annotated[SelfReport, Field(strict=False)]
 LocalServerText = Annotated[LocalServer, Field(strict=False)]
-MetricText = Annotated[Metric, Field(strict=False)]
+# Of `Metric`, what a person can count: a share of a plan is only ever told by its provider.
+MetricText = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "cost", "concurrency"]
 ScopeText = Annotated[LimitScope, Field(strict=False)]
 BudgetText = Annotated[BudgetMode, Field(strict=False)]
 QualityText = Annotated[QualityMode, Field(strict=False)]

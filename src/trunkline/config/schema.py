@@ -38,7 +38,6 @@ from trunkline.config.fields import (
     Zone,
     doc,
 )
-from trunkline.domain.limits import Metric
 from trunkline.domain.routes import (
     Billing,
     LocalServer,
@@ -92,7 +91,7 @@ class LimitTable(Table):
 
     @model_validator(mode="after")
     def _amount_fits(self) -> LimitTable:
-        if self.metric is Metric.COST and self.amount > MOST_USD:
+        if self.metric == "cost" and self.amount > MOST_USD:
             raise ValueError(f"an amount of at most {MOST_USD} USD")
         return self
 

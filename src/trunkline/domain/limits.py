@@ -10,7 +10,8 @@ from functools import lru_cache
 
 
 class Metric(StrEnum):
-    """What a limit counts. Cost is in pico-dollars; concurrency is calls under way."""
+    """What a limit counts. Cost is in pico-dollars; concurrency is calls under way; share is in millionths of a plan's
+    allowance (`WHOLE_SHARE`), where a provider tells nothing but how much of it is used. Nobody configures a share."""
 
     REQUESTS = "requests"
     INPUT_TOKENS = "input_tokens"
@@ -18,6 +19,11 @@ class Metric(StrEnum):
     TOTAL_TOKENS = "total_tokens"
     COST = "cost"
     CONCURRENCY = "concurrency"
+    SHARE = "share"
+
+
+WHOLE_SHARE = 1_000_000
+"""The amount of a limit that is counted as a share."""
 
 
 class WindowKind(StrEnum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, tzinfo
 
+from trunkline.domain.limits import WHOLE_SHARE, Window
 from trunkline.domain.state import Block
 
 _DAY_MS = 86_400_000
@@ -62,6 +63,21 @@ def refusal_sentence(block: Block, now_ms: int, zone: tzinfo | None) -> str:
         return f"{said}, until you act"
     is_told = block.kind.is_limit and not block.message.endswith(_UNSTATED)
     return f"{said}, {_when('resets' if is_told else 'tried again', block.until_ms, now_ms, zone)}"
+
+
+def plan_window(window: Window) -> str:
+    """A plan's allowance by how long it lasts, where nobody tells it in numbers: `plan's 5 h`, `plan's week`."""
+    if window.unit is not None:
+        return f"plan's {window.unit.value}"
+    return "plan" if window.length_ms is None else f"plan's {countdown(window.length_ms)}"
+
+
+def share_words(millionths: float) -> str:
+    """A share counted in millionths, in percent: `42 %`, never rounded up to 100 or down to 0."""
+    percent = 100 * millionths / WHOLE_SHARE
+    if 0 < percent < 1:
+        return "<1 %"
+    return f"{min(99, round(percent)) if percent < 100 else 100} %"
 
 
 def _when(verb: str, at_ms: int, now_ms: int, zone: tzinfo | None) -> str:

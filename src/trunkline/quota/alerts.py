@@ -11,6 +11,7 @@ from trunkline.domain.events import AlertLevel
 from trunkline.domain.limits import CalendarUnit, FigureSource, LimitUse, Metric, Window, WindowKind
 from trunkline.domain.money import usd
 from trunkline.domain.preferences import Thresholds
+from trunkline.domain.wording import plan_window
 from trunkline.quota.forecast import SURE_ENOUGH, may_be_forecast
 from trunkline.quota.windows import NEVER_MS
 
@@ -143,6 +144,8 @@ def _renewed_by_ms(limit: LimitUse, now_ms: int) -> int:
 
 def _allowance(limit: LimitUse) -> str:
     about = "about " if limit.source is FigureSource.ESTIMATED else ""
+    if limit.metric is Metric.SHARE:
+        return f"the {plan_window(limit.window)}"
     in_money = limit.metric is Metric.COST
     amount = f"${usd(limit.amount):,.2f}" if in_money else f"{limit.amount:,} {_UNITS[limit.metric]}"
     if limit.window.kind is WindowKind.BALANCE:

@@ -92,8 +92,8 @@ def claims_from(
     limits: Iterable[BoundLimit], *, input_tokens: int, output_tokens: int, cost_pico: int | None
 ) -> tuple[Claim, ...]:
     """One claim per bound limit, at the estimated amounts (`output_tokens` is the whole output limit where the
-    provider reserves that). An unknown cost claims nothing of a cost limit; of an amount that is not believed enough
-    use is only counted."""
+    provider reserves that); of a share, of which no estimate can tell, the least there is. An unknown cost claims
+    nothing of a cost limit; of an amount that is not believed enough use is only counted."""
     amounts = {
         Metric.REQUESTS: 1,
         Metric.INPUT_TOKENS: input_tokens,
@@ -101,6 +101,7 @@ def claims_from(
         Metric.TOTAL_TOKENS: input_tokens + output_tokens,
         Metric.COST: cost_pico or 0,
         Metric.CONCURRENCY: 1,
+        Metric.SHARE: 1,
     }
     return tuple(
         Claim(

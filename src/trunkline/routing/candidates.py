@@ -337,7 +337,7 @@ class Scan:
             claims = self._reserved(row.reserving, list_pico)
             quota = quota_of_all((*flat.shared, *limits), claims, now_ms)
         else:
-            claims = (*self._claims[:4], list_pico, 1)
+            claims = (*self._claims[:4], list_pico, 1, 1)
             if steady_quota is not None:
                 quota = quota_of(varying, claims, now_ms, steady_quota)
         if quota is not None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
 from trunkline.domain.faults import FaultKind
-from trunkline.domain.limits import Metric
+from trunkline.domain.limits import Metric, Window
 from trunkline.domain.money import usd
 from trunkline.domain.routes import Capability, Catalogue
+from trunkline.domain.wording import plan_window, share_words
 
 Fact = str | int | float | None
 Facts = Mapping[str, Fact]
@@ -164,6 +165,8 @@ def _limit_why(facts: Facts) -> str:
     needed = facts.get("needed")
     if metric == Metric.COST.value:
         left, amount, needed = _dollars(left), _dollars(amount), _dollars(needed)
+    if metric == Metric.SHARE.value:
+        return f"{share_words(float(str(left)))} left of the {plan_window(Window.parse(str(facts.get('window'))))}"
     name = str(metric).replace("_", " ")
     window = "in all" if facts.get("window") == "balance" else f"per {facts.get('window')}"
     return f"{_figure(left)} of {_figure(amount)} {name} left {window}, {_figure(needed)} needed"

@@ -9,7 +9,9 @@ from trunkline.domain.limits import LimitUse, Metric, WindowKind, is_pattern
 
 _METRICS = tuple(Metric)
 _COST = _METRICS.index(Metric.COST)
-_ONE_A_CALL = (_METRICS.index(Metric.REQUESTS), _METRICS.index(Metric.CONCURRENCY))
+_ONE_A_CALL = tuple(
+    map(_METRICS.index, (Metric.REQUESTS, Metric.CONCURRENCY, Metric.SHARE)),
+)
 
 
 class FlatLimit(NamedTuple):
@@ -69,13 +71,13 @@ class FlatLimits(NamedTuple):
         return self.further[model]
 
 
-Claims = tuple[int, int, int, int, int, int]
-_ANY_CALL: Claims = (1, 0, 0, 0, 0, 1)
+Claims = tuple[int, int, int, int, int, int, int]
+_ANY_CALL: Claims = (1, 0, 0, 0, 0, 1, 1)
 
 
 def claims_of(*, input_tokens: int, output_tokens: int, cost_pico: int) -> Claims:
     """What one call would take of each metric, in the order of `Metric`."""
-    return (1, input_tokens, output_tokens, input_tokens + output_tokens, cost_pico, 1)
+    return (1, input_tokens, output_tokens, input_tokens + output_tokens, cost_pico, 1, 1)
 
 
 def flatten(limits: tuple[LimitUse, ...], mark: float) -> FlatLimits:

@@ -17,6 +17,7 @@ from trunkline.domain.checks import AccountReport, AllowanceShare, CheckResult
 from trunkline.domain.limits import LimitReading, Metric
 from trunkline.domain.snapshot import AccountView
 from trunkline.domain.text import strip_controls
+from trunkline.domain.wording import plan_window, share_words
 from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
 
@@ -149,8 +150,11 @@ def _remarks(result: CheckResult) -> list[str]:
 
 def _reading(reading: LimitReading) -> list[str]:
     of = f" · {reading.model}" if reading.model else ""
+    is_share = reading.metric is Metric.SHARE
     return [
-        f"{reading.metric.value} / {reading.window}{of}",
+        f"{plan_window(reading.window)}{of}"
+        if is_share
+        else f"{reading.metric.value} / {reading.window}{of}",
         _amount(reading, reading.remaining),
         _amount(reading, reading.amount),
         _resets(reading.resets_at_ms),
@@ -166,6 +170,8 @@ def _share(share: AllowanceShare) -> list[str]:
 def _amount(reading: LimitReading, amount: int | None) -> str:
     if amount is None:
         return "not told"
+    if reading.metric is Metric.SHARE:
+        return share_words(amount)
     return dollars(amount) if reading.metric is Metric.COST else f"{amount:,}"
 
 

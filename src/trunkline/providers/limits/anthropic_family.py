@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from trunkline.domain.limits import LimitReading, LimitScope, LimitSpec, Metric, Window
+from trunkline.domain.limits import WHOLE_SHARE, LimitReading, LimitScope, LimitSpec, Metric, Window
 from trunkline.providers.limits.openai_family import reading_of, resets_at_ms
 from trunkline.providers.protocol import CallContext
 from trunkline.providers.values.durations import number_of
 
 PREFIX = "anthropic-ratelimit-"
-WHOLE_WINDOW = 1_000_000
 _METRICS = {
     "requests": Metric.REQUESTS,
     "tokens": Metric.TOTAL_TOKENS,
@@ -33,7 +32,7 @@ def read_anthropic_limits(headers: Mapping[str, str], context: CallContext) -> t
     """What `anthropic-ratelimit-*` headers say. The API's are buckets of a minute (`reset`, RFC 3339, is when they
     are full again) of each model. A subscription's `unified` ones tell a used share of windows of the whole account
     (`reset` in epoch seconds); a share is told in the unit that the account's own limit for that window has, else in
-    millionths of the window, as requests. Of two windows of seven days, `7d_oi` is of the asked model alone (field
+    millionths of the window's. Of two windows of seven days, `7d_oi` is of the asked model alone (field
     §2.2). Figures that cannot be are left out."""
     found: dict[str, dict[str, str]] = {}
     for name, value in headers.items():
@@ -67,7 +66,7 @@ def _share(of: str, figures: Mapping[str, str], context: CallContext) -> LimitRe
         return None
     own = next((limit for limit in context.account.limits if _is_of(limit, window) and not of_model), None)
     scope = LimitScope.MODEL if of_model else LimitScope.ACCOUNT
-    own = own or LimitSpec(Metric.REQUESTS, WHOLE_WINDOW, window, scope)
+    own = own or LimitSpec(Metric.SHARE, WHOLE_SHARE, window, scope)
     remaining = max(1, round(own.amount * (1 - used))) if used < 1 else 0
     resets_ms = resets_at_ms(figures, context.now_ms)
     return LimitReading(own.metric, window, own.amount, remaining, resets_ms, own.scope)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trunkline.domain.checks import AllowanceShare
-from trunkline.domain.limits import LimitReading, LimitScope, LimitSpec, Metric, Window, model_matches
-from trunkline.providers.limits.anthropic_family import WHOLE_WINDOW
+from trunkline.domain.limits import (
+    WHOLE_SHARE,
+    LimitReading,
+    LimitScope,
+    LimitSpec,
+    Metric,
+    Window,
+    model_matches,
+)
 from trunkline.providers.protocol import CallContext
 
 _ALL_PERCENT = 100.0
@@ -14,7 +21,7 @@ _ALL_PERCENT = 100.0
 
 def readings_of_shares(shares: Iterable[AllowanceShare], context: CallContext) -> tuple[LimitReading, ...]:
     """A limit for every share whose window is known: in the unit that the account's own limit of that window has, else
-    in millionths of the window, as requests. A share for models that the provider does not serve here, and one whose
+    in millionths of the window's. A share for models that the provider does not serve here, and one whose
     window is over, are left out; of two with the same window the one that is used up further counts."""
     tightest: dict[tuple[Window, str | None], LimitReading] = {}
     for share in shares:
@@ -31,7 +38,7 @@ def readings_of_shares(shares: Iterable[AllowanceShare], context: CallContext) -
 
 def _reading(share: AllowanceShare, window: Window, context: CallContext) -> LimitReading:
     own = next((limit for limit in context.account.limits if _is_of(limit, window, share.model)), None)
-    own = own or LimitSpec(Metric.REQUESTS, WHOLE_WINDOW, window)
+    own = own or LimitSpec(Metric.SHARE, WHOLE_SHARE, window)
     used = share.used_percent / _ALL_PERCENT
     remaining = max(1, round(own.amount * (1 - used))) if used < 1 else 0
     return LimitReading(
