@@ -1,4 +1,4 @@
-"""Booking calls before they are made, settling them after, and the receipt that adds a request up."""
+"""Booking calls before they are made, settling them after, and adding up what a request took."""
 
 from __future__ import annotations
 
@@ -62,10 +62,6 @@ class Books:
     def calls(self) -> int:
         """How many calls that were."""
         return len(self.called)
-
-    def calls_on(self, route: Route) -> int:
-        """Those of them that were made on one route."""
-        return self.called.count(route)
 
     @property
     def total_ms(self) -> float:

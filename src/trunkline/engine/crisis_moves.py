@@ -12,8 +12,8 @@ from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.routes import ModelSpec, Route
 from trunkline.domain.tasks import Task
+from trunkline.engine.asking import ask_of
 from trunkline.engine.ticket import Ticket
-from trunkline.routing import RoutingAsk
 from trunkline.routing.crisis_steps import is_shrunk, shrunk_output
 from trunkline.routing.home import home_of
 from trunkline.store import crises
@@ -108,15 +108,7 @@ class CrisisMoves:
 
     def _home(self, request: ChatRequest, task: Task) -> Route | None:
         core, generation = self._core, self._core.generation
-        selected = generation.selectors((request.route,) if request.route else ())
-        ask = RoutingAsk(
-            task,
-            selector=selected[0] if selected else None,
-            prefer=generation.selectors(request.prefer),
-            avoid=generation.selectors(request.avoid),
-            budget_pico=request.budget_pico,
-            asked_output_tokens=request.max_output_tokens,
-        )
+        ask = ask_of(request, task, generation)
         state = replace(core.routing_state(request, generation), override=None)
         return home_of(ask, generation.policy, state, core.crisis.lost)
 

@@ -17,29 +17,21 @@ from trunkline.domain.events import (
     Ending,
     Failed,
     Queued,
-    RerouteCause,
-    Rerouted,
     Waiting,
 )
 from trunkline.domain.faults import Fault, FaultCode, FaultKind
 from trunkline.domain.messages import ChatRequest
-from trunkline.domain.money import Usage
-from trunkline.domain.output_limit import output_limit
-from trunkline.domain.preferences import CallLimits
 from trunkline.domain.queue import HeldFor, QueueItem
-from trunkline.domain.receipts import AttemptOutcome, FinishReason, Outcome, Receipt
+from trunkline.domain.receipts import FinishReason, Outcome, Receipt
 from trunkline.domain.routes import Route
-from trunkline.domain.state import RoutingState
-from trunkline.domain.tasks import Task
 from trunkline.engine.accounting import Books
 from trunkline.engine.admission import Admission
 from trunkline.engine.answer import AnswerSoFar
 from trunkline.engine.attempt import CallFollower
-from trunkline.engine.call_limits import limits_of_call
-from trunkline.engine.continuation import Continuation
+from trunkline.engine.choice import Choice
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
-from trunkline.engine.failover import Situation, Step, is_passing, is_spent, next_step, quick_retry_delay_ms
+from trunkline.engine.failover import Situation, Step, is_passing, next_step, quick_retry_delay_ms
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
@@ -49,12 +41,12 @@ from trunkline.engine.own_faults import (
     nobody_fault,
 )
 from trunkline.engine.patience import Patience
+from trunkline.engine.receipt import Course, receipt_of
+from trunkline.engine.rerouting import Rerouting
 from trunkline.engine.slowing import Slowing
 from trunkline.engine.ticket import Ticket
-from trunkline.providers.call import UpstreamCall
-from trunkline.providers.protocol import CallContext
+from trunkline.engine.upstream import upstream_call
 from trunkline.quota.ledger import Reservation, Shortage
-from trunkline.routing import RoutingAsk, decide
 from trunkline.store.parking import KeptRequest
 
 _log = logging.getLogger(__name__)
@@ -63,7 +55,6 @@ _log = logging.getLogger(__name__)
 _MAX_SHORTAGES = 200
 _TRY_AGAIN_MS = 20.0
 _REST_MS = 1_000
-_GONE_OF_ONE_ACCOUNT = 2
 _OF_THE_REQUEST = frozenset({FaultKind.CONTENT, FaultKind.BAD_REQUEST, FaultKind.CONTEXT})
 _MOST_DOUBLINGS = 6
 _NOT_BEGUN = "its process ended before it was asked"
@@ -93,7 +84,7 @@ class RequestRun:
         self._answer = AnswerSoFar(log)
         now_ms = core.clock.wall_ms()
         self._is_new = kept is None
-        self._started_at_ms = now_ms if kept is None else min(now_ms, kept.since_ms)
+        started_at_ms = now_ms if kept is None else min(now_ms, kept.since_ms)
         self._books = Books(
             core.ledger,
             core.tracker,
@@ -101,35 +92,26 @@ class RequestRun:
             core.generation,
             log.request_id,
             asked_output_tokens=request.max_output_tokens,
-            age_ms=now_ms - self._started_at_ms,
+            age_ms=now_ms - started_at_ms,
             earlier=() if kept is None else kept.attempts,
         )
         self._deadline_at_ms = sys.maxsize if request.deadline_at_ms is None else request.deadline_at_ms
-        self._task: Task = core.analyse(request, core.generation)
+        task = core.analyse(request, core.generation)
         self._ticket = Ticket(
             log.request_id,
             request,
-            self._task,
-            self._started_at_ms,
+            task,
+            started_at_ms,
             attempts=tuple(self._books.attempts),
             returns=0 if kept is None else kept.returns,
         )
         self._patience = Patience(core, self._ticket, self._answer.emit)
         self._leaving = False
-        self._decision: Decision | None = None
-        self._state = RoutingState(0)
-        self._fault: Fault | None = None
-        self._no_route: NoRoute | None = None
         self._slowing = Slowing(core, self._ticket, self._answer.emit)
+        self._choice = Choice(core, request, self._books)
+        self._rerouting = Rerouting(self._answer, self._books)
+        self._course = Course(task)
         self._crowded = False
-        self._last_route: Route | None = None
-        self._left_route: Route | None = None
-        self._short_route: Route | None = None
-        self._finish: FinishReason | None = None
-        self._served_model: str | None = None
-        self._failed: set[Route] = set()
-        self._silent: set[Route] = set()
-        self._warnings: list[str] = []
 
     async def serve(self) -> None:
         """Run to the ending."""
@@ -151,13 +133,13 @@ class RequestRun:
             ending = Cancelled(self._receipt(Outcome.CANCELLED), kept=True)
         except StoreError as error:
             self._books.close_call()
-            self._fault = books_fault(str(error))
+            self._course.fault = books_fault(str(error))
             ending = Failed(self._receipt(Outcome.FAILED))
         except Exception:
             # A bug of our own must neither lose the request without a word nor leave a reservation.
             _log.exception("a request failed inside the engine", extra={"request_id": self._log.request_id})
             self._books.close_call()
-            self._fault = internal_fault()
+            self._course.fault = internal_fault()
             ending = Failed(self._receipt(Outcome.FAILED))
         self._core.request_over(self._request, ending, self._log, self._generation)
 
@@ -173,7 +155,7 @@ class RequestRun:
     def _stopped(self) -> Cancelled:
         """The ending of a run that was cancelled."""
         core, ticket = self._core, self._ticket
-        self._finish = FinishReason.CANCELLED
+        self._course.finish = FinishReason.CANCELLED
         receipt = self._receipt(Outcome.CANCELLED)
         untouched = ticket.request.park and not self._books.attempts
         kept = self._leaving and (core.parking.has(ticket.request_id) or untouched)
@@ -188,9 +170,9 @@ class RequestRun:
         return ticket, ticket.item(HeldFor.LANE, _NOT_BEGUN, until_ms=None, process=None, kept=True)
 
     async def _serve(self) -> Outcome:
-        self._answer.emit(Queued(self._task.priority.value))
+        self._answer.emit(Queued(self._course.task.priority.value))
         if not await Admission(self._core, self._ticket, self._answer.emit).admit():
-            self._fault = deadline_fault(None, waited_for=self._core.parking.why(self._log.request_id))
+            self._course.fault = deadline_fault(None, waited_for=self._core.parking.why(self._log.request_id))
             return Outcome.FAILED
         await self._go_on()
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
@@ -206,54 +188,52 @@ class RequestRun:
                 return Outcome.FAILED
             number = self._core.slots.take(self._log.request_id, route)
             try:
-                booked = await self._books.reserve(route, self._task, self._core.ids.new())
+                booked = await self._books.reserve(route, self._course.task, self._core.ids.new())
                 if isinstance(booked, Shortage):
                     self._core.tracker.give_back(route)
                     same_route = None
-                    self._short_route = route
+                    self._rerouting.short(route)
                     shortages += 1
                     if shortages > _MAX_SHORTAGES:
-                        self._fault = self._fault or nobody_fault(NoRoute(()), None)
+                        self._course.fault = self._course.fault or nobody_fault(NoRoute(()), None)
                         return Outcome.FAILED
                     continue
                 await self._call(route, booked)
-                self._crowded = self._core.slots.learn(route, number, self._fault)
+                self._crowded = self._core.slots.learn(route, number, self._course.fault)
             except BaseException:
                 self._core.tracker.give_back(route)
                 raise
             finally:
                 self._core.slots.give(route)
-            if self._fault is None:
+            fault = self._course.fault
+            if fault is None:
                 return Outcome.ANSWERED
-            step = self._step_after(self._fault, route)
+            step = self._step_after(fault, route)
             same_route = route if step is Step.RETRY_SAME else None
-            if not await self._prepare(step, self._fault, route) and not await self._rests(self._fault):
+            if not await self._prepare(step, fault, route) and not await self._rests(fault):
                 return Outcome.FAILED
 
     # -- choosing -----------------------------------------------------------------------------------------------
 
     async def _next_route(self) -> Route | None:
         """The route to call next, waiting where waiting is right; None when nobody can serve in time."""
+        course = self._course
         while self._has_time():
-            decision = self._decide()
-            if isinstance(decision, NoRoute) and self._failed:
-                # Routes that failed in passing may be asked again as soon as their breakers let them.
-                self._failed.clear()
-                decision = self._decide()
+            decision = self._choice.decide_again(course.task, self._generation)
             for_slot = isinstance(decision, NoRoute) and self._core.slots.would_help(decision)
-            if self._decision is None and not for_slot:
-                self._answer.emit(Decided(self._task, decision))
+            if course.decision is None and not for_slot:
+                self._answer.emit(Decided(course.task, decision))
             if isinstance(decision, NoRoute):
                 if not await self._wait_for_somebody(decision):
                     return None
                 continue
             if await self._slowing.put_off(decision, self._preferences.thresholds, self._deadline_at_ms):
                 continue
-            forced = self._state.override is not None and self._left_route is None
+            forced = self._choice.is_forced
             if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms(), forced=forced):
-                self._decision = decision
+                course.decision = decision
                 self._core.tracker.picked(decision.route)
-                self._core.keep_warm(decision, self._state, self._generation)
+                self._core.keep_warm(decision, self._choice.state, self._generation)
                 self._core.crisis_moves.decided(self._ticket, decision)
                 return decision.route
             await self._clock.sleep(_TRY_AGAIN_MS)
@@ -262,33 +242,12 @@ class RequestRun:
     def _has_time(self) -> bool:
         if self._clock.wall_ms() < self._deadline_at_ms:
             return True
-        self._fault = deadline_fault(self._fault)
+        self._course.fault = deadline_fault(self._course.fault)
         return False
-
-    def _decide(self, *, besides: tuple[Route, ...] = ()) -> Decision | NoRoute:
-        generation = self._generation
-        self._state = self._core.routing_state(self._request, generation)
-        # An account may have been taken out since this request began.
-        avoid = (*self._request.avoid, *self._core.control.state.set_aside)
-        selected = generation.selectors((self._request.route,) if self._request.route else ())
-        return decide(
-            RoutingAsk(
-                self._task,
-                selector=selected[0] if selected else None,
-                prefer=generation.selectors(self._request.prefer),
-                avoid=generation.selectors(avoid),
-                failed=frozenset((*self._failed, *self._silent, *besides)),
-                after=self._left_route,
-                budget_pico=self._request.budget_pico,
-                asked_output_tokens=self._request.max_output_tokens,
-            ),
-            generation.policy,
-            self._state,
-        )
 
     async def _wait_for_somebody(self, no_route: NoRoute) -> bool:
         """Nobody can serve now: wait where that is right; False when it is not."""
-        slots = self._core.slots
+        slots, course = self._core.slots, self._course
         if slots.would_help(no_route):
             await slots.wait(self._ticket, no_route, self._answer.emit, self._deadline_at_ms)
             return True
@@ -299,11 +258,11 @@ class RequestRun:
         if waited is None:
             if self._patience.in_vain and self._core.parking.has(self._log.request_id):
                 raise _LeftToOthersError
-            if self._decision is not None:
-                self._answer.emit(Decided(self._task, no_route))
-            fault = self._patience.fault or nobody_fault(no_route, self._fault)
-            self._fault = self._core.crisis.blamed(fault)
-            self._no_route = no_route
+            if course.decision is not None:
+                self._answer.emit(Decided(course.task, no_route))
+            fault = self._patience.fault or nobody_fault(no_route, course.fault)
+            course.fault = self._core.crisis.blamed(fault)
+            course.no_route = no_route
             return False
         self._deadline_at_ms = waited
         await self._go_on()
@@ -316,7 +275,7 @@ class RequestRun:
         late = self._clock.wall_ms() >= self._deadline_at_ms
         if not (self._request.park and (spent or late) and is_passing(fault)):
             return False
-        decision = self._decide()
+        decision = self._choice.decide(self._course.task, self._generation)
         if isinstance(decision, Decision):  # there are others still, but calls are bounded: after a moment
             decision = NoRoute(decision.rejected, self._clock.wall_ms() + _REST_MS)
         return await self._wait_for_somebody(decision)
@@ -331,18 +290,17 @@ class RequestRun:
         self._generation = self._core.generation
         self._preferences = self._generation.config.preferences
         self._books.begin_anew(self._generation)
-        self._silent.clear()
-        self._last_route = self._left_route = None
+        self._choice.begin_anew()
+        self._rerouting.begin_anew()
 
     # -- calling ------------------------------------------------------------------------------------------------
 
     async def _call(self, route: Route, booked: Reservation) -> None:
         """One upstream call from `AttemptStarted` to its settled booking; sets or clears the fault."""
-        core = self._core
-        self._announce(route)
-        model = self._generation.model(route)
-        continuation = self._answer.carry_on(model, route)
-        record = self._books.open_call(route, booked, self._task)
+        core, course = self._core, self._course
+        self._rerouting.announce(route, course.fault)
+        continuation = self._answer.carry_on(self._generation.model(route), route)
+        record = self._books.open_call(route, booked, course.task)
         self._answer.emit(AttemptStarted(record.number, route))
         began_at_ms = self._clock.wall_ms()
         core.changed = True
@@ -354,66 +312,31 @@ class RequestRun:
             continuation,
             lambda: self._can_go_elsewhere(route),
         )
-        upstream = self._upstream(route, continuation)
+        remaining_ms = self._deadline_at_ms - self._clock.wall_ms()
+        upstream = upstream_call(
+            core, self._generation, self._ticket, course, route, continuation, remaining_ms=remaining_ms
+        )
         await follower.follow(core.transport.call(upstream))
         attempt = self._books.close_call()
-        self._last_route = route
-        self._finish = record.finish
-        self._served_model = record.served_model
+        self._rerouting.called(route)
+        course.finish, course.served_model = record.finish, record.served_model
         core.limits_read(route, record.readings)
         if record.anchor_missed:
             self._answer.bar_continuation(route)
-        self._fault = record.fault
+        course.fault = record.fault
         in_short_time = upstream.limits.total_ms < self._preferences.call_limits.total_ms
         if record.fault is not None and record.fault.code == FaultCode.TOTAL_TIMEOUT and in_short_time:
-            self._fault = deadline_fault(None)
-        if self._fault is None and attempt is not None:
+            course.fault = deadline_fault(None)
+        if course.fault is None and attempt is not None:
             core.call_succeeded(attempt)
-            if warning := core.window_read(self._request, self._task, attempt, self._generation):
-                self._warnings.append(warning)
-
-    def _announce(self, route: Route) -> None:
-        if self._short_route is not None:
-            left, self._short_route = self._short_route, None
-            self._answer.emit(Rerouted(left, route, RerouteCause.SHORT, None, self._books.since_refusal_ms))
-        elif self._last_route is not None and self._last_route != route:
-            cause = _reroute_cause(self._fault, text_shown=self._answer.text_chars > 0)
-            after_ms = self._books.since_refusal_ms
-            self._answer.emit(Rerouted(self._last_route, route, cause, self._fault, after_ms))
-
-    def _upstream(self, route: Route, continuation: Continuation | None) -> UpstreamCall:
-        provider = self._generation.provider(route)
-        account = self._generation.account(route)
-        model = self._generation.model(route)
-        context = CallContext(provider, account, model, self._clock.wall_ms())
-        asked = self._request if continuation is None else continuation.apply(self._request)
-        # Always as a stream: only in one can a provider that is silent or stalls be told from one that works.
-        request = replace(asked, stream=True)
-        protocol = self._core.protocol(provider.protocol)
-        limit_tokens = output_limit(
-            self._request.max_output_tokens, model, provider.quirks, self._task.input_tokens
-        )
-        limit_tokens, warning = self._core.crisis_moves.output_limit(self._ticket, model, limit_tokens)
-        if warning is not None and warning not in self._warnings:
-            self._warnings.append(warning)
-        wire = protocol.encode(request, context, max_output_tokens=limit_tokens)
-        key = self._generation.keys.secret(account.key)
-        return UpstreamCall(protocol, context, wire, key, self._call_limits(route))
-
-    def _call_limits(self, route: Route) -> CallLimits:
-        configured = self._preferences.call_limits
-        return limits_of_call(
-            configured,
-            self._generation.provider(route),
-            first_token_ms=self._core.tracker.first_token_limit_ms(route, configured),
-            remaining_ms=self._deadline_at_ms - self._clock.wall_ms(),
-        )
+            course.warn(core.window_read(self._request, course.task, attempt, self._generation))
 
     def _can_go_elsewhere(self, route: Route) -> bool:
         """Whether somebody beside `route` could carry the answer on now, within the calls that are allowed."""
         if self._books.calls + 1 >= self._preferences.thresholds.max_attempts:
             return False
-        return isinstance(self._decide(besides=(route,)), Decision)
+        decision = self._choice.decide(self._course.task, self._generation, besides=(route,))
+        return isinstance(decision, Decision)
 
     # -- after a fault ------------------------------------------------------------------------------------------
 
@@ -424,7 +347,7 @@ class RequestRun:
             return Step.STOP
         if fault.code == ANCHOR_MISSED:
             return Step.RETRY_SAME
-        ranking = self._decision.ranking if self._decision is not None else ()
+        ranking = self._course.decision.ranking if self._course.decision is not None else ()
         situation = Situation(
             tries_here=sum(called.provider == route.provider for called in self._books.called),
             text_shown=self._answer.text_chars > 0,
@@ -441,7 +364,7 @@ class RequestRun:
         all_made = self._books.calls >= thresholds.max_attempts
         if not self._request.park or not all_made or fault.kind in _OF_THE_REQUEST or self._answer.text_chars:
             return False
-        self._failed.clear()
+        self._choice.forgive()
         later_ms = queue.recheck_ms * 2 ** min(self._patience.returns, _MOST_DOUBLINGS)
         return await self._wait_for_somebody(NoRoute((), self._clock.wall_ms() + later_ms))
 
@@ -458,100 +381,20 @@ class RequestRun:
             self._core.fault_seen(route, fault)
         if step is Step.STOP:
             return await self._put_off(fault)
-        self._left_route = None if step is Step.WAIT else route
+        self._choice.left = None if step is Step.WAIT else route
         if step is Step.WAIT and fault.usable_at_ms is not None:
             self._answer.emit(Waiting(fault.usable_at_ms, route, fault))
             await self._clock.sleep(max(0, fault.usable_at_ms - self._clock.wall_ms()) + 1)
             return True
         if step is Step.LARGER_WINDOW:
             too_small_tokens = self._generation.model(route).context_tokens
-            self._task = replace(self._task, input_tokens=max(self._task.input_tokens, too_small_tokens))
-        if fault.code == FaultCode.FIRST_TOKEN_TIMEOUT:
-            self._silent.add(route)
-        self._failed.add(route)
-        if fault.code == FaultCode.MODEL_GONE:
-            self._doubt_account(route)
-        self._doubt_provider(route)
+            task = self._course.task
+            self._course.task = replace(task, input_tokens=max(task.input_tokens, too_small_tokens))
+        self._choice.rule_out(route, fault, self._generation)
         return True
-
-    def _doubt_provider(self, route: Route) -> None:
-        """A provider that took half of the attempts in vain is asked again only where nobody else can serve."""
-        called = [one.provider for one in self._books.called]
-        if is_spent(called, route.provider, self._preferences.thresholds.max_attempts):
-            provider = self._generation.provider(route)
-            self._failed |= {
-                Route(provider.id, account.id, model.id)
-                for account in provider.accounts
-                for model in provider.models
-            }
-
-    def _doubt_account(self, route: Route) -> None:
-        """An account that lacks two models of its list may lack them all: others go first, so that a list gone stale
-        does not use up every attempt."""
-        of_account = (route.provider, route.account)
-        gone = [
-            attempt
-            for attempt in self._books.attempts
-            if (attempt.route.provider, attempt.route.account) == of_account
-            and attempt.fault is not None
-            and attempt.fault.code == FaultCode.MODEL_GONE
-        ]
-        if len(gone) >= _GONE_OF_ONE_ACCOUNT:
-            self._failed |= {
-                Route(*of_account, model.id) for model in self._generation.provider(route).models
-            }
 
     # -- the end ------------------------------------------------------------------------------------------------
 
     def _receipt(self, outcome: Outcome) -> Receipt:
-        books = self._books
-        answering = books.attempts[-1] if books.attempts else None
-        answered = outcome is Outcome.ANSWERED and answering is not None
-        usage = answering.usage if answering is not None and answering.usage is not None else Usage()
-        waste = books.waste()
-        route = (
-            answering.route
-            if answering is not None and answering.outcome is not AttemptOutcome.SHORT
-            else None
-        )
-        alternative = self._core.default_price(self._generation) if answered else None
-        return Receipt(
-            request_id=self._log.request_id,
-            origin=self._request.origin,
-            outcome=outcome,
-            task=self._task,
-            decision=self._decision,
-            route=route,
-            attempts=tuple(books.attempts),
-            started_at_ms=self._started_at_ms,
-            total_ms=books.total_ms,
-            first_token_ms=books.first_token_ms,
-            usage=usage,
-            cost_pico=answering.cost_pico if answered and answering is not None else 0,
-            waste_pico=waste.pico,
-            waste_unknown=waste.unknown,
-            alternative_cost_pico=replace(usage, cost_pico=None).cost_at(
-                alternative.at(usage.input_tokens or 0, self._started_at_ms)
-            )
-            if alternative
-            else None,
-            finish=self._finish,
-            complete=answered and self._finish in (FinishReason.STOP, FinishReason.TOOL_CALLS),
-            fault=None if answered else self._fault,
-            seams=tuple(self._answer.seams),
-            restarts=self._answer.restarts,
-            quota=books.quota_spent(route) if route is not None else (),
-            conversation_id=self._request.conversation_id,
-            turn_id=self._request.turn_id,
-            served_model=self._served_model,
-            warnings=tuple(self._warnings),
-            no_route=self._no_route,
-        )
-
-
-def _reroute_cause(fault: Fault | None, *, text_shown: bool) -> RerouteCause:
-    if fault is None:
-        return RerouteCause.SHORT
-    if text_shown:
-        return RerouteCause.CUT
-    return RerouteCause.REFUSED if fault.http_status is not None else RerouteCause.FAULT
+        reference = self._generation.policy.reference_price
+        return receipt_of(self._ticket, outcome, self._course, self._books, self._answer, reference)

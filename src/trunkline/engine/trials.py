@@ -12,8 +12,9 @@ from trunkline.domain.preferences import Thresholds
 from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Task
 from trunkline.domain.trials import DecisionChange, PreferencesTrial
+from trunkline.engine.asking import routing_ask
 from trunkline.engine.generation import Generation
-from trunkline.routing import RoutingAsk, decide
+from trunkline.routing import decide
 from trunkline.store.queries import AskedRequest
 
 MOST_REQUESTS = 50
@@ -46,12 +47,12 @@ def decided(
 ) -> Decision | NoRoute:
     """Who should answer `task`, with the pins and lists that its asker gave."""
     wish = asked.asked
-    selected = generation.selectors((wish.pinned_to,) if wish.pinned_to else ())
-    ask = RoutingAsk(
+    ask = routing_ask(
         task,
-        selector=selected[0] if selected else None,
-        prefer=generation.selectors(wish.prefer),
-        avoid=generation.selectors(wish.avoid),
+        generation,
+        pinned_to=wish.pinned_to,
+        prefer=wish.prefer,
+        avoid=wish.avoid,
         budget_pico=wish.budget_pico,
         asked_output_tokens=wish.max_output_tokens,
     )

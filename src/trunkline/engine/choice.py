@@ -1,0 +1,104 @@
+"""The routes that one request asks no more, and the choice among the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trunkline.domain.decisions import Decision, NoRoute
+from trunkline.domain.faults import Fault, FaultCode
+from trunkline.domain.messages import ChatRequest
+from trunkline.domain.routes import Route
+from trunkline.domain.state import RoutingState
+from trunkline.domain.tasks import Task
+from trunkline.engine.accounting import Books
+from trunkline.engine.asking import ask_of
+from trunkline.engine.failover import is_spent
+from trunkline.engine.generation import Generation
+from trunkline.routing import decide
+
+if TYPE_CHECKING:
+    from trunkline.engine.core import EngineCore
+
+_GONE_OF_ONE_ACCOUNT = 2
+
+
+class Choice:
+    """Of one request. `state` is what was decided on last; `left` is the route whose place the next one takes."""
+
+    def __init__(self, core: EngineCore, request: ChatRequest, books: Books) -> None:
+        self._core = core
+        self._request = request
+        self._books = books
+        self._failed: set[Route] = set()
+        self._silent: set[Route] = set()
+        self.state = RoutingState(0)
+        self.left: Route | None = None
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the first route is the one that a person's override names."""
+        return self.state.override is not None and self.left is None
+
+    def decide(
+        self, task: Task, generation: Generation, *, besides: tuple[Route, ...] = ()
+    ) -> Decision | NoRoute:
+        """Who should answer now, none of `besides`."""
+        self.state = self._core.routing_state(self._request, generation)
+        # An account may have been taken out since this request began.
+        set_aside = self._core.control.state.set_aside
+        ask = ask_of(self._request, task, generation, set_aside=set_aside)
+        failed = frozenset((*self._failed, *self._silent, *besides))
+        return decide(replace(ask, failed=failed, after=self.left), generation.policy, self.state)
+
+    def decide_again(self, task: Task, generation: Generation) -> Decision | NoRoute:
+        """`decide`; where nobody is left, routes that failed in passing may be asked again as soon as their breakers
+        let them."""
+        decision = self.decide(task, generation)
+        if isinstance(decision, NoRoute) and self._failed:
+            self.forgive()
+            decision = self.decide(task, generation)
+        return decision
+
+    def forgive(self) -> None:
+        """What failed may be asked again; who was silent may not."""
+        self._failed.clear()
+
+    def begin_anew(self) -> None:
+        """The request has waited: who was silent before may be asked again too."""
+        self._silent.clear()
+        self.left = None
+
+    def rule_out(self, route: Route, fault: Fault, generation: Generation) -> None:
+        """Ask a route no more that failed so, nor those that had better not be asked either."""
+        if fault.code == FaultCode.FIRST_TOKEN_TIMEOUT:
+            self._silent.add(route)
+        self._failed.add(route)
+        if fault.code == FaultCode.MODEL_GONE:
+            self._doubt_account(route, generation)
+        self._doubt_provider(route, generation)
+
+    def _doubt_provider(self, route: Route, generation: Generation) -> None:
+        """A provider that took half of the attempts in vain is asked again only where nobody else can serve."""
+        called = [one.provider for one in self._books.called]
+        if is_spent(called, route.provider, generation.config.preferences.thresholds.max_attempts):
+            provider = generation.provider(route)
+            self._failed |= {
+                Route(provider.id, account.id, model.id)
+                for account in provider.accounts
+                for model in provider.models
+            }
+
+    def _doubt_account(self, route: Route, generation: Generation) -> None:
+        """An account that lacks two models of its list may lack them all: others go first, so that a list gone stale
+        does not use up every attempt."""
+        of_account = (route.provider, route.account)
+        gone = [
+            attempt
+            for attempt in self._books.attempts
+            if (attempt.route.provider, attempt.route.account) == of_account
+            and attempt.fault is not None
+            and attempt.fault.code == FaultCode.MODEL_GONE
+        ]
+        if len(gone) >= _GONE_OF_ONE_ACCOUNT:
+            self._failed |= {Route(*of_account, model.id) for model in generation.provider(route).models}
