@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from trunkline.domain.snapshot import AccountView, Snapshot
 from trunkline.engine.api import EngineDied, EngineReady, HostedEngine
 from trunkline.engine.monitor import Monitor, watch_once
 from trunkline.engine.settings import EngineSettings
+from trunkline.store import schema
 
 POOL = Serves(
     "pool",
@@ -225,6 +227,36 @@ async def test_a_store_that_cannot_be_read_is_told_and_tried_again(
             file.write_bytes(whole)
             await until(lambda: watcher.seen.store_error is None)
             assert watcher.seen.totals.answered == 1
+
+
+async def test_what_an_older_version_wrote_is_seen_and_so_is_what_comes_after_it_is_brought_forward(
+    tmp_path: Path,
+) -> None:
+    async with open_world(tmp_path, POOL, started=False) as world:
+        told = await world.run(ask())
+        await world.engine.aclose()
+        as_of_version_2(world.places.store_file)
+        before = content(tmp_path)
+        async with watching(settings_of(world)) as watcher:
+            assert (watcher.seen.store_error, watcher.seen.totals.answered) == (None, 1)
+            assert (watcher.seen.queue, watcher.seen.crisis) == ((), None)
+            assert await watcher.ask(watcher.monitor.find_receipt, told.receipt.request_id) == told.receipt
+            assert {name: of for name, of in content(tmp_path).items() if "wal" not in name} == before
+            async with world.open("newer") as newer:  # which brings it forward
+                newer.start()
+                world.fault("limited", wait_s=7_200)
+                kept = newer.submit(ask(park=True))
+                await until(lambda: watcher.seen.queue)
+                assert watcher.seen.queue[0].request_id == kept.request_id
+
+
+def as_of_version_2(path: Path) -> None:
+    """Take back what the third migration made."""
+    with closing(sqlite3.connect(path)) as connection:
+        made = [statement.split()[2] for statement in schema.MIGRATIONS[2]]
+        for table in reversed(made):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("PRAGMA user_version=2")
 
 
 async def test_a_broken_configuration_is_told_and_the_last_good_one_stays(tmp_path: Path) -> None:

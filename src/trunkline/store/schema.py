@@ -13,6 +13,8 @@ BUSY_TIMEOUT_MS = 5_000
 LONGEST_WAL_PAGES = 10_000  # a backstop: see store.checkpoint
 _PRIVATE = 0o600
 
+_NEW_TABLE = "CREATE TABLE "
+
 # One tuple of statements per version; a file of version n has had the first n applied. Never edit one that has
 # been released: add another.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -144,6 +146,19 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as cause:
         raise store_error(path, cause) from cause
     return connection
+
+
+def read_as_if_new(connection: sqlite3.Connection, version: int) -> bool:
+    """Have a file of that older version be read as one of this version in which what is newer is empty: the tables that
+    it lacks are made beside it, in memory and of this connection alone. False where that cannot be, because it lacks
+    more than tables."""
+    lacking = [statement for statements in MIGRATIONS[version:] for statement in statements]
+    if not all(statement.startswith(_NEW_TABLE) for statement in lacking):
+        return False
+    connection.execute("PRAGMA temp_store=MEMORY")
+    for statement in lacking:
+        connection.execute(statement.replace(_NEW_TABLE, "CREATE TEMP TABLE ", 1))
+    return True
 
 
 def identity(path: Path) -> tuple[int, int] | None:

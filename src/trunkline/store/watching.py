@@ -84,6 +84,7 @@ class WatchedStore:
         self._connection: sqlite3.Connection | None = None
         self._stamp: _Stamp | None = None
         self._version = -1
+        self._schema = _UNMADE
 
     def changed(self) -> bool:
         """Whether the store has changed since the last call; use is read anew then. True the first time. Raises
@@ -94,12 +95,15 @@ class WatchedStore:
             raise StoreError(f"{self.path}: there is no store yet. It is made by the first request.")
         if self._connection is None or stamp != self._stamp:
             self.close()
-            self._connection = self._open(logged=stamp[2] == 0)
+            self._connection, self._schema = self._open(logged=stamp[2] == 0)
             self._stamp = stamp
         try:
             version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
             if version == self._version:
                 return False
+            if schema.check_version(self._connection, self.path) != self._schema:
+                self.close()  # somebody has brought it forward: what it lacked is there now
+                return self.changed()
             with _Reading(self._connection) as connection:
                 self.ledger.read(connection)
         except sqlite3.Error as cause:
@@ -140,7 +144,7 @@ class WatchedStore:
             return status.st_ino, status.st_dev, 0
         return status.st_ino, status.st_dev, status.st_mtime_ns
 
-    def _open(self, *, logged: bool) -> sqlite3.Connection:
+    def _open(self, *, logged: bool) -> tuple[sqlite3.Connection, int]:
         modes = ("mode=ro", "mode=ro&immutable=1") if logged else ("mode=ro&immutable=1",)
         for mode in modes:
             try:
@@ -167,14 +171,15 @@ class _Reading:
             self._connection.execute("ROLLBACK")
 
 
-def _opened(path: Path, mode: str) -> sqlite3.Connection:
+def _opened(path: Path, mode: str) -> tuple[sqlite3.Connection, int]:
+    """A connection, and of which version the file was."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
     )
     try:
         connection.execute(f"PRAGMA busy_timeout={schema.BUSY_TIMEOUT_MS}")
         version = schema.check_version(connection, path)
-        if version < len(schema.MIGRATIONS):
+        if version == _UNMADE or not schema.read_as_if_new(connection, version):
             raise StoreError(
                 f"{path}: there is no store yet. It is made by the first request."
                 if version == _UNMADE
@@ -184,4 +189,4 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
     except BaseException:
         with closing(connection):
             raise
-    return connection
+    return connection, version
