@@ -139,13 +139,13 @@ class AccountReports:
         if not reported.answered:
             return
         self._core.tracker.correct(calls.route, reported.readings, self._core.clock.wall_ms())
-        self._core.limits_read(calls.route, reported.readings)
+        self._core.lessons.limits_read(calls.route, reported.readings)
         self._look_at_blocks(kept, at_once=at_once)
         if reported.vouched and not at_once:
             self._doubt_rejection(account_target(provider, account), kept.asked_at_ms)
         fault = kept.report.fault if kept.report is not None else None
         if fault is not None and not at_once and not self._is_blocked(provider, account, fault.kind):
-            self._core.fault_seen(calls.route, fault)
+            self._core.lessons.fault_seen(calls.route, fault)
 
     def _kept(self, calls: FreeCalls, reported: Reported, known: KeptReport | None) -> KeptReport:
         asked = KeptReport(
@@ -173,7 +173,7 @@ class AccountReports:
         for block in self._core.tracker.blocks():
             rejected = block.target == target and block.kind is FaultKind.AUTH and not block.half_open
             if rejected and block.since_ms < asked_at_ms and disproves_now(block, asked_at_ms):
-                self._core.checked(target, None, asked_at_ms)
+                self._core.lessons.checked(target, None, asked_at_ms)
 
     def _is_blocked(self, provider: str, account: str, kind: FaultKind) -> bool:
         target, now_ms = account_target(provider, account), self._core.clock.wall_ms()
@@ -199,9 +199,9 @@ class AccountReports:
         now_ms = self._core.clock.wall_ms()
         if said.says is Says.USED_UP and said.until_ms is not None:
             if is_due or (block.kind is FaultKind.QUOTA_WINDOW and moves(block, said.until_ms)):
-                self._core.checked(block.target, said.until_ms, asked_at_ms)
+                self._core.lessons.checked(block.target, said.until_ms, asked_at_ms)
         elif is_due or (said.says is Says.FREE and (at_once or disproves_now(block, now_ms))):
-            self._core.checked(block.target, None, asked_at_ms)
+            self._core.lessons.checked(block.target, None, asked_at_ms)
 
 
 def _age_rank(kept: KeptReport) -> tuple[int, int, int]:

@@ -236,15 +236,16 @@ class _AccountCheck:
     def _learn(self, fault: Fault | None, models: tuple[ListedModel, ...] | None, reported: Reported) -> None:
         """Tell the engine: limits, a rejected key or an empty balance, and what has healed."""
         core, report = self._core, reported.report
-        core.limits_read(self._calls.route, tuple(self._calls.readings))
+        core.lessons.limits_read(self._calls.route, tuple(self._calls.readings))
         core.reports.told(self._calls, reported, at_once=True)
         if fault is not None:
             if fault.kind in (FaultKind.AUTH, FaultKind.BILLING) and fault.scope is FaultScope.ACCOUNT:
-                core.fault_seen(self._calls.route, fault)
+                core.lessons.fault_seen(self._calls.route, fault)
             return
         in_credit = report is not None and report.balance is not None and report.balance.millionths > 0
         listed = {model.id for model in models or ()}
-        core.heal(block for block in core.tracker.blocks() if self._is_over(block, in_credit, listed))
+        over = [block for block in core.tracker.blocks() if self._is_over(block, in_credit, listed)]
+        core.lessons.heal(block.target for block in over)
 
     def _is_over(self, block: Block, in_credit: bool, listed: set[str]) -> bool:
         """Whether the account's answers disprove a block of it: its key is taken, there is credit, the model is

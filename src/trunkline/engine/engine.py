@@ -391,7 +391,7 @@ class Engine:
     def reset(self) -> None:
         """See `EngineFace.reset`."""
         for target in self._core.tracker.clear():
-            self._core.unblocked(target)
+            self._core.lessons.unblocked(target)
         self._order(control.automatic, "reset")
 
     def pause(self) -> None:

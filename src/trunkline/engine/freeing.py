@@ -26,8 +26,7 @@ def free(core: EngineCore, target: str) -> None:
             expected="a provider, an account, a model or provider/account/model",
             remedy="`trunkline status` lists them",
         )
-    for one in core.tracker.heal(blocked):
-        core.unblocked(one)
+    core.lessons.heal(blocked)
     if selector is not None:
         core.tracker.forgive(selector, core.clock.wall_ms())
 

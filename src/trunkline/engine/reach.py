@@ -10,7 +10,6 @@ from trunkline.domain.events import BreakerChanged, LimitLearned
 from trunkline.domain.faults import Fault
 from trunkline.domain.routes import Route
 from trunkline.domain.state import Block
-from trunkline.engine.blame import mark_of_blame
 from trunkline.quota.scope import Inferred
 from trunkline.store.suspicions import save_suspicion
 
@@ -26,7 +25,7 @@ def refused(core: EngineCore, route: Route, fault: Fault, now_ms: int) -> tuple[
     verdict = core.scopes.judged(fault, route, now_ms)
     taught = core.tracker.taught_by(route, verdict.fault, now_ms)
     if taught is not None:
-        core.limits_read(route, (taught,))
+        core.lessons.limits_read(route, (taught,))
     blocks = core.tracker.faulted(route, verdict.fault, now_ms, core.draw())
     met_until_ms = max((block.until_ms for block in blocks if block.until_ms is not None), default=None)
     for one in verdict.inferred:
@@ -48,10 +47,9 @@ def answered(core: EngineCore, route: Route, began_at_ms: int, now_ms: int) -> N
     """A call that began then is being answered: what that disproves is blocked no further than was refused."""
     for narrowing in core.scopes.answered(route, began_at_ms, now_ms, core.tracker.block):
         placed = core.tracker.narrow(narrowing, now_ms)
-        core.unblocked(narrowing.target)
+        core.lessons.unblocked(narrowing.target)
         for block in placed:
-            mark = mark_of_blame(block, core.generation.config.catalogue, core.generation.keys)
-            core.store.save_block(replace(block, key_mark=mark))
+            core.store.save_block(core.lessons.marked(block))
             core.bus.publish(BreakerChanged(block.target, block))
     _keep_suspicions(core)
 

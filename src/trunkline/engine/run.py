@@ -32,6 +32,7 @@ from trunkline.engine.choice import Choice
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.failover import Situation, Step, is_passing, next_step, quick_retry_delay_ms
+from trunkline.engine.keeping import keep_question, request_over
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
@@ -117,7 +118,7 @@ class RequestRun:
         """Run to the ending."""
         ending: Ending
         if self._is_new:
-            self._core.keep_question(self._request, self._log.request_id)
+            keep_question(self._core, self._request, self._log.request_id)
         try:
             outcome = await self._serve()
             receipt = self._receipt(outcome)
@@ -141,11 +142,11 @@ class RequestRun:
             self._books.close_call()
             self._course.fault = internal_fault()
             ending = Failed(self._receipt(Outcome.FAILED))
-        self._core.request_over(self._request, ending, self._log, self._generation)
+        request_over(self._core, self._request, ending, self._log, self._generation)
 
     def cancelled_unstarted(self) -> None:
         """End the log of a run that was cancelled before its first step."""
-        self._core.request_over(self._request, self._stopped(), self._log, self._generation)
+        request_over(self._core, self._request, self._stopped(), self._log, self._generation)
 
     def leave(self) -> None:
         """The engine closes, and this run is cancelled next: what is kept, or may be and has asked nobody yet, is left
@@ -233,7 +234,7 @@ class RequestRun:
             if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms(), forced=forced):
                 course.decision = decision
                 self._core.tracker.picked(decision.route)
-                self._core.keep_warm(decision, self._choice.state, self._generation)
+                self._core.warming.keep_warm(decision, self._choice.state, self._generation)
                 self._core.crisis_moves.decided(self._ticket, decision)
                 return decision.route
             await self._clock.sleep(_TRY_AGAIN_MS)
@@ -308,7 +309,7 @@ class RequestRun:
             record,
             self._clock,
             self._answer.emit,
-            lambda: core.replied(route, began_at_ms),
+            lambda: core.lessons.replied(route, began_at_ms),
             continuation,
             lambda: self._can_go_elsewhere(route),
         )
@@ -320,7 +321,7 @@ class RequestRun:
         attempt = self._books.close_call()
         self._rerouting.called(route)
         course.finish, course.served_model = record.finish, record.served_model
-        core.limits_read(route, record.readings)
+        core.lessons.limits_read(route, record.readings)
         if record.anchor_missed:
             self._answer.bar_continuation(route)
         course.fault = record.fault
@@ -328,8 +329,8 @@ class RequestRun:
         if record.fault is not None and record.fault.code == FaultCode.TOTAL_TIMEOUT and in_short_time:
             course.fault = deadline_fault(None)
         if course.fault is None and attempt is not None:
-            core.call_succeeded(attempt)
-            course.warn(core.window_read(self._request, course.task, attempt, self._generation))
+            core.lessons.call_succeeded(attempt)
+            course.warn(core.lessons.window_read(self._request, course.task, attempt, self._generation))
 
     def _can_go_elsewhere(self, route: Route) -> bool:
         """Whether somebody beside `route` could carry the answer on now, within the calls that are allowed."""
@@ -376,9 +377,9 @@ class RequestRun:
             return True
         if fault.code == DEADLINE or self._crowded:
             self._core.tracker.give_back(route)
-            self._core.limits_read(route, fault.readings)
+            self._core.lessons.limits_read(route, fault.readings)
         else:
-            self._core.fault_seen(route, fault)
+            self._core.lessons.fault_seen(route, fault)
         if step is Step.STOP:
             return await self._put_off(fault)
         self._choice.left = None if step is Step.WAIT else route

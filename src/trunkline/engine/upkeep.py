@@ -103,7 +103,7 @@ class Upkeep:
         try:
             self.obey(reader.ask(queries.control()))
             blocks, readings = reader.ask(queries.blocks()), reader.ask(queries.readings())
-            core.tracker.restore(core.kept_blocks(blocks), readings)
+            core.tracker.restore(core.lessons.kept_blocks(blocks), readings)
             suspected = reader.ask(suspicions())
             core.scopes.suspicions.restore(suspected)
             core.reports.take_in(reader.ask(kept_reports()))
@@ -145,7 +145,7 @@ class Upkeep:
                 continue
             now_ms = core.clock.wall_ms()
             before = {block.target for block in core.tracker.blocks()}
-            core.tracker.restore(core.kept_blocks(blocks), readings, written)
+            core.tracker.restore(core.lessons.kept_blocks(blocks), readings, written)
             core.scopes.suspicions.restore(suspected)
             core.tracker.refresh_all(now_ms)
             core.slots.look_again()
@@ -296,7 +296,7 @@ class Upkeep:
         core.tracker.use_config(config.catalogue, config.preferences.thresholds)
         core.scopes.use_config(config.catalogue)
         for target in before - {block.target for block in core.tracker.blocks()}:
-            core.unblocked(target)
+            core.lessons.unblocked(target)
 
 
 def start_of_day_ms(now_ms: int) -> int:
