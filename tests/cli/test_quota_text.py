@@ -75,6 +75,20 @@ def test_a_share_of_a_plan_is_told_in_percent(capsys: pytest.CaptureFixture[str]
     assert (told["used"], told["amount"], told["unit"]) == (420_000, 1_000_000, "share")
 
 
+def test_what_refuses_one_model_is_told_beside_the_account(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = world()
+    provider = whole.providers[0]
+    of_model = replace(REFUSED, target="zai/main/org/m", scope=FaultScope.MODEL, flaw="")
+    account = replace(provider.accounts[0], block=None, model_blocks=(of_model,), shares_with=())
+    shown = replace(whole, providers=(replace(provider, accounts=(account,)),))
+    print_notes(shown, verbose=False)
+    assert "zai/main: org/m: quota limit hit, tried again in 30 s" in capsys.readouterr().out.splitlines()
+    print_notes(shown, verbose=True)
+    assert 'zai/main: org/m: the provider said: "Insufficient balance' in capsys.readouterr().out
+    (told,) = snapshot_json(shown)["providers"][0]["accounts"]
+    assert (told["block"], [one["target"] for one in told["model_blocks"]]) == (None, ["zai/main/org/m"])
+
+
 def test_the_same_is_in_the_json() -> None:
     (row,) = quota_json(world())
     assert (row["confidence"], row["flaw"]) == (0.4, "remaining of '-4' left out")

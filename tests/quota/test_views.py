@@ -89,6 +89,17 @@ def test_a_provider_that_is_down_goes_before_an_account_that_may_be_tried_again(
     assert (shown.status, shown.health, shown.block.target) == (Status.DOWN, 0, "acme")
 
 
+def test_what_refuses_single_models_is_shown_until_it_is_over() -> None:
+    quota = tracker(account("a"))
+    quota.faulted(route(), fault(K.QUOTA_WINDOW, S.MODEL, in_ms=5_000), NOW_MS, 1.0)
+    shown = view(quota)
+    assert shown.block is None
+    assert [(one.model, one.holds_at(NOW_MS)) for one in shown.model_blocks] == [(route().model, True)]
+    assert [one.half_open for one in view(quota, now_ms=NOW_MS + 5_000).model_blocks] == [True]
+    quota.responded(route(), NOW_MS + 6_000)
+    assert view(quota, now_ms=NOW_MS + 6_000).model_blocks == ()
+
+
 @pytest.mark.parametrize("kind", [K.AUTH, K.NETWORK, K.OVERLOADED])
 def test_an_account_that_cannot_be_reached_or_entered_is_down(kind: FaultKind) -> None:
     quota = tracker(account("a"))

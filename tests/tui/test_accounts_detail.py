@@ -78,6 +78,9 @@ def known() -> Snapshot:
             block=REFUSED,
         ),
         gone=("old-model",),
+        model_blocks=(
+            replace(REFUSED, target="google/google-1/gem", scope=FaultScope.MODEL, provider_text="[b]Quota"),
+        ),
         in_flight=1,
         latency=Latency(700.0, 612.0, 1_900.0, 4_200.0, 180.0),
     )
@@ -120,6 +123,8 @@ def facts(key: str, width: int = 100, checks: tuple[CheckResult, ...] | None = N
         "quota hit 3, strange thing 1",
         "48,000 in, 12,300 out",
         "old-model",
+        "gem: quota limit hit, resets 15:00 (in 3 h): You exceeded",
+        "  it said: “[b]Quota”",
         "Not asked yet whether it answers; t asks",
     ],
 )

@@ -48,6 +48,9 @@ def print_notes(snapshot: Snapshot, *, verbose: bool) -> None:
 def _notes(account: AccountView, now_ms: int, *, verbose: bool) -> Iterator[str]:
     if account.block is not None:
         yield from _refusal(account.block, now_ms, verbose=verbose)
+    for block in account.model_blocks:
+        for note in _refusal(block, now_ms, verbose=verbose):
+            yield f"{block.model}: {note}"
     for limit in account.limits:
         if limit.flaw:
             yield f"{_name(limit)}: {limit.flaw}"

@@ -234,12 +234,17 @@ def quota_json(snapshot: Snapshot) -> list[Json]:
         {
             "account": f"{provider.id}/{account.id}",
             **limit_json(limit),
-            "block": None if account.block is None else block_json(account.block),
+            "block": None if (block := _block_of(account, limit)) is None else block_json(block),
         }
         for provider in snapshot.providers
         for account in provider.accounts
         for limit in account.limits
     ]
+
+
+def _block_of(account: AccountView, limit: LimitUse) -> Block | None:
+    """What refuses the calls that count against a limit: the account's block, or that of the model whose limit it is."""
+    return account.block or next((one for one in account.model_blocks if one.model == limit.model), None)
 
 
 def account_json(account: AccountView) -> Json:
@@ -255,6 +260,7 @@ def account_json(account: AccountView) -> Json:
         "has_key": account.has_key,
         "limits": [limit_json(limit) for limit in account.limits],
         "block": None if block is None else block_json(block),
+        "model_blocks": [block_json(one) for one in account.model_blocks],
         "gone": list(account.gone),
         "shares_with": [
             {"account": one.account, "confidence": one.confidence, "evidence": one.evidence}

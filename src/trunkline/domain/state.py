@@ -37,6 +37,11 @@ class Block:
     flaw: str = ""
     checked_at_ms: int | None = None
 
+    @property
+    def model(self) -> str:
+        """The model of a route's block; empty where it reaches further."""
+        return self.target.partition("/")[2].partition("/")[2]
+
     def holds_at(self, now_ms: int) -> bool:
         """Whether calls are refused at that moment."""
         return not self.half_open and (self.until_ms is None or now_ms < self.until_ms)

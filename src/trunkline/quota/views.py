@@ -64,6 +64,11 @@ class AccountFacts:
             concurrency=self.state.concurrency,
             gone=tuple(m for m in self.models if self._is_gone(m)),
             set_aside=self.spec.set_aside,
+            model_blocks=tuple(
+                one
+                for model, one in sorted(self.route_blocks.items())
+                if one is not block and not self._is_gone(model)
+            ),
         )
 
     def block(self) -> Block | None:

@@ -104,6 +104,7 @@ def _of_account(
     return (
         Section("", state),
         *(Section("Refused", _block_lines(block, account.billing, now_ms, zone, width)) for block in blocks),
+        Section("Models refused", _models_refused(account, now_ms, zone, width)),
         Section("Limits", tuple(limits) or paragraph(NO_LIMITS, width, Tone.DIM)),
         Section("What its account endpoint tells", _report(account, now_ms, zone, width)),
         Section("Latency", _latency_lines(account.latency, width)),
@@ -188,6 +189,17 @@ def _block_lines(
         *labelled("ends", ends, width),
         *labelled("failures", f"{block.failures} in a row", width),
     )
+
+
+def _models_refused(account: AccountView, now_ms: int, zone: tzinfo | None, width: int) -> tuple[Line, ...]:
+    """What refuses calls of single models, with the provider's words."""
+    lines: list[Line] = []
+    for block in account.model_blocks:
+        said = f"{block.model}: {block_sentence(block, account.billing, now_ms, zone)}"
+        lines += paragraph(said, width, Tone.BAD if block.holds_at(now_ms) else Tone.WARN)
+        if block.provider_text:
+            lines += paragraph(f"it said: “{block.provider_text}”", width, Tone.DIM, indent=2)
+    return tuple(lines)
 
 
 def _doubt(confidence: float) -> str:

@@ -79,7 +79,8 @@ def account_standing(
         return Standing(False, "no key", Tone.WARN, needs_you=True)
     if model is not None and model in account.gone:
         return Standing(False, "not served any more", Tone.BAD, needs_you=True)
-    blocks = [block for block in (account.block, provider.block) if block is not None]
+    of_model = next((block for block in account.model_blocks if block.model == model), None)
+    blocks = [block for block in (account.block, provider.block, of_model) if block is not None]
     for block in blocks:
         if block.holds_at(now_ms):
             return _refused(block, account.billing)
