@@ -20,7 +20,8 @@ from trunkline.domain.events import Answered, Cancelled, Event, Failed
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.tasks import Origin, OriginKind
-from trunkline.engine.engine import Engine, Handle
+from trunkline.engine.engine import Engine
+from trunkline.engine.requests import Handle
 from trunkline.engine.settings import EngineSettings
 from trunkline.simulator.server import Simulator
 

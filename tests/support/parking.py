@@ -15,7 +15,8 @@ from tests.support.engine_world import Serves, World, agent, open_world, until_e
 from trunkline.domain.events import Parked
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.tasks import Priority
-from trunkline.engine.engine import Engine, Handle
+from trunkline.engine.engine import Engine
+from trunkline.engine.requests import Handle
 
 ONLY = Serves("only", simulated={"style": "zai"})
 HOUR_MS = 3_600_000

@@ -29,9 +29,6 @@ from trunkline.providers.protocol import WireProtocol
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 16
-_CONNECT_MS = 4_000
-_MOST_PAGES = 20
-_LEAST_MS = 50
 _NO_KEY = "no_key"
 # Faults that a key meets at an address that is not its own.
 _OF_THE_ADDRESS = (FaultKind.AUTH, FaultKind.BILLING, FaultKind.ENTITLEMENT)

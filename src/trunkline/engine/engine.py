@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import replace
@@ -14,7 +13,6 @@ from trunkline.config.load import Loaded
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.crisis import CrisisSummary
-from trunkline.domain.decisions import Decision
 from trunkline.domain.errors import ConfigError, EngineClosedError
 from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
@@ -27,14 +25,13 @@ from trunkline.engine import control
 from trunkline.engine.api import CHECK_TIMEOUT_MS, Answer, Preview
 from trunkline.engine.chats import Chats
 from trunkline.engine.core import EngineCore
-from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
-from trunkline.engine.run import RequestRun
+from trunkline.engine.preview import preview_of
+from trunkline.engine.requests import Handle, Requests
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.snapshots import SnapshotParts, build_snapshot
 from trunkline.engine.upkeep import Upkeep
 from trunkline.providers.call import Transport
-from trunkline.routing import RoutingAsk, decide
 from trunkline.store import crises, keep, queries
 from trunkline.store.keep import Order
 from trunkline.store.latency import latency
@@ -42,37 +39,7 @@ from trunkline.store.parking import KeptRequest
 from trunkline.store.queries import Query
 from trunkline.store.store import Store, StoreReader
 
-_log = logging.getLogger(__name__)
-
-_HOUSEKEEPING_MS = 1_000.0
-_LOG_LINES = 200
 _Found = TypeVar("_Found")
-
-
-class Handle:
-    """A request under way; see `api.RequestHandle`."""
-
-    def __init__(self, log: EventLog, task: asyncio.Task[None]) -> None:
-        self._log = log
-        self._task = task
-
-    @property
-    def request_id(self) -> str:
-        return self._log.request_id
-
-    def events(self) -> AsyncIterator[Event]:
-        return self._log.follow()
-
-    async def beyond(self, position: int) -> tuple[Event, ...]:
-        """Its events from `position` on, waiting for at least one; none after the ending."""
-        return await self._log.beyond(position)
-
-    async def answer(self) -> Answer:
-        receipt = await self._log.ended()
-        return Answer(self._log.text(), receipt)
-
-    def cancel(self) -> None:
-        self._task.cancel()
 
 
 class Engine:
@@ -83,13 +50,11 @@ class Engine:
         self._core = core
         self._upkeep = Upkeep(settings, core, loaded)
         self._closers: list[Callable[[], object]] = []
-        self._running: set[asyncio.Task[None]] = set()
-        self._origins: dict[str, str] = {}
-        self._runs: dict[str, tuple[asyncio.Task[None], RequestRun]] = {}
+        self._requests = Requests(core)
         self._closed = False
         core.parking.adopts = settings.long_lived
         core.parking.resume = self._resume
-        core.parking.cancel = self._cancel
+        core.parking.cancel = self._requests.cancel
         self.chats = Chats(core.store, core.clock)
 
     @classmethod
@@ -99,7 +64,6 @@ class Engine:
         *,
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
-        make_transport: Callable[[Clock], Transport] | None = None,
     ) -> Engine:
         """Load the configuration and the store. Call it on the loop that will run requests, or on none for commands
         that make no call. Raises ConfigError and StoreError."""
@@ -113,7 +77,7 @@ class Engine:
             draw=draw,
             store=store,
             generation=Generation.of(loaded.config, loaded.keys),
-            make_transport=lambda: (make_transport or _http_transport)(clock),
+            make_transport=lambda: _http_transport(clock),
             process_name=settings.process_name,
         )
         core.crisis.drill = settings.rehearsal
@@ -140,35 +104,12 @@ class Engine:
         """See `EngineFace.submit`. Raises EngineClosedError after `aclose`."""
         if self._closed:
             raise EngineClosedError("the engine is closed")
-        return self._begin(request.request_id or self._core.ids.new(), request)
-
-    def _begin(self, request_id: str, request: ChatRequest, kept: KeptRequest | None = None) -> Handle:
-        log = EventLog(request_id, self._core.clock)
-        run = RequestRun(self._core, request, log, kept)
-        task = asyncio.get_running_loop().create_task(run.serve())
-        self._running.add(task)
-        self._origins[request_id] = str(request.origin)
-        self._runs[request_id] = task, run
-
-        def over(_: asyncio.Task[None]) -> None:
-            self._running.discard(task)
-            self._origins.pop(request_id, None)
-            self._runs.pop(request_id, None)
-            if log.receipt is None:
-                run.cancelled_unstarted()
-
-        task.add_done_callback(over)
-        return Handle(log, task)
+        return self._requests.begin(request.request_id or self._core.ids.new(), request)
 
     def _resume(self, request_id: str, kept: KeptRequest) -> None:
         """Go on with a request that no process runs."""
         if not self._closed:
-            self._begin(request_id, kept.request, kept)
-
-    def _cancel(self, request_id: str) -> None:
-        """End a request of this process by a person's word."""
-        if found := self._runs.get(request_id):
-            found[0].cancel()
+            self._requests.begin(request_id, kept.request, kept)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """See `EngineFace.stream`."""
@@ -193,21 +134,7 @@ class Engine:
 
     def preview_now(self, request: ChatRequest) -> Preview:
         """`preview` without a loop: nothing in it waits. Every route is looked at."""
-        core, generation = self._core, self._core.generation
-        task = core.analyse(request, generation)
-        selected = generation.selectors((request.route,) if request.route else ())
-        ask = RoutingAsk(
-            task,
-            selector=selected[0] if selected else None,
-            prefer=generation.selectors(request.prefer),
-            avoid=generation.selectors(request.avoid),
-            budget_pico=request.budget_pico,
-            asked_output_tokens=request.max_output_tokens,
-            exhaustive=True,
-        )
-        decision = decide(ask, generation.policy, core.routing_state(request, generation))
-        chosen = generation.model(decision.route) if isinstance(decision, Decision) else None
-        return Preview(task, decision, chosen.context_tokens if chosen is not None else None)
+        return preview_of(self._core, request)
 
     async def check(
         self,
@@ -254,9 +181,9 @@ class Engine:
                 stored=upkeep.stored,
                 log=upkeep.recent,
                 running=tuple(
-                    replace(call, origin=self._origins.get(call.request_id)) for call in upkeep.running
+                    replace(call, origin=self._requests.origin(call.request_id)) for call in upkeep.running
                 ),
-                in_flight=len(self._running),
+                in_flight=len(self._requests),
                 queue=core.queue(),
                 crisis=core.crisis.current,
                 last_crisis=core.crisis.last,
@@ -369,8 +296,8 @@ class Engine:
 
     def drop(self, request_id: str) -> None:
         """See `EngineFace.drop`."""
-        if request_id in self._runs:
-            self._cancel(request_id)
+        if request_id in self._requests:
+            self._requests.cancel(request_id)
         else:
             self._core.parking.drop(request_id)
         self._upkeep.announce_change()
@@ -427,10 +354,7 @@ class Engine:
     def stop_running(self) -> None:
         """Cancel what runs, as the engine is about to be closed: what is kept in the store stays there and goes on in
         another process; of the rest partial answers are kept."""
-        for task, run in list(self._runs.values()):
-            if not task.cancelling():  # which a person has done
-                run.leave()
-                task.cancel()
+        self._requests.leave()
 
     async def aclose(self) -> None:
         """Stop what runs (see `stop_running`), settle, and close the store and every connection."""
@@ -442,12 +366,11 @@ class Engine:
                 closer()
             await self._upkeep.stop()
             self.stop_running()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await self._requests.ended()
             await self._core.aclose()
         finally:
-            await (
-                self._core.store.close()
-            )  # whatever failed: a thread of it would keep the process from ending
+            # Whatever failed: a thread of the store would keep the process from ending.
+            await self._core.store.close()
 
     def close_now(self) -> None:
         """Close without a loop, for commands that made no call."""

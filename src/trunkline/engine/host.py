@@ -35,7 +35,8 @@ from trunkline.domain.receipts import Receipt
 from trunkline.domain.trials import PreferencesTrial
 from trunkline.engine.api import EngineDied, EngineReady, HostNews, Preview
 from trunkline.engine.batches import join_deltas
-from trunkline.engine.engine import Engine, Handle
+from trunkline.engine.engine import Engine
+from trunkline.engine.requests import Handle
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")

@@ -1,0 +1,103 @@
+"""The requests that this process runs, and how each is followed, cancelled and left to others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from trunkline.domain.events import Event
+from trunkline.domain.messages import ChatRequest
+from trunkline.engine.api import Answer
+from trunkline.engine.eventlog import EventLog
+from trunkline.engine.run import RequestRun
+from trunkline.store.parking import KeptRequest
+
+if TYPE_CHECKING:
+    from trunkline.engine.core import EngineCore
+
+
+class Handle:
+    """A request under way; see `api.RequestHandle`."""
+
+    def __init__(self, log: EventLog, task: asyncio.Task[None]) -> None:
+        self._log = log
+        self._task = task
+
+    @property
+    def request_id(self) -> str:
+        return self._log.request_id
+
+    def events(self) -> AsyncIterator[Event]:
+        return self._log.follow()
+
+    async def beyond(self, position: int) -> tuple[Event, ...]:
+        """Its events from `position` on, waiting for at least one; none after the ending."""
+        return await self._log.beyond(position)
+
+    async def answer(self) -> Answer:
+        receipt = await self._log.ended()
+        return Answer(self._log.text(), receipt)
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+
+class _UnderWay(NamedTuple):
+    task: asyncio.Task[None]
+    run: RequestRun
+    origin: str
+
+
+class Requests:
+    """Those of one engine, by id, until they are over."""
+
+    def __init__(self, core: EngineCore) -> None:
+        self._core = core
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._by_id: dict[str, _UnderWay] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __contains__(self, request_id: object) -> bool:
+        return request_id in self._by_id
+
+    def begin(self, request_id: str, request: ChatRequest, kept: KeptRequest | None = None) -> Handle:
+        """Run a request, or go on with a kept one, on the running loop."""
+        log = EventLog(request_id, self._core.clock)
+        run = RequestRun(self._core, request, log, kept)
+        task = asyncio.get_running_loop().create_task(run.serve())
+        self._tasks.add(task)
+        self._by_id[request_id] = _UnderWay(task, run, str(request.origin))
+
+        def over(_: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._by_id.pop(request_id, None)
+            if log.receipt is None:
+                run.cancelled_unstarted()
+
+        task.add_done_callback(over)
+        return Handle(log, task)
+
+    def origin(self, request_id: str) -> str | None:
+        """Who asked it, where it is of this process."""
+        found = self._by_id.get(request_id)
+        return None if found is None else found.origin
+
+    def cancel(self, request_id: str) -> None:
+        """End a request by a person's word; one that is not of this process is not touched."""
+        if found := self._by_id.get(request_id):
+            found.task.cancel()
+
+    def leave(self) -> None:
+        """Cancel all that run, as the engine is about to be closed: what is kept in the store stays there and goes on
+        in another process; of the rest partial answers are kept."""
+        for task, run, _ in list(self._by_id.values()):
+            if not task.cancelling():  # which a person has done
+                run.leave()
+                task.cancel()
+
+    async def ended(self) -> None:
+        """Wait until all that run are over."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
