@@ -211,3 +211,21 @@ async def test_a_person_who_checks_now_is_believed_at_once_in_every_process(tmp_
         await world.pass_until(lambda: (block := block_of(two)) is not None and block.half_open)
         assert (await world.run(two)).receipt.outcome is Outcome.ANSWERED
         await until(lambda: block_of(one) is None)
+
+
+async def test_a_stated_wait_of_days_is_tried_once_a_day_by_whoever_waits(tmp_path: Path) -> None:
+    async with report_world(tmp_path, "none") as world, world.open(long_lived=True) as engine:
+        world.chat = plan_used_up(START_MS + 5 * 24 * HOUR_MS)
+        kept = engine.submit(ask(park=True))
+        await world.pass_until(lambda: engine.snapshot().queue)
+        for day in (1, 2):
+            assert world.calls == day
+            await world.skip_to(START_MS + day * 24 * HOUR_MS - 60_000)
+            await world.pass_by(30_000)
+            assert world.calls == day
+            if day == 2:
+                world.chat = ANSWER
+            await world.skip_to(START_MS + day * 24 * HOUR_MS + 30_000)
+            await world.pass_until(lambda day=day: world.calls == day + 1, 60_000)
+        assert (await told(kept)).receipt.outcome is Outcome.ANSWERED
+        assert block_of(engine) is None

@@ -9,7 +9,7 @@ from tests.quota.scenes import NOW_MS, account, catalogue, fault, route
 
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.state import Block
-from trunkline.quota.breaker import HOUR_MS, agreed
+from trunkline.quota.breaker import DAY_MS, HOUR_MS, agreed
 from trunkline.quota.breakers import CHECK_GRACE_MS, Breakers
 
 WHERE = catalogue(account("a"))
@@ -124,3 +124,51 @@ def test_another_process_that_checked_is_believed_over_ones_own_memory() -> None
     assert here.restore(there.blocks(), here.blocks()) == (ACCOUNT,)
     assert shown(here).half_open
     assert here.restore(there.blocks(), here.blocks()) == ()
+
+
+def blocked_for_days(now_ms: int = NOW_MS) -> Breakers:
+    breakers = Breakers()
+    refuse(breakers, now_ms)
+    return breakers
+
+
+def refuse(breakers: Breakers, now_ms: int) -> None:
+    refusal = replace(fault(FaultKind.QUOTA_WINDOW, FaultScope.ACCOUNT), usable_at_ms=NOW_MS + 5 * DAY_MS)
+    breakers.faulted(refusal, AT, WHERE, now_ms=now_ms, draw=1.0)
+
+
+def test_a_stated_wait_of_days_is_tried_by_one_request_a_day() -> None:
+    breakers = blocked_for_days()
+    for day in (1, 2, 3):
+        due_ms = breakers.next_change_ms(ACCOUNT)
+        assert due_ms == NOW_MS + day * DAY_MS
+        assert not breakers.expire(ACCOUNT, due_ms - 1)
+        assert not breakers.try_half_open(AT, due_ms - 1)
+        assert breakers.expire(ACCOUNT, due_ms)
+        assert breakers.try_half_open(AT, due_ms)
+        assert not breakers.try_half_open(AT, due_ms)
+        refuse(breakers, due_ms)
+        assert shown(breakers).until_ms == NOW_MS + 5 * DAY_MS  # what is shown is what was stated
+        assert not breakers.try_half_open(AT, due_ms)
+    breakers.expire(ACCOUNT, NOW_MS + 4 * DAY_MS)
+    assert breakers.try_half_open(AT, NOW_MS + 4 * DAY_MS)
+    assert breakers.succeeded(AT, NOW_MS + 4 * DAY_MS) == (ACCOUNT,)
+
+
+def test_where_an_endpoint_tells_for_free_no_request_tries_it_before_its_time() -> None:
+    breakers = blocked_for_days()
+    assert breakers.check_first(ACCOUNT)
+    assert not breakers.check_first(ACCOUNT)
+    assert breakers.next_change_ms(ACCOUNT) == NOW_MS + 5 * DAY_MS
+    assert not breakers.expire(ACCOUNT, NOW_MS + 2 * DAY_MS)
+    assert shown(breakers).holds_at(NOW_MS + 2 * DAY_MS)
+
+
+def test_a_wait_of_days_that_another_process_has_tried_in_vain_is_not_tried_here() -> None:
+    mine, theirs = blocked_for_days(), blocked_for_days()
+    for breakers in (mine, theirs):
+        breakers.expire(ACCOUNT, NOW_MS + DAY_MS)
+    refuse(theirs, NOW_MS + DAY_MS)
+    assert mine.restore(theirs.blocks()) == (ACCOUNT,)
+    assert not mine.try_half_open(AT, NOW_MS + DAY_MS)
+    assert mine.next_change_ms(ACCOUNT) == NOW_MS + 2 * DAY_MS

@@ -243,7 +243,7 @@ def quota_json(snapshot: Snapshot) -> list[Json]:
 
 
 def _block_of(account: AccountView, limit: LimitUse) -> Block | None:
-    """What refuses the calls that count against a limit: the account's block, or that of the model whose limit it is."""
+    """What refuses calls that count against a limit: the account's block, or that of the model whose limit it is."""
     return account.block or next((one for one in account.model_blocks if one.model == limit.model), None)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from trunkline.domain.routes import AccountSpec, ProviderSpec
+from trunkline.domain.routes import AccountSpec, ProviderSpec, Selector
 from trunkline.domain.state import Block
 from trunkline.engine.account_reports import is_told_of
 from trunkline.quota.breakers import CHECK_GRACE_MS
@@ -36,6 +36,7 @@ class Healing:
         self._core = core
         self._checking: dict[Account, asyncio.Task[None]] = {}
         self._seen_due: dict[str, int] = {}
+        self._tried_early: dict[str, int] = {}
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def follow(self) -> None:
@@ -53,6 +54,7 @@ class Healing:
         wait_ms = _LOOK_MS
         due: dict[Account, list[Block]] = {}
         for block in core.tracker.blocks():
+            self._try_early(block, now_ms)
             if block.half_open or block.until_ms is None or not worth_a_check(block):
                 continue
             owner = self._owner(block)
@@ -68,6 +70,16 @@ class Healing:
         for account, blocks in due.items():
             self._begin(account, blocks)
         return max(_LEAST_LOOK_MS, wait_ms)
+
+    def _try_early(self, block: Block, now_ms: int) -> None:
+        """Let a request have what a block long before its end is to be tried with, and whoever waits look."""
+        early = block.half_open and block.until_ms is not None and block.until_ms > now_ms
+        if not early or self._tried_early.get(block.target) == block.since_ms:
+            return
+        self._tried_early[block.target] = block.since_ms
+        selector = Selector(*block.target.split("/", 2))
+        self._core.tracker.forgive(selector, now_ms, resets_at_ms=block.until_ms)
+        self._core.rouse()
 
     def _owner(self, block: Block) -> tuple[ProviderSpec, AccountSpec] | None:
         """Whose endpoint may know of the block; None where there is none."""

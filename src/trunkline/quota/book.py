@@ -147,10 +147,11 @@ class LimitBook:
             self._figures.lift(key, reading, None if known is None else known.reading.amount, now_ms)
         return tuple(news)
 
-    def forgive(self, selector: Selector, now_ms: int) -> None:
+    def forgive(self, selector: Selector, now_ms: int, *, resets_at_ms: int | None = None) -> None:
         """A person says that these routes are available: what has an allowance of theirs all but used up is not so. A
-        cap on cash that the user set stays, and calls under way go on to count."""
-        self._figures.forgive(selector, now_ms)
+        cap on cash that the user set stays, and calls under way go on to count. With `resets_at_ms` only of allowances
+        that reset then."""
+        self._figures.forgive(selector, now_ms, resets_at_ms)
 
     def correct(self, route: Route, readings: Iterable[LimitReading], now_ms: int) -> None:
         """An account endpoint says how these limits of the account stand now: what was said before of their use is not

@@ -24,6 +24,11 @@ _LONGEST_HINT_MS = {
 }
 _LONGEST_OTHER_HINT_MS = 31 * DAY_MS
 
+LONGEST_UNTRIED_MS = DAY_MS
+"""How long a stated wait of more is believed untested: one request a day tries whether it is over before its time,
+where no endpoint tells for free. A bought allowance, another plan or a mended account ends it early and nobody says so
+(CLIProxyAPI#5758: hints of days kept recovered credentials away); one refused call a day is what knowing costs."""
+
 _OF_THE_REQUEST = (FaultKind.CONTEXT, FaultKind.CONTENT, FaultKind.BAD_REQUEST)
 _UNTIL_A_PERSON_ACTS = (FaultKind.AUTH, FaultKind.ENTITLEMENT)
 OF_THE_KEY = (FaultKind.AUTH, FaultKind.ENTITLEMENT, FaultKind.BILLING)
@@ -109,6 +114,14 @@ def until_of(fault: Fault, *, failures: int, now_ms: int, draw: float) -> int | 
     return now_ms + max(1, round(interval_ms(failures) * min(1.0, max(0.0, draw))))
 
 
+def tried_at_ms(block: Block) -> int | None:
+    """When one request may try what a block keeps away: when the block ends, or a day after anybody was last told of
+    it; None for when a person has acted."""
+    if block.until_ms is None:
+        return None
+    return min(block.until_ms, max(block.since_ms, block.checked_at_ms or 0) + LONGEST_UNTRIED_MS)
+
+
 def opened(
     known: Block | None, fault: Fault, target: str, *, forgiven: int, now_ms: int, draw: float
 ) -> Block:
@@ -142,11 +155,14 @@ def opened(
 
 def agreed(mine: Block, kept: Block) -> Block:
     """Of the block of a target as this process has it and as it is kept: what an account endpoint has said since counts
-    for more than what anybody was told before; else the later deadline wins."""
+    for more than what anybody was told before, and a refusal since for more than that it may be tried; else the later
+    deadline wins."""
     if kept.checked_at_ms is not None and kept.checked_at_ms > max(mine.since_ms, mine.checked_at_ms or 0):
         return kept
     if mine.checked_at_ms is not None and mine.checked_at_ms > max(kept.since_ms, kept.checked_at_ms or 0):
         return mine
+    if mine.half_open and not kept.half_open and kept.since_ms > mine.since_ms:
+        return kept  # another process has tried it since, in vain
     return later(mine, kept)
 
 

@@ -21,6 +21,7 @@ from trunkline.quota.breaker import (
     opened,
     targets_above,
     targets_of,
+    tried_at_ms,
 )
 
 TRIAL_LEASE_MS = 30_000
@@ -178,7 +179,8 @@ class Breakers:
                 shown_until_ms = min(now_ms + TRIAL_RECHECK_MS, trial.lease_until_ms)
                 self._trials[target] = replace(trial, shown_until_ms=shown_until_ms)
             return self._trials.get(target) is not trial
-        if block is None or block.half_open or block.until_ms is None or block.until_ms > now_ms:
+        due_ms = None if block is None or block.half_open else self._due_ms(block)
+        if block is None or due_ms is None or due_ms > now_ms:
             return False
         checking = self._checks.get(target)
         if checking is not None and checking.hold_until_ms > now_ms:
@@ -190,12 +192,14 @@ class Breakers:
         self._half_open(block)
         return True
 
-    def check_first(self, target: str) -> None:
-        """Have the block of a target go on holding when its time comes, until `checked` or for a few seconds."""
+    def check_first(self, target: str) -> bool:
+        """Have the block of a target go on holding when its time comes, until `checked` or for a few seconds; whether
+        it was not to do so already. Before its time no request tries it."""
         block = self._blocks.get(target)
         if block is None or block.half_open or block.until_ms is None or target in self._checks:
-            return
+            return False
         self._checks[target] = _Check(block.until_ms + CHECK_GRACE_MS)
+        return True
 
     def checked(self, target: str, until_ms: int | None, now_ms: int) -> Block | None:
         """An account endpoint, asked at `now_ms`, has told of what a target is blocked for: it is used up until
@@ -226,7 +230,13 @@ class Breakers:
     def next_change_ms(self, target: str) -> int | None:
         """When `expire` will have something to do for the target."""
         block = self.block(target)
-        return None if block is None or block.half_open else block.until_ms
+        if block is None or block.half_open:
+            return None
+        return self._due_ms(block) if block is self._blocks[target] else block.until_ms
+
+    def _due_ms(self, block: Block) -> int | None:
+        """When a block is half-open or, where its endpoint is asked first, is to be checked."""
+        return block.until_ms if block.target in self._checks else tried_at_ms(block)
 
     def clear(self, target: str | None) -> tuple[str, ...]:
         """Close a target and everything under it, or everything (None), and forget the failures; what was closed."""

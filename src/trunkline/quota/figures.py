@@ -14,6 +14,8 @@ from trunkline.quota.ledger import KeyUse, Ledger
 READ_AGAIN_AFTER_MS = (50, 1_000)
 # So little is left then that a call of usual size may not fit.
 _USED_UP_ABOVE = 0.95
+# A refusal and its headers round differently.
+_SAME_MOMENT_MS = 60_000
 
 
 class Figures:
@@ -119,7 +121,7 @@ class Figures:
             self._ledger.lower_use(key, reading.window, used)
             self.read_again(key, now_ms)
 
-    def forgive(self, selector: Selector, now_ms: int) -> None:
+    def forgive(self, selector: Selector, now_ms: int, resets_at_ms: int | None) -> None:
         """See `LimitBook.forgive`."""
         for (provider, account), limits in self._holdings.accounts.items():
             if selector.provider not in (None, provider) or selector.account not in (None, account):
@@ -127,6 +129,7 @@ class Figures:
             for key, use in tuple(limits.uses.items()):
                 own_cap = use.metric is Metric.COST and use.source is FigureSource.CONFIGURED
                 concerns = selector.model is None or use.covers(selector.model)
+                concerns = concerns and (resets_at_ms is None or _about_at(use.resets_at_ms, resets_at_ms))
                 if use.metric is Metric.CONCURRENCY or own_cap or not concerns:
                     continue
                 # The ledger knows what other processes have counted by now; this book may not yet.
@@ -160,3 +163,7 @@ class Figures:
         if due_ms is not None and due_ms < self._due_at.get(use.key, due_ms + 1):
             self._due_at[use.key] = due_ms
             heapq.heappush(self._due, (due_ms, use.key))
+
+
+def _about_at(at_ms: int | None, moment_ms: int) -> bool:
+    return at_ms is not None and abs(at_ms - moment_ms) <= _SAME_MOMENT_MS

@@ -100,7 +100,8 @@ class QuotaTracker:
 
     def check_first(self, target: str) -> None:
         """Have the block of a target go on holding when its time comes, until `checked` or for a few seconds."""
-        self._breakers.check_first(target)
+        if self._breakers.check_first(target):
+            self._board.block_changed(target)
 
     def checked(self, target: str, until_ms: int | None, now_ms: int) -> Block | None:
         """An account endpoint, asked at `now_ms`, has told of what a target is blocked for: it is used up until
@@ -123,10 +124,10 @@ class QuotaTracker:
         """An account endpoint has told how limits stand: see `LimitBook.correct`."""
         self._book.correct(route, readings, now_ms)
 
-    def forgive(self, selector: Selector, now_ms: int) -> None:
-        """A person says that these routes are available: see `LimitBook.forgive`."""
+    def forgive(self, selector: Selector, now_ms: int, *, resets_at_ms: int | None = None) -> None:
+        """These routes are said to be available, or are to be tried: see `LimitBook.forgive`."""
         self._catch_up(now_ms)
-        self._book.forgive(selector, now_ms)
+        self._book.forgive(selector, now_ms, resets_at_ms=resets_at_ms)
 
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """The account has another key: close what the old one was to blame for; the targets that were closed."""
