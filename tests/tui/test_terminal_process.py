@@ -37,6 +37,21 @@ def test_alt_with_a_figure_goes_to_a_panel_from_within_the_editor(tmp_path: Path
     os.close(master)
 
 
+def test_alt_with_a_letter_acts_from_within_the_editor_and_writes_nothing(tmp_path: Path) -> None:
+    pid, master = start(tmp_path / "closed")
+    read_until(master, "$1.84")
+    os.write(master, b"ab\x1bs")
+    read_until(master, "Send everything down one route")
+    os.write(master, b"\x1b")
+    read_until(master, "Nothing said yet")
+    os.write(master, b"cd")
+    read_until(master, "abcd")
+    os.write(master, b"\x11")
+    drain(master)
+    assert wait_exit(pid) == 0
+    os.close(master)
+
+
 @pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, {"TERM": "linux"}, {"PYTHONIOENCODING": "ascii"}])
 def test_a_terminal_without_signs_is_sent_letters_only(tmp_path: Path, environment: dict[str, str]) -> None:
     pid, master = start(tmp_path / "closed", **environment)

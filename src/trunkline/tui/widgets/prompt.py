@@ -80,6 +80,8 @@ class Prompt(TextArea):
             action = "close_list"
         self._tab_waits = False
         if action is None:
+            if event.key.startswith("alt+"):
+                event.prevent_default()  # a terminal sends the letter along, and it is none of the text
             return
         if action == "complete" and self._offered() is None:
             self._tab_waits = self._is_looking()
