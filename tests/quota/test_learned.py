@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -232,3 +233,12 @@ def test_what_was_learned_is_the_same_after_a_restart() -> None:
     assert again.learned() == own.quota.learned()
     (use,) = again.account_view("acme", "a", own.now_ms).limits
     assert (use.amount, use.confidence) == (5, 0.4)
+
+
+def test_news_of_other_processes_for_ever_take_no_more_memory() -> None:
+    own = Account()
+    for told in range(300):
+        own.quota.restore((), [learned(F.REPORTED, NOW_MS + told)], ())
+    held = [one for one in gc.get_objects() if isinstance(one, LearnedLimit)]
+    assert NOW_MS + 299 in {one.as_of_ms for one in held}
+    assert len({one.as_of_ms for one in held if NOW_MS < one.as_of_ms}) < 5

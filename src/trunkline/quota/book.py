@@ -163,15 +163,18 @@ class LimitBook:
                 self._figures.correct(key, reading, now_ms)
 
     def restore(self, kept: Iterable[KeptReading]) -> None:
-        """Take in limits learned earlier or by another process; of two words on a limit the one that goes before the
-        other stays. Figures follow with `refresh_all`."""
+        """Take in all limits that are kept, learned earlier or by another process; of two words on a limit the one that
+        goes before the other stays, and each is taken in once. Figures follow with `refresh_all`."""
+        before_this, self._taken_in = self._taken_in, set()
         for one in kept:
             account = self._holdings.catalogue.account(one.provider, one.account)
             model = _model_of(one.reading, one.model)
             learned = LearnedLimit(one.provider, one.account, model, one.reading, one.as_of_ms)
-            if account is None or one.reading.amount is None or learned in self._taken_in:
+            if account is None or one.reading.amount is None:
                 continue
             self._taken_in.add(learned)
+            if learned in before_this:
+                continue
             bound = bind(account, learned.spec, learned.model or "")
             if bound is None:
                 continue
