@@ -7,7 +7,7 @@ from tests.support.openai_wire import context_of, refusal
 
 from trunkline.domain.faults import FaultScope
 from trunkline.providers.refusals.classify import classify
-from trunkline.quota.scope import NAMED
+from trunkline.quota.verdicts import NAMED
 
 S = FaultScope
 GROQ = "Rate limit reached for model `llama-3.3-70b` in organization `org_1` on tokens per minute (TPM): Limit 12000"

@@ -384,7 +384,7 @@ def test_memory_is_bounded_and_forgets_what_is_not_configured() -> None:
         story.refused(f"acme/b/m{n}", K.OVERLOADED)
     seen = story.judge._accounts["acme", "a"].models
     assert len(seen) == MOST_MODELS
-    assert len(story.judge._providers["acme"].overloaded) <= 16
+    assert len(story.judge._capacity._seen["acme"].refused) <= 16
     story.judge.use_config(catalogue(account("b")))
     assert set(story.judge._accounts) == set()
 

@@ -10,7 +10,7 @@ from trunkline.domain.events import BreakerChanged, LimitLearned
 from trunkline.domain.faults import Fault
 from trunkline.domain.routes import Route
 from trunkline.domain.state import Block
-from trunkline.quota.scope import Inferred
+from trunkline.quota.verdicts import Inferred
 from trunkline.store.suspicions import save_suspicion
 
 if TYPE_CHECKING:

@@ -19,16 +19,15 @@ from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.snapshot import SharedAllowance
 from trunkline.domain.state import Block
 from trunkline.quota.breaker import MINUTE_MS, account_target
+from trunkline.quota.capacity import CapacityJudge
 from trunkline.quota.suspicion import ACTED_ON_FROM, SAME_RESET_MS, Refusal, Suspicions
+from trunkline.quota.verdicts import NAMED, Inferred, Narrowing, Verdict, for_more, is_disproved
 
-NAMED = 0.9
-"""From this confidence on a scope is taken for said rather than guessed."""
 WIDEN_FROM = 0.65
 SHARED = "shared_allowance"
 """The code of a block that is there because another account, suspected of sharing the allowance, was refused."""
 MOST_MODELS = 32
 MOST_REFUSED = 16
-OVERLOADED_TOGETHER_MS = 10_000
 _WHOLE_HOUR_MS = 3_600_000
 # OpenAI and Kimi name it as `org-…`, Anthropic as `organization: ` and a UUID.
 _ORGANISATION = re.compile(r"\b(org-[\w-]{1,64})\b|\borgani[sz]ation: ([0-9a-f-]{36})\b", re.IGNORECASE)
@@ -38,42 +37,8 @@ _TOGETHER_MS = {
     FaultKind.QUOTA_WINDOW: 10 * MINUTE_MS,
     FaultKind.ENTITLEMENT: 10 * MINUTE_MS,
 }
-# How long what is only inferred is believed before a request tries it.
-_BELIEVED_MS = {
-    FaultKind.RATE_MINUTE: 30_000,
-    FaultKind.QUOTA_WINDOW: 5 * MINUTE_MS,
-    FaultKind.ENTITLEMENT: 15 * MINUTE_MS,
-    FaultKind.OVERLOADED: 10_000,
-}
 _SHORT_HOLD_MS = 5 * MINUTE_MS
 _NEVER = 1 << 60
-
-
-@dataclass(frozen=True, slots=True)
-class Inferred:
-    """A fault that nobody met on `route`, but that what was met elsewhere makes likely there. `on_trial`: one request
-    may try it at once."""
-
-    route: Route
-    fault: Fault
-    on_trial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`fault` as it was met, with the scope that the evidence supports, and what follows from it for others."""
-
-    fault: Fault
-    inferred: tuple[Inferred, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """An answer disproved the block of `target`; it holds no further than for `routes`, which were refused."""
-
-    target: str
-    routes: tuple[Route, ...]
-    evidence: str
 
 
 @dataclass(slots=True)
@@ -103,16 +68,6 @@ class _Account:
         return found
 
 
-@dataclass(slots=True)
-class _Provider:
-    """`refused` are allowances found used up lately, by account; `overloaded` routes, with whether their model was
-    named, both by when; `answered` when each model last answered on any account."""
-
-    refused: dict[str, Refusal] = field(default_factory=dict)
-    overloaded: dict[Route, tuple[int, bool]] = field(default_factory=dict)
-    answered: dict[str, int] = field(default_factory=dict)
-
-
 class ScopeJudge:
     """Remembers what calls of late have shown. No clock and no I/O of its own. `suspicions` are of accounts that seem
     to share an allowance."""
@@ -120,17 +75,18 @@ class ScopeJudge:
     def __init__(self, catalogue: Catalogue) -> None:
         self.suspicions = Suspicions()
         self._accounts: dict[tuple[str, str], _Account] = {}
-        self._providers: dict[str, _Provider] = {}
+        self._capacity = CapacityJudge()
+        self._refused: dict[str, dict[str, Refusal]] = {}
         self.use_config(catalogue)
 
     def use_config(self, catalogue: Catalogue) -> None:
         """Work with another configuration; what was seen of accounts that are still there stays."""
-        self._catalogue = catalogue
+        self._capacity.use_config(catalogue)
         self.suspicions.use_config(catalogue)
         for key in [key for key in self._accounts if catalogue.account(*key) is None]:
             del self._accounts[key]
-        for name in [name for name in self._providers if catalogue.provider(name) is None]:
-            del self._providers[name]
+        for name in [name for name in self._refused if catalogue.provider(name) is None]:
+            del self._refused[name]
 
     def judged(self, fault: Fault, route: Route, now_ms: int) -> Verdict:
         """What `fault`, met on `route`, means: its scope as the evidence supports it, with how sure that is and what
@@ -139,7 +95,7 @@ class ScopeJudge:
         if fault.scope is FaultScope.REQUEST or fault.code == FaultCode.MODEL_GONE:
             return Verdict(fault)
         if kind is FaultKind.OVERLOADED:
-            return self._overloaded(fault, route, now_ms)
+            return self._capacity.refused(fault, route, now_ms)
         if not (kind.is_limit or kind in (FaultKind.ENTITLEMENT, FaultKind.BILLING)):
             return Verdict(fault)
         account = self._account(route)
@@ -161,10 +117,9 @@ class ScopeJudge:
     ) -> tuple[Narrowing, ...]:
         """A call down `route` that began then is being answered. `block_of` gives the block of a target. The blocks
         that this disproves: those whose scope was a guess, where the call began after they were made."""
-        account, provider = self._account(route), self._provider(route.provider)
+        account = self._account(route)
         account.seen(route.model).answered_ms = began_ms
         account.answered_ms = max(account.answered_ms, began_ms)
-        provider.answered[route.model] = max(provider.answered.get(route.model, -1), began_ms)
         self.suspicions.answered(
             route.provider,
             route.account,
@@ -174,12 +129,11 @@ class ScopeJudge:
         disproved = []
         for target in (route.provider, account_target(route.provider, route.account)):
             block = block_of(target)
-            if block is not None and _is_disproved(block, began_ms):
+            if block is not None and is_disproved(block, began_ms):
                 keep = () if target == route.provider else self._still_refused(route, block, now_ms)
                 why = f"{route.model} was answered on {route.account} meanwhile"
                 disproved.append(Narrowing(target, keep, why))
-        if provider.overloaded:
-            disproved += self._carried_again(provider, route, began_ms, block_of)
+        disproved += self._capacity.answered(route, began_ms, block_of)
         for partner in self.suspicions.partners(route.provider, route.account, now_ms, ACTED_ON_FROM):
             disproved += _no_longer_out(route, partner.account, block_of)
         return tuple(disproved)
@@ -206,7 +160,7 @@ class ScopeJudge:
             return ()
         why = f"{len(refused)} models refused" + (" until the same moment" if same_reset else "")
         return (
-            Inferred(route, _for_more(fault, FaultScope.ACCOUNT, sureness, f"{why}, none answered", now_ms)),
+            Inferred(route, for_more(fault, FaultScope.ACCOUNT, sureness, f"{why}, none answered", now_ms)),
         )
 
     def _still_refused(self, route: Route, block: Block, now_ms: int) -> tuple[Route, ...]:
@@ -223,20 +177,20 @@ class ScopeJudge:
 
     def _shared(self, fault: Fault, account: _Account, route: Route, now_ms: int) -> tuple[Inferred, ...]:
         """What a used-up allowance says of the accounts that may share it."""
-        provider = self._provider(route.provider)
+        lately = self._refused.setdefault(route.provider, {})
         model = route.model if fault.scope is FaultScope.MODEL else None
         first_after_ms = now_ms - account.answered_ms if account.answered_ms >= 0 else _NEVER
         named = _ORGANISATION.search(fault.provider_text)
         organisation = None if named is None else named[1] or named[2]
         refusal = Refusal(route.account, model, now_ms, fault.usable_at_ms, first_after_ms, organisation)
-        for other in provider.refused.values():
+        for other in lately.values():
             out_until_ms = max(other.until_ms or 0, other.at_ms + MINUTE_MS)
             if other.model == model and out_until_ms > now_ms and not self._answered_since(other, route):
                 self.suspicions.refused_both(route.provider, other, refusal)
-        provider.refused.pop(route.account, None)
-        provider.refused[route.account] = refusal
-        if len(provider.refused) > MOST_REFUSED:
-            del provider.refused[next(iter(provider.refused))]
+        lately.pop(route.account, None)
+        lately[route.account] = refusal
+        if len(lately) > MOST_REFUSED:
+            del lately[next(iter(lately))]
         return tuple(
             Inferred(
                 Route(route.provider, partner.account, route.model),
@@ -253,75 +207,11 @@ class ScopeJudge:
         return mine > other.at_ms or (theirs is not None and theirs.answered_ms > other.at_ms)
 
     def _is_out(self, provider: str, account: str, model: str | None, now_ms: int) -> bool:
-        known = self._providers[provider].refused.get(account)
+        known = self._refused[provider].get(account)
         return known is not None and known.model == model and (known.until_ms or known.at_ms + 1) > now_ms
-
-    # -- capacity ----------------------------------------------------------------------------------------------
-
-    def _overloaded(self, fault: Fault, route: Route, now_ms: int) -> Verdict:
-        """Capacity is the provider's and not the account's: two accounts refused for one model speak for all of them,
-        three refusals over several models for the provider."""
-        provider = self._provider(route.provider)
-        named = fault.confidence >= NAMED
-        provider.overloaded.pop(route, None)
-        provider.overloaded[route] = (now_ms, named)
-        if len(provider.overloaded) > MOST_REFUSED:
-            del provider.overloaded[next(iter(provider.overloaded))]
-        since_ms = now_ms - OVERLOADED_TOGETHER_MS
-        of_late = [(at, *seen) for at, seen in provider.overloaded.items() if seen[0] >= since_ms]
-        if len(of_late) < 2 or fault.scope is not FaultScope.MODEL:
-            return Verdict(fault)
-        last_answer_ms = max(provider.answered.values(), default=-1)
-        unnamed = [at for at, at_ms, is_named in of_late if not is_named and at_ms > last_answer_ms]
-        if not named and len(unnamed) >= 3 and len({at.model for at in unnamed}) >= 2:
-            why = f"{len(unnamed)} routes refused over several models, none answered"
-            whole = _for_more(fault, FaultScope.PROVIDER, 1 - 1 / len(unnamed), why, now_ms)
-            return Verdict(fault, (Inferred(route, whole),))
-        answered_ms = provider.answered.get(route.model, -1)
-        accounts = {at.account for at, at_ms, _ in of_late if at.model == route.model and at_ms > answered_ms}
-        if len(accounts) < 2:
-            return Verdict(fault)
-        why = f"{len(accounts)} accounts refused for {route.model}, none answered"
-        alike = _for_more(fault, FaultScope.MODEL, min(0.95, 1.15 - 1 / len(accounts)), why, now_ms)
-        return Verdict(fault, tuple(Inferred(one, alike) for one in self._others(route, accounts)))
-
-    def _others(self, route: Route, accounts: set[str]) -> list[Route]:
-        provider = self._catalogue.provider(route.provider)
-        known = provider.accounts if provider is not None else ()
-        return [
-            Route(route.provider, one.id, route.model)
-            for one in known
-            if one.enabled and one.has_key and one.id not in accounts
-        ]
-
-    def _carried_again(
-        self,
-        provider: _Provider,
-        route: Route,
-        began_ms: int,
-        block_of: Callable[[str], Block | None],
-    ) -> list[Narrowing]:
-        """Blocks of the model on other accounts that were only inferred from refusals before this call began."""
-        of_model = [
-            at
-            for at, (at_ms, _) in provider.overloaded.items()
-            if at.model == route.model and at_ms <= began_ms
-        ]
-        if not of_model:
-            return []
-        for at in of_model:
-            del provider.overloaded[at]
-        why = f"{route.model} was answered on {route.account} meanwhile"
-        found = [(one.id, block_of(one.id)) for one in self._others(route, {at.account for at in of_model})]
-        return [
-            Narrowing(target, (), why) for target, block in found if block and _is_disproved(block, began_ms)
-        ]
 
     def _account(self, route: Route) -> _Account:
         return self._accounts.setdefault((route.provider, route.account), _Account())
-
-    def _provider(self, name: str) -> _Provider:
-        return self._providers.setdefault(name, _Provider())
 
 
 def _narrowed(fault: Fault, account: _Account, model: str) -> Fault:
@@ -336,22 +226,6 @@ def _narrowed(fault: Fault, account: _Account, model: str) -> Fault:
             why = f"{fault.evidence}; {other} was answered while {model} was refused"
             return replace(fault, scope=FaultScope.MODEL, confidence=0.8, evidence=why)
     return fault
-
-
-def _for_more(fault: Fault, scope: FaultScope, sureness: float, why: str, now_ms: int) -> Fault:
-    """`fault` as it is inferred for more than what met it: for a while only, whatever was stated."""
-    believed_until_ms = now_ms + _BELIEVED_MS[fault.kind]
-    stated_ms = fault.usable_at_ms
-    if stated_ms is not None or fault.kind is FaultKind.ENTITLEMENT:
-        stated_ms = min(stated_ms or believed_until_ms, believed_until_ms)
-    return replace(
-        fault,
-        scope=scope,
-        confidence=round(sureness, 2),
-        evidence=f"{fault.evidence}; {why}",
-        usable_at_ms=stated_ms,
-        readings=(),
-    )
 
 
 def _on_suspicion(fault: Fault, partner: SharedAllowance, route: Route, now_ms: int) -> tuple[Fault, bool]:
@@ -378,16 +252,6 @@ def _have_same_reset(refused: list[_Seen]) -> bool:
     if len(moments) < len(refused) or max(moments) - min(moments) > SAME_RESET_MS:
         return False
     return all(min(at % _WHOLE_HOUR_MS, -at % _WHOLE_HOUR_MS) > SAME_RESET_MS for at in moments)
-
-
-def _is_disproved(block: Block, began_ms: int) -> bool:
-    """Whether an answer to a call that began then contradicts the block: its scope was a guess, and it was there."""
-    judged = block.kind.is_limit or block.kind in (
-        FaultKind.OVERLOADED,
-        FaultKind.ENTITLEMENT,
-        FaultKind.BILLING,
-    )
-    return judged and block.confidence < NAMED and began_ms >= block.since_ms
 
 
 def _no_longer_out(route: Route, partner: str, block_of: Callable[[str], Block | None]) -> list[Narrowing]:

@@ -27,7 +27,7 @@ from trunkline.quota.claims import claims_from
 from trunkline.quota.health import ENOUGH_ATTEMPTS, quantile
 from trunkline.quota.learned import KeptReading, LearnedLimit
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
-from trunkline.quota.scope import Inferred, Narrowing
+from trunkline.quota.verdicts import Inferred, Narrowing
 
 _OF_SOMETHING_ELSE = re.compile(
     r"token|\bT(?:PM|PD)\b|concurren|simultaneous|parallel|capacity", re.IGNORECASE
