@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.clock import FakeClock
-from tests.support.engine_world import World, open_world, told, until, until_event
+from tests.support.engine_world import Serves, World, open_world, told, until, until_event
 from tests.support.parking import (
     HOUR_MS,
     ONLY,
@@ -144,6 +144,24 @@ async def test_when_every_attempt_was_in_vain_it_begins_anew_later(tmp_path: Pat
         assert first.until_ms is not None
         assert second.until_ms is not None
         assert second.until_ms - first.until_ms >= 2 * 60_000
+
+
+async def test_when_every_attempt_met_a_limit_it_goes_on_when_the_first_of_them_resets(
+    tmp_path: Path,
+) -> None:
+    preferences = "[thresholds]\nmax_attempts = 2\n"
+    both = Serves("only", accounts=("a", "b"))
+    async with open_world(tmp_path, both, preferences=preferences, clock=FakeClock()) as world:
+        world.fault("limited", wait_s=20, first=2)
+        handle = world.engine.submit(keepable())
+        parked = await until_event(handle, Parked)
+        assert parked.until_ms is not None
+        assert 0 < parked.until_ms - world.engine.snapshot().at_ms <= 20_000
+        answering = asyncio.create_task(handle.answer())
+        await passing(world, answering.done, 1_000)
+        result = await told(handle)
+        assert result.outcomes == ["refused", "refused", "ok"]
+        assert len(result.of(Parked)) == 1
 
 
 async def test_a_fault_of_the_request_itself_is_not_put_off(tmp_path: Path) -> None:

@@ -366,6 +366,8 @@ class RequestRun:
         if not self._request.park or not all_made or fault.kind in _OF_THE_REQUEST or self._answer.text_chars:
             return False
         self._choice.forgive()
+        if fault.kind.is_limit and fault.usable_at_ms is not None:
+            return False  # whoever refused said until when: `_rests` knows that better
         later_ms = queue.recheck_ms * 2 ** min(self._patience.returns, _MOST_DOUBLINGS)
         return await self._wait_for_somebody(NoRoute((), self._clock.wall_ms() + later_ms))
 
