@@ -155,7 +155,7 @@ def about_to_run_out(world: World, provider: str, left: int) -> None:
     """Have the engine expect a limit of `provider` to be used up an hour from now, ten hours before its reset."""
     core = world.engine._core
     now_ms = core.clock.wall_ms()
-    for owner, _, limit in core.tracker.limits_ahead():
+    for owner, _, limit in core.tracker.outlook.limits():
         if owner == provider:
             core.quota_watch.limits[limit.key] = LimitUse(
                 limit.key,

@@ -37,7 +37,7 @@ class QuotaWatch:
         core = self._core
         try:
             self._told = await core.store.ask(told.told())
-            core.tracker.recall_use(await core.store.ask(self.past()))
+            core.tracker.outlook.recall(await core.store.ask(self.past()))
         except StoreError as error:
             _log.warning("what was used before cannot be read, so forecasts begin anew: %s", error)
         while True:
@@ -55,23 +55,23 @@ class QuotaWatch:
     def look_once(self, past: PastUses) -> None:
         """Forecast from what is recorded, for one who only looks: nothing is told."""
         clock, tracker = self._core.clock, self._core.tracker
-        tracker.recall_use(past)
-        tracker.look_ahead(clock.wall_ms(), clock.mono_ms())
+        tracker.outlook.recall(past)
+        tracker.outlook.look(clock.wall_ms(), clock.mono_ms())
 
     async def look(self) -> None:
         """Forecast every limit as it stands, and tell what nobody has told yet."""
         core = self._core
         now_ms = core.clock.wall_ms()
-        before = core.tracker.forecasts
-        for _ in core.tracker.looking_ahead(now_ms, core.clock.mono_ms()):
+        before = core.tracker.outlook.forecasts
+        for _ in core.tracker.outlook.looking(now_ms, core.clock.mono_ms()):
             await asyncio.sleep(0)
-        if core.tracker.forecasts != before:
+        if core.tracker.outlook.forecasts != before:
             core.bus.publish(SnapshotChanged())
         thresholds = core.generation.config.preferences.thresholds
         catalogue = core.generation.config.catalogue
         limits: dict[str, LimitUse] = {}
         due: list[QuotaAlert] = []
-        for provider, account, limit in core.tracker.limits_ahead():
+        for provider, account, limit in core.tracker.outlook.limits():
             spec = catalogue.account(provider, account)
             if limit.key in limits or spec is None or not (spec.enabled and spec.has_key):
                 continue

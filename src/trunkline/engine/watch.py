@@ -180,11 +180,11 @@ class StoreWatch:
             return
         if self._look_ahead_mono_ms == 0:
             try:
-                self._tracker.recall_use(self._store.ask(past_use(now_ms - LONGEST_KEPT_MS, now_ms)))
+                self._tracker.outlook.recall(self._store.ask(past_use(now_ms - LONGEST_KEPT_MS, now_ms)))
             except StoreError:
                 return
         self._look_ahead_mono_ms = mono_ms + LOOK_MS
-        self._tracker.look_ahead(now_ms, mono_ms)
+        self._tracker.outlook.look(now_ms, mono_ms)
 
     def _read_running(self) -> None:
         """Calls under way, and what is kept and waits: processes may die without a word."""

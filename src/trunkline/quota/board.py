@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from trunkline.domain.limits import Forecast
+from trunkline.domain.limits import Forecast, Metric
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
@@ -164,6 +164,17 @@ class Board:
             first_token_ms=stats.first_token_ms if stats else None,
             tokens_per_s=stats.tokens_per_s if stats else None,
         )
+
+    def has_room(self, key: AccountKey, now_ms: int) -> bool:
+        """Whether an account takes another call as far as blocks and calls under way go."""
+        state = self.accounts.get(key)
+        if state is None or state.busy:
+            return False
+        blocks = (state.block, self.providers.get(state.provider))
+        if any(block is not None and block.holds_at(now_ms) for block in blocks):
+            return False
+        shared = (limit for limit in state.limits if limit.model is None)
+        return all(limit.left > 0 for limit in shared if limit.metric is Metric.CONCURRENCY)
 
     # -- for panels --------------------------------------------------------------------------------------------
 

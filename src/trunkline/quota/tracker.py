@@ -7,26 +7,26 @@ comes from the ledger's own memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import Fault, FaultCode, FaultScope
-from trunkline.domain.limits import Forecast, LimitReading, LimitUse, Metric
+from trunkline.domain.limits import LimitReading, LimitUse, Metric
 from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.routes import Catalogue, Route, Selector
 from trunkline.domain.snapshot import AccountView, Counts, ProviderView
-from trunkline.domain.state import AccountState, Block, ConversationState, RoutingState
+from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
 from trunkline.quota.book import AccountKey, LimitBook
 from trunkline.quota.breaker import targets_above, targets_of, tells_of_success
 from trunkline.quota.breakers import Breakers
-from trunkline.quota.burn import BurnBook, PastUses
 from trunkline.quota.claims import claims_from
 from trunkline.quota.health import ENOUGH_ATTEMPTS, quantile
 from trunkline.quota.learned import KeptReading, LearnedLimit
 from trunkline.quota.ledger import Claim, KeyUse, Ledger
+from trunkline.quota.outlook import Outlook
 from trunkline.quota.verdicts import Inferred, Narrowing
 
 _OF_SOMETHING_ELSE = re.compile(
@@ -35,15 +35,16 @@ _OF_SOMETHING_ELSE = re.compile(
 
 
 class QuotaTracker:
-    """Limits, blocks, health, latency, pools' cursors and calls under way, of all accounts."""
+    """Limits, blocks, health, latency, pools' cursors and calls under way, of all accounts; `outlook` says how long the
+    limits will last."""
 
     def __init__(self, catalogue: Catalogue, ledger: Ledger, thresholds: Thresholds) -> None:
         self._catalogue = Catalogue()
         self._book = LimitBook(ledger)
-        self._burn = BurnBook(ledger)
         self._breakers = Breakers()
         self._board = Board(self._book, self._breakers)
         self.calls = self._board.calls
+        self.outlook = Outlook(ledger, self._book, self._board, self._catch_up)
         self._cursors: dict[str, str] = {}
         self._disproved: tuple[LearnedLimit, ...] = ()
         self._stale = True
@@ -70,9 +71,7 @@ class QuotaTracker:
         block wins, the later reading of a limit; a block of ours that was `written` down before all this was read, and
         is not there, was closed by another process. The blocks that are new or changed here."""
         self._book.restore(readings)
-        changed = self._breakers.restore(blocks, written)
-        for target in changed:
-            self._board.block_changed(target)
+        changed = self._changed(self._breakers.restore(blocks, written))
         return tuple(block for target in changed if (block := self._breakers.block(target)) is not None)
 
     def blocks(self) -> tuple[Block, ...]:
@@ -86,17 +85,11 @@ class QuotaTracker:
     def clear(self, target: str | None = None) -> tuple[str, ...]:
         """Close the block of a target (provider id, `provider/account`, route id) and of everything under it, or
         every block; the targets that were closed."""
-        closed = self._breakers.clear(target)
-        for one in closed:
-            self._board.block_changed(one)
-        return closed
+        return self._changed(self._breakers.clear(target))
 
     def heal(self, targets: Iterable[str]) -> tuple[str, ...]:
         """What these targets were blocked for was disproved: close them, and nothing under them; what was closed."""
-        closed = self._breakers.heal(targets)
-        for target in closed:
-            self._board.block_changed(target)
-        return closed
+        return self._changed(self._breakers.heal(targets))
 
     def check_first(self, target: str) -> None:
         """Have the block of a target go on holding when its time comes, until `checked` or for a few seconds."""
@@ -131,10 +124,13 @@ class QuotaTracker:
 
     def key_changed(self, provider: str, account: str) -> tuple[str, ...]:
         """The account has another key: close what the old one was to blame for; the targets that were closed."""
-        closed = self._breakers.key_changed(provider, account)
-        for target in closed:
+        return self._changed(self._breakers.key_changed(provider, account))
+
+    def _changed(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """These targets, whose blocks are others than before, with the board brought up to that."""
+        for target in targets:
             self._board.block_changed(target)
-        return closed
+        return targets
 
     # -- a call ------------------------------------------------------------------------------------------------
 
@@ -177,20 +173,12 @@ class QuotaTracker:
     def with_room(self, now_ms: int) -> Mapping[AccountKey, bool]:
         """Every account that is known, and whether it takes another call as far as blocks and calls under way go."""
         self._catch_up(now_ms)
-        return {key: self._has_room(state, now_ms) for key, state in self._board.accounts.items()}
+        return {key: self._board.has_room(key, now_ms) for key in self._board.accounts}
 
     def has_room(self, account: AccountKey, now_ms: int) -> bool:
         """`with_room` of one account."""
         self._catch_up(now_ms)
-        state = self._board.accounts.get(account)
-        return state is not None and self._has_room(state, now_ms)
-
-    def _has_room(self, state: AccountState, now_ms: int) -> bool:
-        blocks = (state.block, self._board.providers.get(state.provider))
-        if state.busy or any(block is not None and block.holds_at(now_ms) for block in blocks):
-            return False
-        shared = (limit for limit in state.limits if limit.model is None)
-        return all(limit.left > 0 for limit in shared if limit.metric is Metric.CONCURRENCY)
+        return self._board.has_room(account, now_ms)
 
     def counts_calls(self, route: Route) -> bool:
         """Whether a limit of the route's account is about calls at once, so that the ledger counts them."""
@@ -227,10 +215,7 @@ class QuotaTracker:
     def responded(self, route: Route, now_ms: int) -> tuple[str, ...]:
         """The reply of a call has begun: that is enough to close what was half-open; the targets that are free
         again. Without this a long answer would keep everybody else away until its end."""
-        freed = self._breakers.succeeded(route, now_ms)
-        for target in freed:
-            self._board.block_changed(target)
-        return freed
+        return self._changed(self._breakers.succeeded(route, now_ms))
 
     def succeeded(
         self,
@@ -347,40 +332,6 @@ class QuotaTracker:
         """How long to wait for a first token on `route`."""
         stats = self._board.route_stats.get(route)
         return limits.first_token_ms if stats is None else stats.first_token_limit_ms(limits)
-
-    # -- forecasts ---------------------------------------------------------------------------------------------
-
-    def recall_use(self, past: PastUses) -> None:
-        """Begin with these uses, as far as limits are not looked at already."""
-        self._burn.recall(past)
-
-    def look_ahead(self, now_ms: int, mono_ms: float) -> bool:
-        """Take in what was used since the last look and forecast every limit anew, for what panels are shown from now
-        on; whether any forecast is another. Costs a few microseconds a limit."""
-        looking = self.looking_ahead(now_ms, mono_ms)
-        while True:
-            try:
-                next(looking)
-            except StopIteration as done:
-                return bool(done.value)
-
-    def looking_ahead(self, now_ms: int, mono_ms: float) -> Generator[None, None, bool]:
-        """`look_ahead` in slices of a few milliseconds, for a loop that has other work to do between them."""
-        self._catch_up(now_ms)
-        changed = yield from self._burn.looking(tuple(self._book.all_uses()), now_ms, mono_ms)
-        self._board.use_forecasts(self._burn.forecasts, changed)
-        return bool(changed)
-
-    @property
-    def forecasts(self) -> Mapping[str, Forecast]:
-        """Those of the last look, by limit key."""
-        return self._burn.forecasts
-
-    def limits_ahead(self) -> Iterator[tuple[str, str, LimitUse]]:
-        """Every limit of every account with its forecast, where there is one, as (provider, account, limit)."""
-        for provider, account, limit in self._book.all_uses():
-            expected = self._burn.forecasts.get(limit.key)
-            yield provider, account, limit if expected is None else replace(limit, forecast=expected)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
