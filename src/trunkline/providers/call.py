@@ -66,8 +66,8 @@ class Transport(Protocol):
 
     def call(self, call: UpstreamCall) -> AsyncGenerator[CallEvent, None]:
         """Send `call`; yields `Sent`, then the reply's events with `Dripping` among them, then `ReplyEnded`, and as the
-        very last exactly one `Finished` or `Fault`. Every failure is a Fault, never an exception; closing the generator closes the
-        connection at once."""
+        very last exactly one `Finished` or `Fault`. Every failure is a Fault, never an exception; closing the generator
+        closes the connection at once."""
         ...
 
     async def fetch(self, call: FreeCall) -> WireReply | Fault:

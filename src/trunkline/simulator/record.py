@@ -42,7 +42,8 @@ class Received:
 
 
 class Record:
-    """Counts since the start or the last reset. `refused_truly` are refusals that no fault made up: of a limit, mostly."""
+    """Counts since the start or the last reset. `refused_truly` are refusals that no fault made up: of a limit,
+    mostly."""
 
     def __init__(self) -> None:
         self._number = 0

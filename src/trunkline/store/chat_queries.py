@@ -11,19 +11,18 @@ _TITLE_CHARACTERS = 60
 _TITLE_READ_CHARACTERS = 400
 _MOST_WORDS = 12
 
-# Only texts of this module are put into the statements below; values are bound.
 _TURN = "role = 'user' AND dropped = 0"
 _ORDER = "ORDER BY at_ms, rowid"
 
 _SUMMARY_COLUMNS = f"""c.id, c.title,
     (SELECT substr(text, 1, {_TITLE_READ_CHARACTERS}) FROM message
         WHERE conversation_id = c.id AND {_TURN} {_ORDER} LIMIT 1),
-    c.started_at_ms, c.updated_at_ms, (SELECT count(*) FROM message WHERE conversation_id = c.id AND {_TURN})"""  # noqa: S608
+    c.started_at_ms, c.updated_at_ms, (SELECT count(*) FROM message WHERE conversation_id = c.id AND {_TURN})"""  # noqa: S608 - only texts of this module are put in
 
 # Whether a text that counts is spelled so; an answer counts while the question of its request does.
 _SAID = f"""EXISTS (SELECT 1 FROM message m WHERE m.conversation_id = c.id AND (%s)
     AND EXISTS (SELECT 1 FROM message WHERE conversation_id = c.id AND {_TURN}
-        AND (id = m.id OR request_id = m.request_id AND m.role = 'assistant')))"""  # noqa: S608
+        AND (id = m.id OR request_id = m.request_id AND m.role = 'assistant')))"""  # noqa: S608 - only texts of this module are put in
 
 
 def conversations(search: str, limit: int) -> Query[tuple[ConversationSummary, ...]]:
@@ -42,14 +41,14 @@ def conversations(search: str, limit: int) -> Query[tuple[ConversationSummary, .
     sql = f"""SELECT {_SUMMARY_COLUMNS} FROM conversation c
         WHERE c.deleted_at_ms IS NULL
             AND EXISTS (SELECT 1 FROM message WHERE conversation_id = c.id AND {_TURN}){"".join(wanted)}
-        ORDER BY c.updated_at_ms DESC, c.id DESC LIMIT ?"""  # noqa: S608
+        ORDER BY c.updated_at_ms DESC, c.id DESC LIMIT ?"""  # noqa: S608 - only texts of this module are put in
     return Query(((sql, (*values, limit)),), lambda results: tuple(map(_summary, results[0])))
 
 
 def conversation(conversation_id: str) -> Query[KeptConversation | None]:
     """A conversation with the turns that count in the order in which they were first asked, a deleted one too; None
     where there is none of that id."""
-    head = f"SELECT {_SUMMARY_COLUMNS}, c.settings FROM conversation c WHERE c.id = ?"  # noqa: S608
+    head = f"SELECT {_SUMMARY_COLUMNS}, c.settings FROM conversation c WHERE c.id = ?"  # noqa: S608 - only texts of this module are put in
     turns = """SELECT u.id, u.text, u.request_id, u.at_ms, a.text, a.complete
         FROM message u LEFT JOIN message a
             ON a.request_id = u.request_id AND a.conversation_id = u.conversation_id AND a.role = 'assistant'
@@ -60,7 +59,7 @@ def conversation(conversation_id: str) -> Query[KeptConversation | None]:
 def messages(conversation_id: str) -> Query[tuple[StoredMessage, ...]]:
     """Every message of a conversation in order, those that no longer count too."""
     sql = f"""SELECT id, role, text, request_id, complete, at_ms FROM message
-        WHERE conversation_id = ? {_ORDER}"""  # noqa: S608
+        WHERE conversation_id = ? {_ORDER}"""  # noqa: S608 - only texts of this module are put in
     return Query(
         ((sql, (conversation_id,)),),
         lambda results: tuple(

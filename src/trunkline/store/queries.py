@@ -79,8 +79,7 @@ def recent(
         wanted.append(f"EXISTS (SELECT 1 FROM attempt WHERE request = r.row AND {same})")  # noqa: S608 - only names from this module
     values = [*of_request.values(), *of_attempt.values()]
     where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
-    # Only texts from this function are put in; values are bound.
-    sql = f"SELECT {_LOG_COLUMNS} FROM request r {where} ORDER BY r.row DESC LIMIT ?"  # noqa: S608
+    sql = f"SELECT {_LOG_COLUMNS} FROM request r {where} ORDER BY r.row DESC LIMIT ?"  # noqa: S608 - only texts of this module are put in
     return Query(((sql, (*values, limit)),), lambda results: tuple(map(_log_entry, results[0])))
 
 
@@ -127,8 +126,7 @@ def receipt(request_id: str) -> Query[Receipt | None]:
     )
     return Query(
         tuple(
-            # Only the names above are put into the text.
-            (f"SELECT {column} FROM {table} WHERE {key} = {_ONE_REQUEST} {order}", (request_id,) * 3)  # noqa: S608
+            (f"SELECT {column} FROM {table} WHERE {key} = {_ONE_REQUEST} {order}", (request_id,) * 3)  # noqa: S608 - only texts of this module are put in
             for table, column, key, order in tables
         ),
         _receipt,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _STOP_S = 5.0
+_STOP_NOW_S = 2.0
 
 
 class Store:
@@ -111,11 +112,11 @@ class Store:
             finally:
                 self._writer.stop(_STOP_S)
 
-    def close_now(self, timeout_s: float = 2.0) -> bool:
-        """As `close`, blocking and without an event loop; waits at most that long. True when all was written."""
+    def close_now(self) -> bool:
+        """As `close`, blocking and without an event loop; waits two seconds at most. True when all was written."""
         if not self._writer.closed:
             self._writer.post(self._upkeep.leave)
-        return self._writer.stop(timeout_s)
+        return self._writer.stop(_STOP_NOW_S)
 
     # -- what is recorded: posted --------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ _SLACK_MS = 2_500
 _REQUESTS = 5
 
 
-async def _first_refused(stage: Stage, judge: Judge, *, most: int = 1) -> Asked:
+async def _first_refused(stage: Stage, judge: Judge) -> Asked:
     """Ask once with the target closed: another account serves, or, where there is none, it is refused rightly."""
     target = stage.target
     elsewhere = await stage.alternative()
@@ -27,7 +27,7 @@ async def _first_refused(stage: Stage, judge: Judge, *, most: int = 1) -> Asked:
         judge.refused_rightly(asked)
         if not stops:
             judge.only_one(target)
-    judge.wasted(asked, most, least=1)
+    judge.wasted(asked, 1, least=1)
     return asked
 
 

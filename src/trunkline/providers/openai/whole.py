@@ -43,12 +43,10 @@ def decode_whole(reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
         if any(value.get(name) for name in _SAYS_WHY):
             return [classify_body(value, context, reply.headers)]
         return [reply_faults.empty("the provider sent a reply without an answer")]
-    return _answer(value, choices[0], reply, context)
+    return _answer(value, choices[0], context)
 
 
-def _answer(
-    body: dict[str, Any], choice: dict[str, Any], reply: WireReply, context: CallContext
-) -> Sequence[WireEvent]:
+def _answer(body: dict[str, Any], choice: dict[str, Any], context: CallContext) -> Sequence[WireEvent]:
     message = mapping(choice.get("message"))
     gathered = Gathered.of(context.provider.quirks)
     served_model = provider_sentence(text_of(body.get("model")), longest=200) or None

@@ -38,7 +38,7 @@ def _why(value: str, now_ms: int) -> str:
     number = number_of(_UNIT.sub("", value))
     if number == 0:
         return "which is no time at all"
-    moment_ms = _moment_ms(value, number, now_ms)
+    moment_ms = _moment_ms(value, number)
     ahead_ms = None if moment_ms is None else moment_ms - now_ms
     if ahead_ms is None and number is not None:
         ahead_ms = number * 1000
@@ -53,7 +53,7 @@ def _why(value: str, now_ms: int) -> str:
     )
 
 
-def _moment_ms(value: str, number: float | None, now_ms: int) -> float | None:
+def _moment_ms(value: str, number: float | None) -> float | None:
     """The moment that `value` names, if it is none from now on (see `delay_of_number_ms`)."""
     if number is None:
         return instant_in(value, UTC) or http_date_ms(value)

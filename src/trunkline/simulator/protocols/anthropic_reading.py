@@ -25,7 +25,6 @@ _FIELDS = names(
 )
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _MEDIA = ("image/jpeg", "image/png", "image/gif", "image/webp")
-_THOUGHTS = ("thinking", "redacted_thinking")
 _LEAST_BUDGET = 1024
 _MOST_MARKS = 4
 

@@ -45,7 +45,6 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
         turn_id: str | None = None,
     ) -> None:
         super().__init__()
-        self._receipt = receipt
         self._view = ReceiptView(receipt, clock.wall_ms(), zone)
         self._turn_id = turn_id
 
