@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,17 @@ async def test_use_is_lifted_to_what_the_provider_says_and_never_lowered(tmp_pat
         await store.ledger.flush()
         assert store.ledger.use("requests", MINUTE).used == 8
         assert isinstance(await store.ledger.reserve(ask("b", claim(3))), Shortage)
+
+
+async def test_what_is_over_before_it_is_written_begins_no_session(tmp_path: Path) -> None:
+    clock, gate = FakeClock(), threading.Event()
+    async with opened(tmp_path / "t.db", clock) as store:
+        store.post(lambda _: gate.wait())
+        store.ledger.raise_use("plan", Window.parse("session:5h"), 8, START_MS + 1_000)
+        clock.advance(1_000)
+        gate.set()
+        await store.ledger.flush()
+        assert store.ledger.use("plan", Window.parse("session:5h")).used == 0
 
 
 async def test_a_cancelled_reserve_leaves_nothing_booked(tmp_path: Path) -> None:

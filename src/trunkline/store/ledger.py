@@ -42,7 +42,9 @@ class SqliteLedger:
         self._writer.post(lambda connection: self._end(connection, reservation_id, {}, keep=False))
 
     def raise_use(self, key: str, window: Window, at_least: int, until_ms: int | None = None) -> None:
-        """Lift the counted use of a key; posted."""
+        """Lift the counted use of a key; posted. What is over by the time it is written counts nothing."""
+        if until_ms is not None and until_ms <= self._upkeep.time.now_ms():
+            until_ms = None
         self._writer.post(lambda connection: self._raise(connection, key, window, at_least, until_ms))
 
     def lower_use(
@@ -184,9 +186,9 @@ class SqliteLedger:
     ) -> None:
         now_ms = self._upkeep.now_ms
         missing = at_least - self._books.used(key, now_ms)
-        if missing <= 0:
+        if missing <= 0 or (until_ms is not None and until_ms <= now_ms):
             return
-        if until_ms is not None and until_ms > now_ms:
+        if until_ms is not None:
             bucket = windows.stated_bucket(until_ms)
         else:
             bucket = self._books.bucket(key, window, now_ms)
