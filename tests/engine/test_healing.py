@@ -215,7 +215,7 @@ async def test_a_person_who_checks_now_is_believed_at_once_in_every_process(tmp_
 
 async def test_a_stated_wait_of_days_is_tried_once_a_day_by_whoever_waits(tmp_path: Path) -> None:
     async with report_world(tmp_path, "none") as world, world.open(long_lived=True) as engine:
-        world.chat = plan_used_up(START_MS + 5 * 24 * HOUR_MS)
+        world.chat = plan_used_up(START_MS + 5 * 24 * HOUR_MS, "7 day")
         kept = engine.submit(ask(park=True))
         await world.pass_until(lambda: engine.snapshot().queue)
         for day in (1, 2):

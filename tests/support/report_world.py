@@ -56,10 +56,10 @@ def plan(*used: tuple[float, int]) -> Answer:
     return 200, {"code": 200, "msg": "ok", "success": True, "data": {"limits": windows}}
 
 
-def plan_used_up(resets_at_ms: int) -> Answer:
-    """Z.AI's refusal for want of the plan's five hours; the time is Beijing's."""
+def plan_used_up(resets_at_ms: int, window: str = "5 hour") -> Answer:
+    """Z.AI's refusal for want of a plan's window; the time is Beijing's."""
     at = datetime.fromtimestamp(resets_at_ms / 1000, UTC) + _BEIJING
-    text = f"Usage limit reached for 5 hour. Your limit will reset at {at:%Y-%m-%d %H:%M:%S}"
+    text = f"Usage limit reached for {window}. Your limit will reset at {at:%Y-%m-%d %H:%M:%S}"
     return 429, {"error": {"code": "1308", "message": text}}
 
 

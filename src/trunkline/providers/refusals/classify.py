@@ -16,6 +16,7 @@ from trunkline.providers.limits.anthropic_family import of_each_model
 from trunkline.providers.limits.families import read_limits
 from trunkline.providers.limits.google_quota import allows_nothing, read_quota_failure
 from trunkline.providers.limits.openai_family import amount_of
+from trunkline.providers.limits.plan_words import read_plan_refusal
 from trunkline.providers.limits.words import read_refusal
 from trunkline.providers.protocol import CallContext, WireReply
 from trunkline.providers.refusals.codes import (
@@ -314,6 +315,10 @@ def _body_readings(
     )
     if quotas:
         return quotas
+    if of_day and (facts.zai_code or facts.minimax_code):
+        of_plan = read_plan_refusal(facts.text, facts.zai_code, usable_at_ms, context)
+        if of_plan:
+            return of_plan
     wide = {FaultScope.ORGANISATION: LimitScope.ORGANISATION, FaultScope.ACCOUNT: LimitScope.ACCOUNT}
     scope = wide.get(meaning.scope, LimitScope.MODEL)
     return read_refusal(facts.text, scope, wait_stated=usable_at_ms is not None)
