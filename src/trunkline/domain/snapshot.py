@@ -63,8 +63,8 @@ class AccountView:
     """An account as panels show it. `gone` are models that its provider serves to it no longer. `set_aside`: a person
     took it out for now, by key; the configuration has it enabled. `report` is what its account endpoint told last, of
     `reported_at_ms`. `shares_with` are accounts that seem to draw on the same allowance, each with how sure that is
-    (0..1). `model_blocks` are the blocks of single models beside `block`, those of `gone` ones left out. `concurrency` is
-    how many calls at once it has been found to take, None where no end of it was met."""
+    (0..1). `model_blocks` are the blocks of single models beside `block`, those of `gone` ones left out. `concurrency`
+    is how many calls at once it has been found to take, None where no end of it was met."""
 
     provider: str
     id: str

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin, RejectionCode, Terms
 from trunkline.domain.faults import FaultCode
-from trunkline.domain.money import Price
 from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
 from trunkline.domain.routes import ModelSpec, Quirks, Route, Selector
 from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, Block, RouteState, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, Refusal, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
+from trunkline.routing.costs import RequestCosts
 from trunkline.routing.crisis_steps import is_moved
 from trunkline.routing.limits import NOTHING_FURTHER, Claims, claims_of, quota_of, quota_of_all
 from trunkline.routing.policy import CompiledPolicy, ModelRow, PoolAccount
@@ -95,8 +95,8 @@ class Scan:
         self.rule: str | None = None
         self._input_tokens, self._output_tokens = self.task.input_tokens, self.task.output_tokens
         self._needs = frozenset(self.task.needs)
-        self._reference_pico = self._cost(policy.reference_price) or 0
-        self._dearest_pico = self._dearest() if policy.prices else self._reference_pico
+        self._costs = RequestCosts(self._input_tokens, self._output_tokens, policy, state.now_ms)
+        self._reference_pico = self._costs.reference_pico
         self._claims = claims_of(
             input_tokens=self._input_tokens, output_tokens=self._output_tokens, cost_pico=0
         )
@@ -110,26 +110,6 @@ class Scan:
 
     def _live_accounts(self) -> LiveAccounts:
         return LiveAccounts(self.policy, self.state, self.rejections, self._claims, self.only, self._refuses)
-
-    def _cost(self, price: Price) -> int | None:
-        """This request at list price, now; None where that is not known."""
-        flat = price.at(self._input_tokens, self.state.now_ms)
-        return flat.cost_pico(input_tokens=self._input_tokens, output_tokens=self._output_tokens)
-
-    def _dearest(self) -> int:
-        """What this request costs where the price is unknown: as much as at the dearest known prices of input and
-        output; where there are none, as much as on the default model."""
-        flat = [price.at(self._input_tokens, self.state.now_ms) for price in self.policy.prices]
-        inputs = [price.input for price in flat if price.input is not None]
-        outputs = [price.output for price in flat if price.output is not None]
-        if not inputs or not outputs:
-            return self._reference_pico
-        return self._cost(Price(max(inputs), max(outputs))) or 0
-
-    def _list_pico(self, row: ModelRow) -> int:
-        """Of a row whose price varies or is unknown."""
-        known = self._cost(row.varying) if row.varying is not None else None
-        return self._dearest_pico if known is None else known
 
     @property
     def only_by(self) -> str:
@@ -194,7 +174,7 @@ class Scan:
             if (choosy or retires or need > window) and not self.considered(row):
                 continue
             if price_input is None or price_output is None:
-                list_pico = self._list_pico(row)
+                list_pico = self._costs.of(row)
             else:
                 list_pico = input_tokens * price_input + output_tokens * price_output
             cost_pico = 0 if cash_free else list_pico
