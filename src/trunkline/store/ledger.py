@@ -188,10 +188,8 @@ class SqliteLedger:
         missing = at_least - self._books.used(key, now_ms)
         if missing <= 0 or (until_ms is not None and until_ms <= now_ms):
             return
-        if until_ms is not None:
-            bucket = windows.stated_bucket(until_ms)
-        else:
-            bucket = self._books.bucket(key, window, now_ms)
+        stated = None if until_ms is None else windows.stated_bucket(until_ms)
+        bucket = self._books.bucket(key, window, now_ms) if stated is None else stated
         amount = self._books.amount(key, bucket) + missing
         self._books.put(connection, [(key, bucket, amount, windows.bucket_end_ms(window, bucket))], now_ms)
 
