@@ -34,6 +34,23 @@ def test_an_override_lies_over_pin_and_pause_and_leaves_them_as_they_were(cli: C
     assert cli.json("explain", "hello")["decision"]["account"] == "b"
 
 
+def test_what_would_be_held_is_told_beside_who_would_answer(cli: Cli) -> None:
+    assert cli.json("explain", "hello", "--agent")["held"] is None
+    cli.quick("pause")
+    assert cli.json("explain", "hello")["held"] is None  # a person waits for it
+    told = cli.json("explain", "hello", "--agent")
+    assert told["held"] == {"for": "pause", "why": "paused: only what is critical goes"}
+    assert told["decision"] is not None
+    cli.quick("resume")
+    cli.quick("override", "pool/a/small")
+    assert cli.json("explain", "hello", "--agent")["held"]["for"] == "override"
+    said = cli.quick("explain", "hello", "--agent").stdout
+    assert "held      everything goes to pool/a/small: only what is critical goes" in said
+    assert "held" not in cli.quick("explain", "hello").stdout
+    high = cli.json("explain", "hello", "--agent", "--priority", "high")
+    assert high["held"] is None
+
+
 def test_a_reset_ends_it_and_a_wrong_name_is_refused(cli: Cli) -> None:
     wrong = cli.quick("override", "pol/a")
     assert (wrong.exit_code, wrong.stdout) == (2, "")

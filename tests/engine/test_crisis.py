@@ -118,6 +118,9 @@ async def test_the_whole_story(tmp_path: Path) -> None:
         assert held.held_for is HeldFor.CRISIS
         (item,) = engine.snapshot().queue
         assert (item.held_for, item.home) == (HeldFor.CRISIS, "east/a/big")
+        foreseen = (await world.engine.preview(hard())).held
+        assert foreseen is not None
+        assert foreseen.held_for is HeldFor.CRISIS
         assert item.until_ms == found.crisis.back_at_ms
 
         critical = await world.run(hard(critical=True))

@@ -83,14 +83,15 @@ def rejection_json(rejection: Rejection, now_ms: int) -> Json:
 
 
 def preview_json(preview: Preview, now_ms: int) -> Json:
-    """The whole of `explain --json`; `decision` is null when nobody can serve."""
-    decision = preview.decision
+    """The whole of `explain --json`; `decision` is null when nobody can serve, `held` when nothing keeps it waiting."""
+    decision, held = preview.decision, preview.held
     ranking = decision.ranking if isinstance(decision, Decision) else ()
     shape: Json = {
         "task": task_json(preview.task),
         "decision": decision_json(decision) if isinstance(decision, Decision) else None,
         "ranking": [ranked_json(ranked) for ranked in ranking],
         "rejected": [rejection_json(rejection, now_ms) for rejection in decision.rejected],
+        "held": None if held is None else {"for": held.held_for, "why": held.why},
     }
     if isinstance(decision, NoRoute):
         shape["earliest_reset"] = iso(decision.earliest_reset_at_ms)

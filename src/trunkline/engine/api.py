@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
 from trunkline.domain.checks import CheckResult
@@ -19,17 +19,22 @@ from trunkline.domain.snapshot import Snapshot
 from trunkline.domain.tasks import Task
 from trunkline.domain.trials import PreferencesTrial
 
+if TYPE_CHECKING:
+    from trunkline.engine.holds import Hold
+
 CHECK_TIMEOUT_MS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a request would be taken for and who would answer; no call was made. `window_tokens` is the context window
-    of the chosen model."""
+    of the chosen model. `held` is what would keep it waiting first, by orders or by a crisis: who answers may be
+    another by then."""
 
     task: Task
     decision: Decision | NoRoute
     window_tokens: int | None = None
+    held: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)

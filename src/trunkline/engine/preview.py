@@ -9,6 +9,7 @@ from trunkline.domain.decisions import Decision
 from trunkline.domain.messages import ChatRequest
 from trunkline.engine.api import Preview
 from trunkline.engine.asking import ask_of
+from trunkline.engine.holds import hold_of
 from trunkline.routing import decide
 
 if TYPE_CHECKING:
@@ -22,4 +23,5 @@ def preview_of(core: EngineCore, request: ChatRequest) -> Preview:
     ask = replace(ask_of(request, task, generation), exhaustive=True)
     decision = decide(ask, generation.policy, core.routing_state(request, generation))
     chosen = generation.model(decision.route) if isinstance(decision, Decision) else None
-    return Preview(task, decision, chosen.context_tokens if chosen is not None else None)
+    held = hold_of(task, core.standing(generation), core.crisis.steps)
+    return Preview(task, decision, chosen.context_tokens if chosen is not None else None, held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 import click
 
@@ -15,6 +16,7 @@ from trunkline.cli.request import prompt_text, request_from
 from trunkline.cli.shapes import preview_json
 from trunkline.config.places import find_places
 from trunkline.domain.decisions import Decision
+from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.api import Preview
 from trunkline.routing import short_reason
 
@@ -25,6 +27,9 @@ from trunkline.routing import short_reason
 @click.option("--priority", type=click.Choice(["high", "medium", "low"]), help="How urgent it is.")
 @click.option("--route", help="Pin to a provider, account, model or route.")
 @click.option("--model", help="Pin to a model, whoever serves it.")
+@click.option(
+    "--agent", is_flag=True, help="As an agent or a job asks it, for whom nobody waits: it may be held back."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def explain_command(
@@ -34,6 +39,7 @@ def explain_command(
     priority: str | None,
     route: str | None,
     model: str | None,
+    agent: bool,
     as_json: bool,
 ) -> None:
     """Who would answer PROMPT (- reads stdin) and why; no call is made."""
@@ -48,6 +54,8 @@ def explain_command(
             route=route,
             model=model,
         )
+        if agent:
+            request = replace(request, origin=Origin(OriginKind.GATEWAY), critical=False)
         preview = engine.preview_now(request)
     now_ms = time.time_ns() // 1_000_000
     if as_json:
@@ -63,6 +71,8 @@ def _print(preview: Preview, now_ms: int) -> None:
         f"task      {task.type} ({task.type_confidence:.0%} sure), complexity {task.complexity:.2f} "
         f"({task.tier.value}), about {task.input_tokens:,} tokens in and {task.output_tokens:,} out"
     )
+    if preview.held is not None:
+        click.echo(f"held      {preview.held.why}; once it goes, as things are now:")
     if isinstance(decision, Decision):
         click.echo(f"answers   {decision.route.id}")
         click.echo(f"why       {short_reason(decision)}")
