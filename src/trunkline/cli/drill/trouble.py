@@ -9,7 +9,7 @@ from typing import Any
 from trunkline.cli.drill.configuration import FIRST_TOKEN_MS
 from trunkline.cli.drill.judging import Drill, Judge
 from trunkline.cli.drill.results import NotApplicableError
-from trunkline.cli.drill.stage import AGENT, Stage
+from trunkline.cli.drill.stage import AGENT, Asked, Stage
 from trunkline.domain.routes import Route
 
 _OUTAGE_MS = 1_200.0
@@ -103,12 +103,7 @@ async def _down_then_back(stage: Stage, judge: Judge) -> None:
     """Nobody can serve for a moment; who is not in a hurry waits, and is served when they are back."""
     await stage.find_target(origin=AGENT)
     await stage.arm("http", status=503, wrong="overloaded")
-    recovery = asyncio.create_task(stage.recover_after(_OUTAGE_MS))
-    try:
-        asked = await stage.ask(origin=AGENT, park=True)
-    finally:
-        recovery.cancel()
-    judge.served(asked)
+    asked = await _asked_until_back(stage, judge, _OUTAGE_MS)
     judge.expect(asked.waited, "it should have been parked or have waited, and said so")
 
 
@@ -116,13 +111,19 @@ async def _limited_then_back(stage: Stage, judge: Judge) -> None:
     """Everybody states the same reset: it is waited for."""
     await stage.find_target(origin=AGENT)
     await stage.arm("limited", hint="short", wait_s=2.0)
-    recovery = asyncio.create_task(stage.recover_after(1_500.0))
+    asked = await _asked_until_back(stage, judge, 1_500.0)
+    judge.expect(asked.waited, "it should have been parked until the reset, and said so")
+
+
+async def _asked_until_back(stage: Stage, judge: Judge, after_ms: float) -> Asked:
+    """Ask without hurry while everybody recovers `after_ms` from now."""
+    recovery = asyncio.create_task(stage.recover_after(after_ms))
     try:
         asked = await stage.ask(origin=AGENT, park=True)
     finally:
         recovery.cancel()
     judge.served(asked)
-    judge.expect(asked.waited, "it should have been parked until the reset, and said so")
+    return asked
 
 
 async def _nobody(stage: Stage, judge: Judge) -> None:
