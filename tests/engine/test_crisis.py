@@ -246,6 +246,27 @@ async def test_what_must_be_whole_is_not_shortened_and_a_limit_of_the_askers_is(
         assert moves_of(world)[small.receipt.request_id] == {"moved"}
 
 
+class Reserving(Serves):
+    """Takes the whole output limit from the minute's tokens, as Cerebras does."""
+
+    def catalogue(self, base_url: str) -> dict[str, Any]:
+        return super().catalogue(base_url) | {"quirks": {"reserves_output_limit": True}}
+
+
+async def test_where_the_output_limit_is_reserved_the_shortened_one_is(tmp_path: Path) -> None:
+    minute = [{"metric": "output_tokens", "amount": 100_000, "window": "60s"}]
+    south = Reserving("south", models={"dear": DEAR, "cheap": CHEAP}, limits=minute, known=True)
+    async with open_world(tmp_path, *THREE[:2], south, preferences=preferences()) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        moved = await world.run(simple())
+        assert moved.routes == ["south/a/cheap"]
+        (spent,) = moved.receipt.quota
+        assert (spent.amount, spent.left) == (2_000, 98_000)
+        critical = await world.run(simple(critical=True))
+        assert [one.amount for one in critical.receipt.quota] == [4_000]
+
+
 async def test_who_is_turned_away_is_told_of_the_crisis(tmp_path: Path) -> None:
     async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
         await lose(world, "east", "west", "south")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from trunkline.domain.clock import Clock
 from trunkline.domain.money import FREE, MoneySum, Price, Usage
 from trunkline.domain.output_limit import reserved_output
@@ -44,6 +46,7 @@ class Books:
         self._last_settled: tuple[Reservation, list[tuple[str, int]]] | None = None
         self.attempts: list[Attempt] = list(earlier)
         self._counted_from = len(earlier)
+        self._reserved_tokens: int | None = None
 
     def begin_anew(self, generation: Generation) -> None:
         """The request has waited: what it called before counts no more, nor was it turned away just now, and what it
@@ -82,11 +85,22 @@ class Books:
             return 0.0
         return self._clock.mono_ms() - self._refusal_ended_mono_ms
 
-    async def reserve(self, route: Route, task: Task, reservation_id: str) -> Reservation | Shortage:
+    async def reserve(
+        self,
+        route: Route,
+        task: Task,
+        reservation_id: str,
+        *,
+        held_output: Callable[[int], int | None] = lambda _: None,
+    ) -> Reservation | Shortage:
         """Book what a call down `route` should take: of tokens the estimate, or the whole output limit where the
-        provider reserves it."""
+        provider reserves it, which `held_output` may make smaller (None: it does not)."""
         price = self._price(route, task.input_tokens, self._clock.wall_ms())
         reserved_tokens = self._reserved_output(route, task)
+        if reserved_tokens is not None:
+            held_to = held_output(reserved_tokens)
+            reserved_tokens = reserved_tokens if held_to is None else held_to
+        self._reserved_tokens = reserved_tokens
         claims = self._tracker.claims(
             route,
             input_tokens=task.input_tokens,
@@ -118,7 +132,7 @@ class Books:
         record.cancelled = cancelled
         record.ended_mono_ms = record.ended_mono_ms or self._clock.mono_ms()
         attempt = self._attempt(record, task, began_at_ms)
-        self._settle(record, booked, attempt, task)
+        self._settle(record, booked, attempt)
         self.attempts.append(attempt)
         if cancelled:
             # An answer or a fault brings the tracker up to date itself.
@@ -164,7 +178,7 @@ class Books:
             cost_pico=usage.cost_at(price),
         )
 
-    def _settle(self, record: CallRecord, booked: Reservation, attempt: Attempt, task: Task) -> None:
+    def _settle(self, record: CallRecord, booked: Reservation, attempt: Attempt) -> None:
         unsent = record.sent_mono_ms is None or (record.fault is not None and not record.fault.request_sent)
         if unsent and not record.output_chars:
             self._ledger.release(booked.reservation_id)
@@ -174,7 +188,7 @@ class Books:
             booked.claims,
             attempt.usage or Usage(),
             cost_pico=attempt.cost_pico,
-            kept_output_tokens=0 if refused else self._reserved_output(record.route, task) or 0,
+            kept_output_tokens=0 if refused else self._reserved_tokens or 0,
         )
         self._last_settled = (booked, amounts)
         self._ledger.settle(booked.reservation_id, amounts)

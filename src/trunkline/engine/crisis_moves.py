@@ -75,15 +75,22 @@ class CrisisMoves:
     ) -> tuple[int | None, str | None]:
         """The output limit of a call, in tokens, and a warning where a crisis makes it smaller than `usual_tokens`
         (None: the model's own)."""
-        core = self._core
-        crisis, usual = core.crisis.under_way, usual_tokens or model.max_output_tokens
-        if crisis is None or usual is None or not is_shrunk(ticket.request, ticket.task, core.crisis.steps):
-            return usual_tokens, None
-        held_to = shrunk_output(usual, core.generation.config.preferences.crisis)
-        if held_to >= usual:
+        crisis, usual = self._core.crisis.under_way, usual_tokens or model.max_output_tokens
+        held_to = self.held_output(ticket, usual)
+        if crisis is None or held_to is None:
             return usual_tokens, None
         self._note(crisis.id, ticket, MoveKind.SHRUNK, None, None)
         return held_to, f"crisis: the answer was held to {held_to:,} tokens in place of {usual:,}"
+
+    def held_output(self, ticket: Ticket, usual_tokens: int | None) -> int | None:
+        """The output limit in tokens where a crisis makes it smaller than `usual_tokens`, else None."""
+        core = self._core
+        if core.crisis.under_way is None or usual_tokens is None:
+            return None
+        if not is_shrunk(ticket.request, ticket.task, core.crisis.steps):
+            return None
+        held_to = shrunk_output(usual_tokens, core.generation.config.preferences.crisis)
+        return held_to if held_to < usual_tokens else None
 
     def over(self, receipt: Receipt) -> Route | None:
         """The request is over: the home of its conversation, where it was answered away from it by a crisis or by an

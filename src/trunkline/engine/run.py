@@ -170,6 +170,9 @@ class RequestRun:
         ticket = replace(self._ticket, attempts=attempts, returns=returns)
         return ticket, ticket.item(HeldFor.LANE, _NOT_BEGUN, until_ms=None, process=None, kept=True)
 
+    def _held_output(self, usual_tokens: int) -> int | None:
+        return self._core.crisis_moves.held_output(self._ticket, usual_tokens)
+
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._course.task.priority.value))
         if not await Admission(self._core, self._ticket, self._answer.emit).admit():
@@ -189,7 +192,9 @@ class RequestRun:
                 return Outcome.FAILED
             number = self._core.slots.take(self._log.request_id, route)
             try:
-                booked = await self._books.reserve(route, self._course.task, self._core.ids.new())
+                booked = await self._books.reserve(
+                    route, self._course.task, self._core.ids.new(), held_output=self._held_output
+                )
                 if isinstance(booked, Shortage):
                     self._core.tracker.give_back(route)
                     same_route = None
