@@ -114,6 +114,11 @@ async def test_without_an_account_endpoint_a_request_tries_it_at_once(tmp_path: 
         assert world.askings == 0
 
 
+def lasts(block: Block, world: ReportWorld) -> bool:
+    """Whether a block is there for hours, and nobody is trying it."""
+    return block.until_ms is not None and block.until_ms > world.clock.wall_ms() + HOUR_MS
+
+
 def prolonged(block: Block | None, before: Block) -> bool:
     """Whether a check has given the block more time."""
     return block is not None and block.checked_at_ms != before.checked_at_ms
@@ -227,5 +232,7 @@ async def test_a_stated_wait_of_days_is_tried_once_a_day_by_whoever_waits(tmp_pa
                 world.chat = ANSWER
             await world.skip_to(START_MS + day * 24 * HOUR_MS + 30_000)
             await world.pass_until(lambda day=day: world.calls == day + 1, 60_000)
+            if day == 1:  # the day is counted from when its refusal was understood
+                await until(lambda: (block := block_of(engine)) is not None and lasts(block, world))
         assert (await told(kept)).receipt.outcome is Outcome.ANSWERED
         assert block_of(engine) is None
