@@ -111,6 +111,19 @@ async def test_a_place_that_another_process_gives_back_is_heard_of(tmp_path: Pat
         assert world.refused == 0
 
 
+async def test_calls_of_another_process_of_the_same_name_count_as_anothers(tmp_path: Path) -> None:
+    async with (
+        open_world(tmp_path, pool("a", first_token_ms=150.0)) as world,
+        world.open("test") as namesake,
+    ):
+        handle = namesake.submit(agent("there"))
+        calls = world.engine._core.tracker.calls
+        await until(lambda: calls.elsewhere(("pool", "a")) == 1)
+        assert namesake._core.tracker.calls.elsewhere(("pool", "a")) == 0
+        assert {one.process for one in world.engine.snapshot().running} == {"test"}
+        assert (await told(handle)).receipt.complete
+
+
 async def test_who_waits_for_a_place_gives_up_at_its_deadline(tmp_path: Path) -> None:
     async with open_world(tmp_path, pool("a", known=True, first_token_ms=400.0)) as world:
         running = [world.engine.submit(agent(f"early {n}")) for n in range(3)]

@@ -142,7 +142,8 @@ class Totals:
 @dataclass(frozen=True, slots=True)
 class RunningCall:
     """An upstream call under way in any process of this machine; `attempt` counts from 1. `origin` is who asked, known
-    only where this process makes the call."""
+    only where this process makes the call; `process` is a name, which several processes may have at once, `process_id` is
+    its alone."""
 
     request_id: str
     attempt: int
@@ -150,6 +151,7 @@ class RunningCall:
     process: str
     since_ms: int
     origin: str | None = None
+    process_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

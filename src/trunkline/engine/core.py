@@ -80,6 +80,7 @@ class EngineCore:
             lambda: self.generation.config.preferences.queue,
             draw,
             process_name,
+            store.process_id,
         )
         self.parking = ParkingLot(self)
         self.crisis = CrisisWatch(self)

@@ -86,6 +86,7 @@ class Slots:
         policy: Callable[[], QueuePolicy],
         draw: Callable[[], float],
         process_name: str,
+        process_id: str,
     ) -> None:
         self._clock = clock
         self._room = room
@@ -94,6 +95,7 @@ class Slots:
         self._policy = policy
         self._draw = draw
         self._process_name = process_name
+        self._process_id = process_id
         self._lines: dict[LineKey, list[_Seat]] = {}
         self._offers: dict[str, _Offer] = {}
         self._standing: dict[str, tuple[LineKey, int, float]] = {}
@@ -181,10 +183,10 @@ class Slots:
                 self._pass(_Offer(account))
 
     def heard(self, running: Iterable[RunningCall]) -> None:
-        """What is under way in all processes, as the store says; calls under this process's own name are ours."""
+        """What is under way in all processes, as the store says; this one's own are known better here."""
         elsewhere: Counter[AccountKey] = Counter()
         for call in running:
-            if call.process != self._process_name:
+            if call.process_id != self._process_id:
                 provider, account, _ = call.route.split("/", 2)
                 elsewhere[provider, account] += 1
         if self._tracker.calls.note_elsewhere(elsewhere):
