@@ -111,9 +111,23 @@ async def test_a_place_that_another_process_gives_back_is_heard_of(tmp_path: Pat
         assert world.refused == 0
 
 
+async def test_refusals_for_calls_at_once_do_not_use_up_the_calls_of_a_request(tmp_path: Path) -> None:
+    accounts = [f"a{n}" for n in range(9)]  # more than a request has calls
+    one_at_once = {"metric": "concurrency", "amount": 1}
+    pool_of_nine = Serves("pool", accounts, limits=[one_at_once], played={**SLOW, "first_token_ms": 400.0})
+    async with open_world(tmp_path, pool_of_nine) as world:
+        early = [world.engine.submit(agent(f"n {name}", route=f"pool/{name}")) for name in accounts]
+        await until(lambda: all(one.in_flight for one in world.engine.snapshot().providers[0].accounts))
+        last = await world.run(agent("last"))
+        assert last.receipt.complete
+        assert sorted(one.route.account for one in last.receipt.attempts[:9]) == accounts
+        assert last.outcomes == ["refused"] * 9 + ["ok"]
+        assert all([(await told(one)).receipt.complete for one in early])
+
+
 async def test_calls_of_another_process_of_the_same_name_count_as_anothers(tmp_path: Path) -> None:
     async with (
-        open_world(tmp_path, pool("a", first_token_ms=150.0)) as world,
+        open_world(tmp_path, pool("a", first_token_ms=9_000.0)) as world,
         world.open("test") as namesake,
     ):
         handle = namesake.submit(agent("there"))
@@ -121,7 +135,8 @@ async def test_calls_of_another_process_of_the_same_name_count_as_anothers(tmp_p
         await until(lambda: calls.elsewhere(("pool", "a")) == 1)
         assert namesake._core.tracker.calls.elsewhere(("pool", "a")) == 0
         assert {one.process for one in world.engine.snapshot().running} == {"test"}
-        assert (await told(handle)).receipt.complete
+        handle.cancel()
+        await until(lambda: calls.elsewhere(("pool", "a")) == 0)
 
 
 async def test_who_waits_for_a_place_gives_up_at_its_deadline(tmp_path: Path) -> None:

@@ -142,8 +142,8 @@ class Totals:
 @dataclass(frozen=True, slots=True)
 class RunningCall:
     """An upstream call under way in any process of this machine; `attempt` counts from 1. `origin` is who asked, known
-    only where this process makes the call; `process` is a name, which several processes may have at once, `process_id` is
-    its alone."""
+    only where this process makes the call; `process` is a name, which several processes may have at once,
+    `process_id` is its alone."""
 
     request_id: str
     attempt: int

@@ -47,6 +47,7 @@ class Books:
         self.attempts: list[Attempt] = list(earlier)
         self._counted_from = len(earlier)
         self._reserved_tokens: int | None = None
+        self._spared: dict[tuple[str, str], int] = {}
 
     def begin_anew(self, generation: Generation) -> None:
         """The request has waited: what it called before counts no more, nor was it turned away just now, and what it
@@ -55,11 +56,21 @@ class Books:
         self._counted_from = len(self.attempts)
         self._refusal_ended_mono_ms = None
 
+    def spare(self, route: Route) -> None:
+        """The last call, down `route`, was refused for calls at once and nothing else: once for each account that does
+        not count. By it is learned how many that one takes, so nobody asks in vain there again; a first burst over many
+        accounts of which that is not known would use up every call otherwise."""
+        self._spared.setdefault((route.provider, route.account), len(self.attempts) - 1)
+
     @property
     def called(self) -> tuple[Route, ...]:
-        """The routes called since it waited last, in order; shortages are no calls."""
-        counted = self.attempts[self._counted_from :]
-        return tuple(attempt.route for attempt in counted if attempt.outcome is not AttemptOutcome.SHORT)
+        """The routes called since it waited last, in order; shortages are no calls, and see `spare`."""
+        left_out = set(self._spared.values())
+        return tuple(
+            attempt.route
+            for at, attempt in enumerate(self.attempts)
+            if at >= self._counted_from and at not in left_out and attempt.outcome is not AttemptOutcome.SHORT
+        )
 
     @property
     def calls(self) -> int:

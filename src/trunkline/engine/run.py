@@ -206,6 +206,8 @@ class RequestRun:
                     continue
                 await self._call(route, booked)
                 self._crowded = self._core.slots.learn(route, number, self._course.fault)
+                if self._crowded:
+                    self._books.spare(route)
             except BaseException:
                 self._core.tracker.give_back(route)
                 raise

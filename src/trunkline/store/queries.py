@@ -178,7 +178,8 @@ def totals_since(at_ms: int) -> Query[StoredTotals]:
 def running_requests(beaten_after_ms: int = 0) -> Query[tuple[RunningCall, ...]]:
     """Upstream calls under way, oldest first; those of dead processes are none. Where nobody may be there to settle
     what the dead leave, `beaten_after_ms` leaves out processes whose last heartbeat is no later."""
-    sql = """SELECT request_id, attempt, provider || '/' || account || '/' || model, process.name, reserved_at_ms, process_id
+    sql = """SELECT request_id, attempt, provider || '/' || account || '/' || model, process.name, reserved_at_ms,
+            process_id
         FROM reservation JOIN process ON process.id = process_id
         WHERE orphaned = 0 AND ended_at_ms IS NULL AND beat_at_ms > ? ORDER BY reserved_at_ms, reservation.id"""
 
