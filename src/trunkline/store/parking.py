@@ -150,7 +150,7 @@ def move(connection: sqlite3.Connection, request_id: str, places: int) -> None:
     if here is None:
         return
     moved = rows.pop(here)
-    rows.insert(max(0, here + places), moved)
+    rows.insert(min(len(rows), max(0, here + places)), moved)
     connection.executemany(
         "UPDATE parked SET place = ? WHERE request_id = ?",
         [(place, row[0]) for place, row in enumerate(rows, 1)],
