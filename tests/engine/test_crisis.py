@@ -332,6 +332,15 @@ async def test_a_crisis_whose_end_nobody_saw_is_over_for_who_comes_next(tmp_path
             assert (await over(later)).recovered == ("east", "west")
 
 
+async def test_whom_nobody_has_tried_since_is_not_said_to_be_back(tmp_path: Path) -> None:
+    impatient = preferences().replace("[thresholds]", "[thresholds]\npatience_s = 0.01")
+    async with open_world(tmp_path, *THREE, preferences=impatient) as world:
+        await lose(world, "west")
+        await lose(world, "east", kind="limited", wait_s=1.2, wrong="overloaded")
+        await crisis_of(world.engine)
+        assert (await over(world.engine)).recovered == ()
+
+
 async def test_a_person_lets_one_go_that_a_crisis_holds(tmp_path: Path) -> None:
     async with open_world(tmp_path, *THREE, preferences=preferences()) as world:
         await lose(world, "east", "west")

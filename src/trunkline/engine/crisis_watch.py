@@ -119,7 +119,9 @@ class CrisisWatch:
 
     def _adopt(self, found: tuple[CrisisSummary, ...]) -> None:
         before = (self.current, self.last)
-        self.current = next((one for one in found if one.crisis.ended_at_ms is None), None)
+        over = None if self._unseen_end is None else self._unseen_end.id
+        still = (one for one in found if one.crisis.ended_at_ms is None and one.crisis.id != over)
+        self.current = next(still, None)
         self.last = next((one for one in found if one.crisis.ended_at_ms is not None), self.last)
         if (self.current, self.last) != before:
             self._core.changed = True
@@ -138,11 +140,7 @@ class CrisisWatch:
         while True:
             await self._core.clock.sleep(self._look_ms())
             try:
-                if self._unseen_end is not None and self._may_end(
-                    self._unseen_end, self._core.clock.wall_ms()
-                ):
-                    await self._end(self._unseen_end)
-                    self._unseen_end = None
+                await self._end_unseen()
                 await self.look()
                 told = None
             except StoreError as error:
@@ -166,7 +164,7 @@ class CrisisWatch:
             if lost:
                 await self._begin(lost, standings, state.now_ms)
         elif is_over(self._seen, standings, policy) and self._may_end(self.current.crisis, state.now_ms):
-            await self._end(self.current.crisis)
+            await self._end(self.current.crisis, standings)
         else:
             self.back_at_ms = back_at_ms(standings, self.lost, state.now_ms)
             self._have_one_try(state)
@@ -217,9 +215,23 @@ class CrisisWatch:
         await core.store.write(lambda connection: crises.begin(connection, crisis, who=who))
         await self.catch_up()
 
-    async def _end(self, crisis: Crisis) -> None:
+    async def _end_unseen(self) -> None:
+        """End what the store had as under way when this process came, and was not any more. Who is back is told by how
+        they stand now, for nothing was seen of them."""
+        core, crisis = self._core, self._unseen_end
+        if crisis is None or not self._may_end(crisis, core.clock.wall_ms()):
+            return
+        standings = standings_of(
+            core.generation.config.catalogue, core.state_without_request(core.generation)
+        )
+        await self._end(crisis, standings)
+        self._unseen_end = None
+
+    async def _end(self, crisis: Crisis, standings: tuple[ProviderStanding, ...]) -> None:
         core, who = self._core, self._core.process_name
-        recovered = tuple(one for one in crisis.lost if one not in self._seen.lost_since_ms)
+        # Whom nobody has tried since is not known to be back.
+        sound = {one.provider for one in standings if one.standing is Standing.USABLE}
+        recovered = tuple(one for one in crisis.lost if one in sound and one not in self._seen.lost_since_ms)
         ending = Ending(max(core.clock.wall_ms(), crisis.began_at_ms), recovered)
         await core.store.write(lambda connection: crises.end(connection, crisis, ending, who=who))
         await self.catch_up()

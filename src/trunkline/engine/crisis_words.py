@@ -15,10 +15,10 @@ _STEPS = {
 
 
 def begun_sentence(crisis: Crisis, now_ms: int) -> str:
-    """Who is lost, until when, and what changes."""
+    """Who is lost, when the first of them may be tried again, and what changes."""
     said = f"{_name(crisis)}: {len(crisis.lost)} of {crisis.enabled} providers are lost ({', '.join(crisis.lost)})"
     if crisis.back_at_ms is not None and crisis.back_at_ms > now_ms:
-        said += f", one back in {span_text(crisis.back_at_ms - now_ms)}"
+        said += f", the next try in {span_text(crisis.back_at_ms - now_ms)}"
     steps = [_STEPS[step] for step in crisis.steps]
     return f"{said}; {', '.join((*steps, 'critical work goes on'))}"
 
@@ -27,7 +27,7 @@ def ended_sentence(summary: CrisisSummary) -> str:
     """How long it was, and what it came to."""
     crisis = summary.crisis
     lasted_ms = max(0, (crisis.ended_at_ms or crisis.began_at_ms) - crisis.began_at_ms)
-    back = f"{', '.join(summary.recovered)} back" if summary.recovered else "too few providers for a crisis"
+    back = f"{', '.join(summary.recovered)} back" if summary.recovered else "too few are known to be lost"
     return f"{_name(crisis)} over after {span_text(lasted_ms)}: {back}; {counts_text(summary)}"
 
 

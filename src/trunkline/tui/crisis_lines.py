@@ -64,7 +64,7 @@ def _state_lines(summary: CrisisSummary, now_ms: int, zone: tzinfo | None, width
     if crisis.ended_at_ms is None:
         state = labelled("state", f"✕ under way since {began}, {lasted}{drill}", width, Tone.BAD)
         back = None if crisis.back_at_ms is None else fmt.goes_at(crisis.back_at_ms, now_ms, zone)
-        until = labelled("back at", back or "nobody has said when", width)
+        until = labelled("next try", back or "nobody has said when", width)
     else:
         day = past_moment(crisis.ended_at_ms, now_ms, zone)
         state = labelled(

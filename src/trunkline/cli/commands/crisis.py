@@ -74,7 +74,7 @@ def _print(summaries: tuple[CrisisSummary, ...]) -> None:
             "began",
             "lasted",
             "lost",
-            "back",
+            "recovered",
             "answered",
             "failed",
             "moved",
