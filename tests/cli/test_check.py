@@ -159,7 +159,7 @@ def test_a_balance_the_limits_and_when_they_renew(empty: Cli) -> None:
     assert [one["remaining"] for one in by_name["router"]["limits"]] == [5.0, 30]
     assert by_name["plan"]["shares"][0]["used_percent"] == 42
     assert {(one["account"], one["metric"], one["used"]) for one in quota} == {
-        ("router/main", "cost", 15.0), ("router/main", "requests", 20), ("plan/main", "requests", 420_000),
+        ("router/main", "cost", 15.0), ("router/main", "requests", 20), ("plan/main", "share", 420_000),
     }  # fmt: skip
 
 
