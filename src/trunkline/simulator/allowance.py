@@ -183,6 +183,14 @@ class Allowances:
         """How every limit of that account and model stands."""
         return [counter.standing() for counter in self.counters(account, model)]
 
+    def of_plan(self, account: Account, length_ms: int) -> Standing | None:
+        """How the account's own limit of windows of that length stands, whatever is asked; None where it has none."""
+        for limit in account.limits:
+            of_all = limit.model is None and limit.scope is not LimitScope.MODEL
+            if of_all and limit.window.nominal_ms == length_ms:
+                return self._counter(account, "", limit).standing()
+        return None
+
     def drain(self, account: Account, model: str) -> None:
         """Use up what is left of every limit but concurrency, as another client with the same key would."""
         for counter in self.counters(account, model):

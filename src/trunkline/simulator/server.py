@@ -22,7 +22,7 @@ from trunkline.simulator.player import perform
 from trunkline.simulator.prompt_cache import PromptCache
 from trunkline.simulator.protocols import PROTOCOLS
 from trunkline.simulator.record import Received, Record
-from trunkline.simulator.self_description import tell
+from trunkline.simulator.self_description import Plan, is_asked, tell
 from trunkline.simulator.styles import STYLES, Complaint, Wrong
 
 HOST = "127.0.0.1"
@@ -127,7 +127,7 @@ class Simulator:
         path = request.path.lstrip("/")
         for provider in self.description.providers.values():
             account = provider.accounts.get(key)
-            if account is not None and tell(provider, account, request.method, path) is not None:
+            if account is not None and is_asked(provider, request.method, path):
                 return provider
         return None
 
@@ -141,7 +141,8 @@ class Simulator:
         if account is None:
             return self._refuse(received, Complaint(Wrong.AUTH), provider.style)
         received.account = account.id
-        told = tell(provider, account, request.method, rest)
+        standing = Plan(account, self._allowances[provider.id], self.clock.wall_ms())
+        told = tell(provider, request.method, rest, standing)
         if told is not None:
             return self._tell(received, told)
         target = protocol.target(request.method, rest, request.query)
