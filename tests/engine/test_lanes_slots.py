@@ -136,7 +136,6 @@ async def test_calls_of_another_process_of_the_same_name_count_as_anothers(tmp_p
         assert namesake._core.tracker.calls.elsewhere(("pool", "a")) == 0
         assert {one.process for one in world.engine.snapshot().running} == {"test"}
         handle.cancel()
-        await until(lambda: calls.elsewhere(("pool", "a")) == 0)
 
 
 async def test_who_waits_for_a_place_gives_up_at_its_deadline(tmp_path: Path) -> None:
