@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,10 @@ async def test_a_freed_account_takes_requests_in_every_process_and_stays_free(tm
         assert (await world.run(one)).receipt.outcome is Outcome.ANSWERED
         async with world.open() as three:
             assert block_of(three) is None
-        await asyncio.sleep(0.3)  # news of another process comes every 250 ms
+        one.pause()  # once the second order is heard, everything that came with the first was taken in
+        await until(lambda: two.snapshot().paused)
+        one.resume()
+        await until(lambda: not two.snapshot().paused)
         assert block_of(two) is None
 
 
