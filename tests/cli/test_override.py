@@ -55,6 +55,9 @@ def test_a_reset_ends_it_and_a_wrong_name_is_refused(cli: Cli) -> None:
     wrong = cli.quick("override", "pol/a")
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert "pool/a" in wrong.stderr
+    nobodys = cli.quick("override", "zai")
+    assert (nobodys.exit_code, nobodys.stdout) == (2, "")
+    assert "no enabled account with a key" in nobodys.stderr
     assert cli.json("status")["override"] is None
     cli.quick("override", "pool/a")
     cli.quick("reset")
