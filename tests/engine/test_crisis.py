@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.clock import FakeClock
 from tests.support.engine_world import Serves, Told, World, agent, ask, open_world, told, until, until_event
 
 from trunkline.domain.crisis import Crisis, CrisisStep, CrisisSummary, MoveKind
@@ -352,11 +353,12 @@ async def test_a_person_lets_one_go_that_a_crisis_holds(tmp_path: Path) -> None:
 
 
 async def test_a_crisis_and_its_end_outlive_a_store_that_takes_nothing_for_a_while(tmp_path: Path) -> None:
-    async with open_world(tmp_path, *THREE, preferences=preferences(), started=False) as world:
+    clock = FakeClock()
+    async with open_world(tmp_path, *THREE, preferences=preferences(), clock=clock, started=False) as world:
         core = world.engine._core
         await lose(world, "east", "west")
         await core.crisis.look()
-        await asyncio.sleep(0.12)
+        clock.advance(120)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(core.store, "write", refuse)
             with pytest.raises(StoreError):
