@@ -163,7 +163,7 @@ class _Report:
         refused = sum(1 for result in self._results if result.outcome is FaultOutcome.REFUSED)
         click.echo("")
         click.echo(
-            f"{len(self._results)} faults: {served} served, {refused} correctly refused, {self.failed} failed,"
+            f"{len(self._results)} fault{'' if len(self._results) == 1 else 's'}: {served} served, {refused} correctly refused, {self.failed} failed,"
             f" {len(self._skipped)} not applicable"
         )
 

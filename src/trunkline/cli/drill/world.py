@@ -19,8 +19,8 @@ from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
 from trunkline.simulator.impersonation import impersonated
 
-# Of every random draw of the engine: a block without a stated reset lasts a tenth of its longest.
-_DRAW = 0.1
+# Of every random draw of the engine: a block without a stated reset lasts a fifth of its longest, longer than an answer takes.
+_DRAW = 0.2
 _DESCRIPTION = "routes.toml"
 
 
