@@ -161,9 +161,10 @@ class _Report:
             click.echo(strip_controls(f"to be safer: {advice}"))
         served = sum(1 for result in self._results if result.outcome is FaultOutcome.SERVED)
         refused = sum(1 for result in self._results if result.outcome is FaultOutcome.REFUSED)
+        many = f"{len(self._results)} fault{'' if len(self._results) == 1 else 's'}"
         click.echo("")
         click.echo(
-            f"{len(self._results)} fault{'' if len(self._results) == 1 else 's'}: {served} served, {refused} correctly refused, {self.failed} failed,"
+            f"{many}: {served} served, {refused} correctly refused, {self.failed} failed,"
             f" {len(self._skipped)} not applicable"
         )
 
