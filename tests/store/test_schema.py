@@ -120,6 +120,15 @@ def test_a_file_where_a_folder_should_be_is_named_with_a_remedy(tmp_path: Path) 
         open_store(tmp_path / "home" / "t.db")
 
 
+def test_a_disk_that_takes_nothing_is_no_reason_to_move_the_file_away(tmp_path: Path) -> None:
+    class NoRoomError(sqlite3.OperationalError):
+        sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+
+    said = str(schema.store_error(tmp_path / "t.db", NoRoomError("disk I/O error")))
+    assert "see that there is room" in said
+    assert "move" not in said
+
+
 def test_reading_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no store yet"):
         StoreReader.open(tmp_path / "t.db", FakeClock())

@@ -193,6 +193,8 @@ def store_error(path: Path, cause: sqlite3.Error) -> StoreError:
         remedy = "Make the file and its folder writable, or set TRUNKLINE_HOME to a folder that is."
     elif primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         remedy = "Another process holds it locked: close whatever has this file open and try again."
+    elif primary == sqlite3.SQLITE_IOERR:
+        remedy = "The disk may be full or failing: see that there is room, and try again; the file is left as it is."
     else:
         remedy = "Try again; if it stays, move the file away and a new one is made."
     return StoreError(f"{path}: {cause}. {remedy}")
