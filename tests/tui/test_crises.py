@@ -43,7 +43,7 @@ def notes(deck: Deck) -> list[str]:
 def test_the_first_line_names_who_is_lost_and_when_they_are_back(width: int) -> None:
     shown = fit_parts(summary_parts(world.snapshot(crisis=world.crisis()), zone=UTC), width)
     line = "  ".join(part.text for part in shown)
-    assert line.index("CRISIS kimi, zai lost · back 12:10") >= 0
+    assert line.index("CRISIS kimi, zai lost · next try 12:10") >= 0
     assert ("1 moved, 1 parked" in line) == (width >= 120)
 
 

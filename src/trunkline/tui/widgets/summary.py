@@ -97,7 +97,7 @@ def _override(route: str, key: str, *, can_order: bool) -> Part:
 
 
 def _crisis(summary: CrisisSummary, now_ms: int, zone: tzinfo | None) -> Part:
-    """`CRISIS kimi, zai lost · back 12:10 (in 9 m 3 s) · 1 moved, 1 parked`."""
+    """`CRISIS kimi, zai lost · next try 12:10 (in 9 m 3 s) · 1 moved, 1 parked`."""
     crisis = summary.crisis
     word = "CRISIS DRILL" if crisis.drill else "CRISIS"
     lost = fmt.fit(fmt.one_line(", ".join(crisis.lost)), _MOST_LOST).rstrip()
@@ -105,8 +105,8 @@ def _crisis(summary: CrisisSummary, now_ms: int, zone: tzinfo | None) -> Part:
     parts = [short]
     back_at_ms = crisis.back_at_ms
     if back_at_ms is not None and back_at_ms > now_ms:
-        short += f" · back {fmt.reset_moment(back_at_ms, now_ms, zone)}"
-        parts.append(f"back {fmt.goes_at(back_at_ms, now_ms, zone)}")
+        short += f" · next try {fmt.reset_moment(back_at_ms, now_ms, zone)}"
+        parts.append(f"next try {fmt.goes_at(back_at_ms, now_ms, zone)}")
     moved = [(summary.moved, "moved"), (summary.parked, "parked")]
     if any(number for number, _ in moved):
         parts.append(", ".join(f"{number:,} {what}" for number, what in moved if number))
