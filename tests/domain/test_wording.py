@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.support.clock import START_MS
 
-from trunkline.domain.faults import FaultKind, FaultScope
+from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.state import Block
-from trunkline.domain.wording import countdown, refusal_sentence, resets
+from trunkline.domain.wording import countdown, fault_reason, fault_sentence, refusal_sentence, resets
 
 NOW_MS = START_MS  # Friday 20 November 2026, 12:00 UTC, 13:00 in Berlin
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -35,6 +35,16 @@ HIT = Block(
 )
 def test_when_an_allowance_renews(left_ms: int, words: str) -> None:
     assert resets(NOW_MS + left_ms, NOW_MS, BERLIN) == words
+
+
+def test_a_fault_is_told_on_the_clocks_of_who_reads_it_and_not_in_utc() -> None:
+    hit = Fault(HIT.kind, HIT.scope, HIT.code, HIT.message, usable_at_ms=HIT.until_ms)
+    assert fault_sentence(hit, NOW_MS, BERLIN) == "quota limit hit, resets 16:12"
+    assert fault_reason(hit) == "quota limit hit"
+    unsaid = replace(hit, message="quota limit hit, no reset stated", usable_at_ms=None)
+    assert fault_sentence(unsaid, NOW_MS, BERLIN) == "quota limit hit"
+    busy = replace(hit, message="the provider is overloaded")
+    assert fault_sentence(busy, NOW_MS, BERLIN) == "the provider is overloaded"
 
 
 def test_a_countdown_never_says_less_than_is_left() -> None:

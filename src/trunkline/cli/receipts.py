@@ -11,6 +11,7 @@ from trunkline.domain.decisions import Rejection, RejectionCode
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import Attempt, FinishReason, Outcome, Receipt
 from trunkline.domain.text import strip_controls
+from trunkline.domain.wording import fault_reason, fault_sentence
 from trunkline.routing import rejection_sentence, short_reason
 
 
@@ -78,18 +79,18 @@ def print_receipt(receipt: Receipt) -> None:
         click.echo(f"{name:9} {strip_controls(value)}")
     if receipt.attempts:
         click.echo("")
-        rows = [_attempt_row(attempt) for attempt in receipt.attempts]
+        rows = [_attempt_row(attempt, receipt.started_at_ms) for attempt in receipt.attempts]
         print_table(("", "call", "outcome", "took", "cost", "because"), rows)
 
 
-def _attempt_row(attempt: Attempt) -> list[str]:
+def _attempt_row(attempt: Attempt, asked_at_ms: int) -> list[str]:
     return [
         f"{attempt.number}",
         attempt.route.id,
         attempt.outcome.value,
         span(attempt.ended_ms - attempt.started_ms),
         dollars(attempt.cost_pico),
-        attempt.fault.message if attempt.fault else "",
+        fault_sentence(attempt.fault, asked_at_ms, None) if attempt.fault else "",
     ]
 
 
@@ -99,7 +100,7 @@ def _fault_words(receipt: Receipt) -> str:
         return "for no known reason"
     said = f" ({fault.provider_text})" if fault.provider_text else ""
     until = f"; again at {local_time(fault.usable_at_ms)}" if fault.usable_at_ms is not None else ""
-    return f"{fault.message}{said}{until}"
+    return f"{fault_reason(fault)}{said}{until}"
 
 
 def _tokens(usage: Usage) -> str:

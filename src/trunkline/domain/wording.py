@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, tzinfo
 
+from trunkline.domain.faults import Fault
 from trunkline.domain.limits import WHOLE_SHARE, Window
 from trunkline.domain.state import Block
 
@@ -51,6 +52,20 @@ def resets(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
 def reason(block: Block) -> str:
     """Why something is refused, without until when: for a line that has a place of its own for that."""
     return _RESET.sub("", block.message)
+
+
+def fault_reason(fault: Fault) -> str:
+    """What went wrong, without until when: for a line that has a place of its own for that."""
+    return _RESET.sub("", fault.message)
+
+
+def fault_sentence(fault: Fault, now_ms: int, zone: tzinfo | None) -> str:
+    """What went wrong and on which moment it ends, which is as true later as it is now: `quota limit hit, resets Tue
+    02:00`."""
+    said = fault_reason(fault)
+    if said == fault.message or fault.usable_at_ms is None:
+        return said
+    return f"{said}, resets {moment(fault.usable_at_ms, now_ms, zone)}"
 
 
 def refusal_sentence(block: Block, now_ms: int, zone: tzinfo | None) -> str:

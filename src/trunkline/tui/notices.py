@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from trunkline.domain.events import Body, Held, Parked, RerouteCause, Rerouted, Restarted, Seam, Waiting
+from trunkline.domain.wording import fault_sentence
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.log_rows import short_route
@@ -49,7 +50,7 @@ def waiting_line(body: Body, now_ms: int) -> Cell | None:
 def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
     """The line for an event, None for events that need none."""
     if isinstance(body, Rerouted):
-        why = f" ({fmt.one_line(body.fault.message)})" if body.fault is not None else ""
+        why = f" ({fmt.one_line(fault_sentence(body.fault, now_ms, zone))})" if body.fault is not None else ""
         return Cell(
             f"↪ {short_route(body.from_route.id)} {_CAUSES[body.cause]}{why}"
             f" → {short_route(body.to_route.id)} · {fmt.one_line(body.to_route.model)},"

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from trunkline.domain.faults import Fault
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Receipt
+from trunkline.domain.wording import fault_reason
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.lines import Line, wrap
@@ -98,7 +99,7 @@ def fault_words(fault: Fault, now_ms: int, zone: tzinfo | None) -> str:
     status = "" if fault.http_status is None else f" (HTTP {fault.http_status})"
     quoted = f" It said: “{said}”" if said and said != fault.message else ""
     back = "" if fault.usable_at_ms is None else f" Usable {fmt.again(fault.usable_at_ms, now_ms, zone)}."
-    return fmt.one_line(f"{fault.kind.value.replace('_', ' ')}: {fault.message}{status}.{quoted}{back}")
+    return fmt.one_line(f"{fault.kind.value.replace('_', ' ')}: {fault_reason(fault)}{status}.{quoted}{back}")
 
 
 def _figures(attempt: Attempt) -> str:

@@ -20,6 +20,7 @@ from trunkline.cli.output import local_time, print_json, say
 from trunkline.cli.receipts import receipt_line, rejection_lines
 from trunkline.cli.request import prompt_text, request_from
 from trunkline.cli.shapes import answer_json
+from trunkline.domain.clock import SystemClock
 from trunkline.domain.decisions import NoRoute
 from trunkline.domain.events import (
     AttemptStarted,
@@ -38,6 +39,7 @@ from trunkline.domain.events import (
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.text import strip_controls
+from trunkline.domain.wording import fault_sentence
 from trunkline.engine.api import Answer
 from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
@@ -197,7 +199,9 @@ class _Printer:
             case Decided():
                 self.no_route = body.decision if isinstance(body.decision, NoRoute) else None
             case Rerouted():
-                why = body.fault.message if body.fault else "its allowance would not take the request"
+                why = "its allowance would not take the request"
+                if body.fault is not None:
+                    why = fault_sentence(body.fault, SystemClock().wall_ms(), None)
                 self._note(f"↪ {body.from_route} → {body.to_route}: {why}")
             case Waiting():
                 self._note(f"… {body.route} asks to wait until {local_time(body.until_ms)}")
