@@ -65,7 +65,7 @@ def test_orders_hold_in_the_next_process_until_they_are_taken_back(cli: Cli) -> 
     }
     assert cli.json("explain", "hello")["decision"]["route"].startswith("pool/b/")
     assert cli.quick("mode", "cost_first").stdout.count("* cost_first") == 1
-    assert cli.run("pause").returncode == 0
+    assert cli.quick("pause").exit_code == 0
     status = cli.json("status")
     assert (status["mode"], status["pin"], status["paused"]) == ("cost_first", "pool/b", True)
     assert "cost_first · pinned to pool/b · paused" in cli.quick("status").stdout
@@ -103,8 +103,8 @@ def test_the_log(cli: Cli) -> None:
     sheet = cli.quick("log", shown)
     assert f"request   {newest['request_id']}" in sheet.stdout
     assert "you pinned pool/b/small" in sheet.stdout
-    unknown = cli.run("log", "zzz")
-    assert (unknown.returncode, unknown.stdout) == (1, "")
+    unknown = cli.quick("log", "zzz")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
     assert "no request begins with 'zzz'" in unknown.stderr
     assert "several requests begin with '01'" in cli.quick("log", "01").stderr
 
@@ -113,8 +113,8 @@ def test_config_keeps_comments_and_order(cli: Cli) -> None:
     file = cli.home / "preferences.toml"
     file.write_text('# mine, do not touch\nmode = "balanced"  # for now\n\n[rules]\nprefer_free = false\n')
     before = file.read_text()
-    changed = cli.run("config", "set", "mode", "cost_first")
-    assert changed.returncode == 0
+    changed = cli.quick("config", "set", "mode", "cost_first")
+    assert changed.exit_code == 0
     assert '+mode = "cost_first"' in changed.stdout
     assert file.read_text() == before.replace('"balanced"', '"cost_first"')
     assert cli.quick("config", "get", "mode").stdout == "cost_first\n"

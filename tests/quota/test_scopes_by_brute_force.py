@@ -187,14 +187,14 @@ async def tell(desk: Desk, story: Story) -> None:
 CONFIGS = st.lists(catalogues(), min_size=1, max_size=3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(CONFIGS, STORY)
 async def test_in_memory(configs: list[Catalogue], story: Story) -> None:
     clock = FakeClock()
     await tell(Desk(configs, clock, MemoryLedger(clock)), story)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(CONFIGS, STORY)
 async def test_on_a_file(configs: list[Catalogue], story: Story) -> None:
     clock = FakeClock()

@@ -163,7 +163,7 @@ def _small_chunks() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(cases())
 def test_ranking_is_that_of_looking_at_every_route(case: tuple[Config, RoutingAsk, RoutingState]) -> None:
     config, ask, state = case
@@ -189,7 +189,7 @@ def test_ranking_is_that_of_looking_at_every_route(case: tuple[Config, RoutingAs
     assert len({ranked.route for ranked in decision.ranking}) == len(decision.ranking)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases())
 def test_exhaustive_finds_the_same_twelve(case: tuple[Config, RoutingAsk, RoutingState]) -> None:
     config, ask, state = case

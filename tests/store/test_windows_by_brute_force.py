@@ -224,7 +224,7 @@ Scene = tuple[int, list[Limit]]
 Story = list[tuple[str, int, int | list[int | None]]]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(scenes(), AMOUNTS, STORY)
 async def test_in_memory(scene: Scene, amounts: list[int | None], story: Story) -> None:
     trial = Trial(FakeClock(scene[0]), scene[1], amounts, speed=0.0)
@@ -243,7 +243,7 @@ async def test_in_memory(scene: Scene, amounts: list[int | None], story: Story) 
         trial.check(ledger)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(scenes(), AMOUNTS, STORY)
 async def test_two_processes_on_one_file(scene: Scene, amounts: list[int | None], story: Story) -> None:
     trial = Trial(FakeClock(scene[0]), scene[1], amounts, speed=0.5)

@@ -212,10 +212,19 @@ def test_nothing_is_wider_than_the_screen_or_other_than_text(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["word and more ", "x = foo(bar)\n", "- an item of a list\n", "日本語", "A paragraph.\n\n"]
+    ("opening", "unit"),
+    [
+        ("", "word and more "),
+        ("", "x = foo(bar)\n"),
+        ("", "- an item of a list\n"),
+        ("", "日本語"),
+        ("", "A paragraph.\n\n"),
+        ("```python\n", "word and more "),
+        ("```python\n", "x = foo(bar)\n"),
+        ("```python\n", "日本語"),
+    ],
 )
-@pytest.mark.parametrize("opening", ["", "```python\n"])
-def test_every_piece_costs_the_same(unit: str, opening: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_piece_costs_the_same(opening: str, unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     markdown, code = answer_lines.read_markdown, answer_lines.code_parts
     monkeypatch.setattr(answer_lines, "read_markdown", lambda text: read.append(len(text)) or markdown(text))

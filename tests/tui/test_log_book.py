@@ -68,10 +68,10 @@ def test_a_line_that_changes_changes_alone() -> None:
     assert "9.0 s" in after[1].text
 
 
-def test_memory_is_flat_over_a_hundred_thousand_requests() -> None:
+def test_memory_is_flat_over_forty_thousand_requests() -> None:
     book = LogBook()
     made: set[int] = set()
-    for start in range(0, 100_000, 50):
+    for start in range(0, 40_000, 50):
         second = start // 50
         book.take_snapshot(
             tuple(world.entry(f"E{start + n}", world.ZAI, ago_s=-second) for n in range(50)),
@@ -79,14 +79,14 @@ def test_memory_is_flat_over_a_hundred_thousand_requests() -> None:
         )
         book.take_live(LiveLine(f"L{start}", START_MS, "chat", (), ""))
         book.take_news(START_MS + second * 1000, "something", Tone.GOOD)
-        if start % 10_000 == 0:
+        if start % 4_000 == 0:
             book.rows(zone=UTC)
             made.add(len(book))
     assert len(book) <= MOST_LINES + MOST_NEWS + 2 * MOST_LIVE
     assert len(book._entries) == MOST_LINES
     assert max(made) <= MOST_LINES + MOST_NEWS + 2 * MOST_LIVE
     newest = next(row for row in book.rows(zone=UTC) if row.key.startswith("E") and row.cells[4].text != "…")
-    assert newest.key in {f"E{99_950 + n}" for n in range(50)}
+    assert newest.key in {f"E{39_950 + n}" for n in range(50)}
 
 
 def test_what_is_older_than_everything_kept_is_not_taken_up() -> None:
