@@ -23,6 +23,8 @@ from pathlib import Path
 from trunkline.tui import DeckOptions, run_deck
 assert "textual" not in sys.modules
 if {busy!r}:
+    from trunkline.tui import terminal_watch
+    terminal_watch.CHECK_EVERY_S, terminal_watch.GRACE_S = 0.2, 0.5
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
 
 def make():
