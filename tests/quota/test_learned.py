@@ -241,4 +241,5 @@ def test_news_of_other_processes_for_ever_take_no_more_memory() -> None:
         own.quota.restore((), [learned(F.REPORTED, NOW_MS + told)], ())
     held = [one for one in gc.get_objects() if isinstance(one, LearnedLimit)]
     assert NOW_MS + 299 in {one.as_of_ms for one in held}
-    assert len({one.as_of_ms for one in held if one.as_of_ms > NOW_MS}) < 5
+    # What other tests have left behind is of other moments.
+    assert len({one.as_of_ms for one in held if NOW_MS < one.as_of_ms < NOW_MS + 300}) < 5
