@@ -184,7 +184,7 @@ async def test_calls_of_every_process_are_shown_while_they_run(tmp_path: Path) -
     slow = Serves("only", played={"tokens_per_s": 20.0, "chunk_tokens": 2})
     async with open_world(tmp_path, slow) as world, deck_on(world) as deck:
         handle = world.engine.submit(ask())
-        await until(lambda: deck.news and deck.snapshot.running)
+        await until(lambda: any(isinstance(one, Snapshot) and one.running for one in deck.news))
         (call,) = deck.snapshot.running
         assert (call.request_id, call.attempt, call.route) == (handle.request_id, 1, "only/a/m")
         assert call.process == "test"
