@@ -32,14 +32,15 @@ LANES = 16
 _CREEP_MS = 2.0
 _CREEP_FACTOR = 50
 _LEAP_MS = 60_000
+_LOOK_EVERY = 25
 
 
 async def soak(requests: int, days: float, fault_share: float) -> bool:
     """Run it and print what came; whether every promise held."""
     per_request_ms = days * DAY_MS / requests
-    # A fifth more than is needed on average, so that days and minutes bind again and again.
+    # Half as much again as is needed on average, so that days and minutes bind again and again.
     accounts = pools.PROVIDERS * pools.ACCOUNTS
-    allowed = pools.limits(4, round(1.2 * requests / days / accounts))
+    allowed = pools.limits(4, round(1.5 * requests / days / accounts))
     home = Path(tempfile.mkdtemp(prefix="trunkline-soak-"))
     clock = FakeClock()
     places = Places(home, home, home)
@@ -64,10 +65,15 @@ async def soak(requests: int, days: float, fault_share: float) -> bool:
                     why[f"{receipt.fault.code} after {len(receipt.attempts)} attempts"] += 1
 
             async def creep() -> None:
-                """While calls are under way time goes fifty times as fast: who waits for a reset gets there."""
+                """While calls are under way time goes fifty times as fast; while all wait for a reset, in leaps."""
+                looked_at, leap_ms = 0, 0.0
                 while True:
                     await asyncio.sleep(_CREEP_MS / 1000)
-                    clock.advance(_CREEP_MS * _CREEP_FACTOR)
+                    clock.advance(leap_ms or _CREEP_MS * _CREEP_FACTOR)
+                    looked_at += 1
+                    if looked_at % _LOOK_EVERY == 0:
+                        totals = engine.snapshot().totals
+                        leap_ms = _LEAP_MS if 0 < totals.in_flight == totals.waiting else 0.0
 
             creeping = asyncio.create_task(creep())
             for first in range(0, requests, LANES):
