@@ -62,7 +62,11 @@ async def shown(
 
 async def pressed(app: FirstRunApp, pilot: Pilot[Outcome], *keys: str) -> Outcome | None:
     await pilot.press(*keys)
-    await app.workers.wait_for_complete()
+    await pilot.pause()
+    while any(
+        not worker.is_finished for worker in app.workers
+    ):  # it may end the application, and itself with it
+        await pilot.pause()
     await pilot.pause()
     return app.return_value
 
