@@ -75,6 +75,8 @@ def test_no_control_code_of_a_hint_reaches_a_sentence() -> None:
     ],
 )  # fmt: skip
 def test_figures_of_a_limit_that_cannot_be(figures: dict[str, str], flaw: str) -> None:
-    (reading,) = read_limits({f"x-ratelimit-{name}-requests": value for name, value in figures.items()}, context_of())
+    (reading,) = read_limits(
+        {f"x-ratelimit-{name}-requests": value for name, value in figures.items()}, context_of()
+    )
     assert reading.flaw == flaw
     assert reading.resets_at_ms is None or reading.resets_at_ms < START_MS + DAY_MS

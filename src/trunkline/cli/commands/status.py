@@ -31,7 +31,9 @@ def status_command(as_json: bool) -> None:
 
 
 @click.command("quota")
-@click.option("-v", "--verbose", is_flag=True, help="Also what providers said, and what a conclusion rests on.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Also what providers said, and what a conclusion rests on."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def quota_command(as_json: bool, verbose: bool) -> None:
     """What is left of every limit, whose figure it is, and when it renews."""

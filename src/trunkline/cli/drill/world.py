@@ -19,7 +19,8 @@ from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
 from trunkline.simulator.impersonation import impersonated
 
-# Of every random draw of the engine: a block without a stated reset lasts a fifth of its longest, longer than an answer takes.
+# Of every random draw of the engine: a block without a stated reset lasts a fifth of its longest, which outlasts an
+# answer.
 _DRAW = 0.2
 _DESCRIPTION = "routes.toml"
 
