@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from tests.support.clock import FakeClock
 from tests.support.engine_world import Serves, World, open_world, told, until, until_event
+from tests.support.odd_server import free_port
 from tests.support.parking import (
     HOUR_MS,
+    LOOK_MS,
     ONLY,
     advance,
     keepable,
@@ -22,7 +24,7 @@ from tests.support.parking import (
     rows,
 )
 
-from trunkline.domain.events import Alert, Cancelled, Held, Parked
+from trunkline.domain.events import Alert, AttemptStarted, Cancelled, Event, Held, Parked
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.tasks import Priority
@@ -126,6 +128,27 @@ async def test_after_a_wait_every_attempt_is_to_be_had_again_but_not_for_ever(tm
         answer = await ended
         assert answer.receipt.outcome is Outcome.FAILED
         assert len(answer.receipt.attempts) == MOST_RETURNS + 1
+
+
+async def test_without_a_network_it_waits_for_as_long_as_that_lasts(tmp_path: Path) -> None:
+    gone = Serves("only", url=f"http://127.0.0.1:{free_port()}/v1")
+    async with open_world(tmp_path, gone, clock=FakeClock()) as world:
+        handle = world.engine.submit(keepable())
+        calls: list[Event] = []
+
+        async def count() -> None:
+            async for event in handle.events():
+                calls.extend([event] if isinstance(event.body, AttemptStarted) else [])
+
+        counting = asyncio.create_task(count())
+        async with asyncio.timeout(8):
+            while len(calls) <= 2 * MOST_RETURNS:
+                assert not counting.done()
+                advance(world, LOOK_MS)
+                await asyncio.sleep(0.002)
+        handle.cancel()
+        assert (await told(handle)).receipt.outcome is Outcome.CANCELLED
+        await counting
 
 
 async def test_when_every_attempt_was_in_vain_it_begins_anew_later(tmp_path: Path) -> None:

@@ -47,8 +47,11 @@ class Patience:
         return self._ticket.returns
 
     def turned_away(self, attempts: tuple[Attempt, ...]) -> None:
-        """The request has called in vain since it waited last; `attempts` are all that it ever made."""
-        self._ticket = replace(self._ticket, attempts=attempts, returns=self._ticket.returns + 1)
+        """The request has called in vain since it waited last; `attempts` are all that it ever made. Calls of which no
+        byte left this machine cost nobody anything: without a network a request that may be kept waits for ever."""
+        made = attempts[len(self._ticket.attempts) :]
+        reached = any(attempt.fault is None or attempt.fault.request_sent for attempt in made)
+        self._ticket = replace(self._ticket, attempts=attempts, returns=self._ticket.returns + reached)
 
     async def for_somebody(self, no_route: NoRoute, deadline_at_ms: int) -> int | None:
         """Wait for somebody who can serve; the deadline (wall time) from then on, None where waiting would not help or
