@@ -14,6 +14,10 @@ from trunkline.store import schema
 from trunkline.store.store import Store, StoreReader
 
 TABLES = {
+    "token_correction",
+    "answer_quality",
+    "answer_length",
+    "conversation_length",
     *("meta", "process", "limit_counter", "reservation", "limit_reading", "block", "request", "attempt"),
     *("decision", "conversation", "message", "feedback", "rollup", "audit"),
     *("parked", "account_report", "crisis", "crisis_move", "shared_allowance"),

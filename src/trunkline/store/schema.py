@@ -96,6 +96,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             body BLOB NOT NULL, PRIMARY KEY (crisis, request_id)) WITHOUT ROWID""",
         "CREATE TABLE shared_allowance (pair TEXT PRIMARY KEY, body BLOB NOT NULL, as_of_ms INTEGER NOT NULL)",
     ),
+    (
+        # What is learned, as sums that fade: each process adds to them, and all processes read the same.
+        """CREATE TABLE token_correction (
+            provider TEXT NOT NULL, model TEXT NOT NULL, counter TEXT NOT NULL, weight REAL NOT NULL,
+            ratios REAL NOT NULL, squares REAL NOT NULL, as_of_ms INTEGER NOT NULL,
+            PRIMARY KEY (provider, model, counter)) WITHOUT ROWID""",
+        """CREATE TABLE answer_quality (
+            task_type TEXT NOT NULL, tier TEXT NOT NULL, model TEXT NOT NULL, good REAL NOT NULL, bad REAL NOT NULL,
+            as_of_ms INTEGER NOT NULL, PRIMARY KEY (task_type, tier, model)) WITHOUT ROWID""",
+        """CREATE TABLE answer_length (
+            task_type TEXT NOT NULL, tier TEXT NOT NULL, weight REAL NOT NULL, tokens REAL NOT NULL,
+            as_of_ms INTEGER NOT NULL, PRIMARY KEY (task_type, tier)) WITHOUT ROWID""",
+        """CREATE TABLE conversation_length (
+            origin TEXT NOT NULL, turns INTEGER NOT NULL, conversations REAL NOT NULL, as_of_ms INTEGER NOT NULL,
+            PRIMARY KEY (origin, turns)) WITHOUT ROWID""",
+    ),
 )
 
 
