@@ -18,6 +18,7 @@ TABLES = {
     "answer_quality",
     "answer_length",
     "conversation_length",
+    "generation",
     *("meta", "process", "limit_counter", "reservation", "limit_reading", "block", "request", "attempt"),
     *("decision", "conversation", "message", "feedback", "rollup", "audit"),
     *("parked", "account_report", "crisis", "crisis_move", "shared_allowance"),

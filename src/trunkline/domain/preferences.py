@@ -193,6 +193,17 @@ class QueuePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class LearningPolicy:
+    """How experience moves a model's quality. The catalogue's figure counts as `prior_weight` answers; what was learned
+    counts half after `half_life_days`. `explore_share` 0..1 of the requests try another route than the best one."""
+
+    enabled: bool = True
+    prior_weight: float = 20.0
+    half_life_days: float = 30.0
+    explore_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Which cost rules and habits are on."""
 
@@ -204,6 +215,10 @@ class Rules:
     retry_refused_elsewhere: bool = False
     batch_small: bool = True
     off_peak_dearer: bool = True
+    price_ceilings: bool = True
+    token_budgets: bool = True
+    upgrade_tier: bool = True
+    switch_for_saving: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +250,7 @@ class Preferences:
     rules: Rules = field(default_factory=Rules)
     crisis: CrisisPolicy = field(default_factory=CrisisPolicy)
     queue: QueuePolicy = field(default_factory=QueuePolicy)
+    learning: LearningPolicy = field(default_factory=LearningPolicy)
     history: HistoryPolicy = field(default_factory=HistoryPolicy)
     theme: str = "trunkline-dark"
     low_bandwidth: bool | None = None

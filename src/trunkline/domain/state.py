@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import FaultKind, FaultScope
+from trunkline.domain.learned import QualityRecords
 from trunkline.domain.limits import LimitUse
 from trunkline.domain.routes import Route, Selector
 
@@ -92,8 +93,9 @@ EMPTY_ROUTE_STATE = RouteState()
 @dataclass(frozen=True, slots=True)
 class ConversationState:
     """What stay-or-switch needs to know of a running conversation. `tokens` is its whole length;
-    `cache_warm_until_ms` is when its route's prompt cache is taken to have gone cold. `home` is the route from which a
-    crisis or an override moved it, and to which it returns; None where it is there."""
+    `cache_warm_until_ms` is when its route's prompt cache is taken to have gone cold, `cached_tokens` how much of the
+    next prompt that cache should hold. `turns` were answered so far; `turns_left` are expected after the next one.
+    `home` is the route from which a crisis or an override moved it, and to which it returns; None where it is there."""
 
     conversation_id: str
     route: Route
@@ -102,6 +104,9 @@ class ConversationState:
     tier: str
     cache_warm_until_ms: int = 0
     home: Route | None = None
+    cached_tokens: int = 0
+    turns: int = 1
+    turns_left: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,9 @@ class RoutingState:
     """Everything that changes and that a decision looks at, at `now_ms` (wall). `providers` holds blocks of whole
     providers. `cursors` is the account each pool served last. `draw` is one random number 0..1 for the random
     strategy. `spent_day_pico` is today's spending. `crisis_steps` are what a crisis changes, empty while there is none.
-    `override` is the one route, account, provider or model that a person forces for everything."""
+    `override` is the one route, account, provider or model that a person forces for everything. `quality` is how answers
+    were received. `off_peak`: own load is low and it is night or a weekend here. `explore_draw` is one random number
+    0..1: under the share that is explored, another route than the best may be tried."""
 
     now_ms: int
     accounts: Mapping[tuple[str, str], AccountState] = field(default_factory=dict)
@@ -123,3 +130,6 @@ class RoutingState:
     draw: float = 0.0
     crisis_steps: tuple[CrisisStep, ...] = ()
     override: Selector | None = None
+    quality: QualityRecords = field(default_factory=dict)
+    off_peak: bool = False
+    explore_draw: float = 1.0

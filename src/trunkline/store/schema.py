@@ -111,6 +111,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE conversation_length (
             origin TEXT NOT NULL, turns INTEGER NOT NULL, conversations REAL NOT NULL, as_of_ms INTEGER NOT NULL,
             PRIMARY KEY (origin, turns)) WITHOUT ROWID""",
+        # Configurations that kept decisions were made under, so that they can be made again.
+        "CREATE TABLE generation (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
     ),
 )
 
