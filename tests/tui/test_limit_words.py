@@ -12,7 +12,7 @@ from tests.support.deck import NARROW, open_deck
 
 from trunkline.domain.checks import AccountReport, Balance
 from trunkline.domain.faults import FaultKind, FaultScope
-from trunkline.domain.limits import WHOLE_SHARE, FigureSource, Forecast, LimitUse, Metric
+from trunkline.domain.limits import WHOLE_SHARE, FigureSource, Forecast, LimitUse, Metric, Window
 from trunkline.domain.money import PICO_PER_USD
 from trunkline.domain.routes import Billing
 from trunkline.domain.snapshot import SharedAllowance
@@ -74,9 +74,8 @@ def test_a_forecast_stands_in_the_cell_only_where_it_runs_out_before_the_reset()
     assert forecast_cell(expecting(RUNS_OUT), START_MS, UTC).text == "▼14:10"
     assert forecast_cell(expecting(RUNS_OUT), START_MS, UTC).tone is Tone.WARN
     unsure = expecting(replace(RUNS_OUT, confidence=0.4))
-    assert forecast_cell(unsure, START_MS, UTC).text == "▼≈14:10"
-    later = expecting(replace(RUNS_OUT, lasts_until_ms=START_MS + 5 * HOUR_MS))
-    for use in (None, expecting(None), later, expecting(Forecast(3.0, None, 0.9))):
+    assert forecast_cell(unsure, START_MS, UTC) == Cell("▼≈14:10", Tone.DIM)
+    for use in (None, expecting(None), expecting(Forecast(3.0, None, 0.9))):
         assert forecast_cell(use, START_MS, UTC).text == ""
     balance = world.limit(
         Metric.COST, 5 * PICO_PER_USD, PICO_PER_USD, "balance", None, FigureSource.CONFIGURED
@@ -84,6 +83,17 @@ def test_a_forecast_stands_in_the_cell_only_where_it_runs_out_before_the_reset()
     lasting = replace(balance, forecast=Forecast(1e9, START_MS + 9 * 24 * HOUR_MS, 0.9))
     assert forecast_cell(lasting, START_MS, UTC).text == "▼29 Nov"
     assert forecast_cell(lasting, START_MS, UTC).tone is Tone.DIM
+
+
+def test_a_rolling_window_runs_out_though_the_first_of_it_is_given_back_before() -> None:
+    rolling = replace(expecting(RUNS_OUT), window=Window.parse("1d"), resets_at_ms=START_MS + 60_000)
+    assert forecast_cell(rolling, START_MS, UTC).text == "▼14:10"
+    said = forecast_words(rolling, START_MS, UTC)
+    assert said is not None
+    assert said.text == "at 120 an hour it lasts until 14:10 (in 2 h 10 m)"
+    lasts = forecast_words(replace(rolling, forecast=Forecast(2.5, None, 0.9)), START_MS, UTC)
+    assert lasts is not None
+    assert lasts.text == "at 2.5 an hour it lasts for as long as can be said"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from trunkline.cli.output import dollars, local_time, print_table, say
-from trunkline.domain.limits import LimitUse, Metric
+from trunkline.domain.limits import LimitUse, Metric, WindowKind
 from trunkline.domain.snapshot import AccountView, Snapshot
 from trunkline.domain.state import Block
 from trunkline.domain.text import strip_controls
@@ -96,7 +96,8 @@ def _lasts_until(limit: LimitUse) -> str:
         return "–"
     if expected.lasts_until_ms is not None:
         return local_time(expected.lasts_until_ms)
-    return "its reset" if limit.resets_at_ms is not None else "–"
+    renews_whole = limit.resets_at_ms is not None and limit.window.kind is not WindowKind.ROLLING
+    return "its reset" if renews_whole else "–"
 
 
 def _amount(limit: LimitUse, amount: int) -> str:

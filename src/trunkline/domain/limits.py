@@ -171,11 +171,11 @@ class Forecast:
     lasts_until_ms: int | None
     confidence: float
 
-    def runs_out_before(self, resets_at_ms: int | None) -> bool:
-        """Whether the allowance is used up before it renews."""
-        return self.lasts_until_ms is not None and (
-            resets_at_ms is None or self.lasts_until_ms < resets_at_ms
-        )
+    @property
+    def runs_out(self) -> bool:
+        """Whether the allowance is used up before it renews. A limit's own `resets_at_ms` says nothing here: of a
+        rolling window it is when the first of it is given back, and that has been reckoned with."""
+        return self.lasts_until_ms is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from trunkline.domain.limits import LimitUse, Metric, WindowKind
 from trunkline.domain.routes import Billing
 from trunkline.domain.state import Block
 from trunkline.domain.wording import share_words
+from trunkline.quota.forecast import SURE_ENOUGH
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 
@@ -73,8 +74,7 @@ def sureness(confidence: float) -> str:
 
 def runs_out(use: LimitUse) -> bool:
     """Whether it is expected to be used up before it renews; a balance, which does not renew, sooner or later is."""
-    forecast = use.forecast
-    return forecast is not None and forecast.runs_out_before(use.resets_at_ms)
+    return use.forecast is not None and use.forecast.runs_out
 
 
 def forecast_cell(use: LimitUse | None, now_ms: int, zone: tzinfo | None) -> Cell:
@@ -88,9 +88,10 @@ def forecast_cell(use: LimitUse | None, now_ms: int, zone: tzinfo | None) -> Cel
 
 
 def _tone(use: LimitUse, at_ms: int, now_ms: int) -> Tone:
-    """A warning, but for a balance that lasts some days yet."""
+    """A warning, but for a balance that lasts some days yet, and for what is too doubtful to be told of."""
     is_far = use.window.kind is WindowKind.BALANCE and at_ms - now_ms > _SOON_MS
-    return Tone.DIM if is_far else Tone.WARN
+    is_doubtful = use.forecast is None or use.forecast.confidence < SURE_ENOUGH
+    return Tone.DIM if is_far or is_doubtful else Tone.WARN
 
 
 def forecast_words(use: LimitUse, now_ms: int, zone: tzinfo | None) -> Cell | None:
@@ -107,13 +108,18 @@ def forecast_words(use: LimitUse, now_ms: int, zone: tzinfo | None) -> Cell | No
     doubt = f" · {doubt}" if doubt else ""
     at_ms = forecast.lasts_until_ms
     if at_ms is None or not runs_out(use):
-        until = "until it resets" if use.resets_at_ms is not None else "for as long as can be said"
+        until = "until it resets" if _resets_whole(use) else "for as long as can be said"
         return Cell(f"{rate} it lasts {until}{doubt}", Tone.DIM)
     if at_ms <= now_ms:
         return Cell(f"{rate} it is used up about now{doubt}", Tone.WARN)
     when = f"{fmt.reset_moment(at_ms, now_ms, zone)} (in {fmt.roughly(at_ms - now_ms)})"
-    before = "" if use.resets_at_ms is None else ", before it resets"
+    before = ", before it resets" if _resets_whole(use) else ""
     return Cell(f"{rate} it lasts until {when}{before}{doubt}", _tone(use, at_ms, now_ms))
+
+
+def _resets_whole(use: LimitUse) -> bool:
+    """Whether all of it is back at one moment; a rolling window gives back bit by bit."""
+    return use.resets_at_ms is not None and use.window.kind is not WindowKind.ROLLING
 
 
 def _figure(metric: Metric, burn: float) -> str:
