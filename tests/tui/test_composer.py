@@ -19,6 +19,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.pilot import Pilot
 
+from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
 from trunkline.domain.events import Answered, TextDelta
 from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.messages import Message as Said
@@ -29,7 +30,7 @@ from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.engine_link import EngineLink
 from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import CommandGiven, PromptSubmitted
-from trunkline.tui.widgets.composer import Composer
+from trunkline.tui.widgets.composer import PREVIEW_HOLDS_MS, Composer
 from trunkline.tui.widgets.prompt import Prompt
 
 SHEET = Path(deck_app.__file__).parent / "screens" / "deck.tcss"
@@ -466,6 +467,39 @@ async def test_in_the_deck_an_answer_asked_for_again_says_how_to_stop_it_whateve
         assert len(deck.engine.requests) == 2
         assert composer.prompt.text == "next"
         assert "esc esc stops the answer" in deck.shown()
+
+
+async def test_in_the_deck_an_estimate_of_a_text_left_alone_counts_down_and_is_asked_for_anew() -> None:
+    until_ms = world.START_MS + 5_000
+    nobody = NoRoute((Rejection("kimi/*", RejectionCode.LIMIT, (), until_ms),), until_ms)
+    async with open_deck((120, 24)) as deck:
+        await deck.show(world.snapshot())
+        composer = deck.screen.query_one(Composer)
+        composer.prompt.text = "hello"
+        composer.ask_preview()
+        deck.engine.previews[-1][1](Preview(world.TASK, nobody))
+        await deck.settle()
+        assert "nobody can serve before 12:00:05 (in 5 s)" in deck.shown()
+        asked = len(deck.engine.previews)
+
+        async def later(by_ms: int) -> str:
+            deck.clock.advance(by_ms)
+            deck.screen.tick()
+            await deck.settle()
+            return deck.shown()
+
+        assert "(in 3 s)" in await later(2_000)
+        assert len(deck.engine.previews) == asked
+        await later(3_000)
+        assert len(deck.engine.previews) == asked + 1, "at the time that was given somebody may serve"
+        deck.engine.previews[-1][1](Preview(world.TASK, world.decision()))
+        await deck.settle()
+        assert "nobody can serve" not in await later(1_000)
+        await later(PREVIEW_HOLDS_MS)
+        assert len(deck.engine.previews) == asked + 2, "who would answer may be another by now"
+        deck.engine.die("gone")
+        await deck.settle()
+        assert "no engine: gone" in await later(1_000)
 
 
 async def test_in_the_deck_a_message_with_a_slash_can_be_rewritten() -> None:

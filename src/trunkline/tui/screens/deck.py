@@ -202,6 +202,7 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         self._log.refresh_rows()
         self.visits.tick()
         self._chat.call_later(self._chat.waiting.count_down)
+        self._chat.composer.tick()
         self._show_summary()
         self.query_one(KeyHints).recheck()
 

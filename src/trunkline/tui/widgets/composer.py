@@ -40,10 +40,13 @@ from trunkline.tui.messages import CommandGiven, PreviewArrived, PromptChanged, 
 from trunkline.tui.suggestions import Suggestions
 from trunkline.tui.widgets.attaching import Attaching, FilesRead, FolderListed
 from trunkline.tui.widgets.completions import CompletionClicked, CompletionList
-from trunkline.tui.widgets.context_gauge import context_gauge, estimate_line
+from trunkline.tui.widgets.context_gauge import context_gauge, estimate_line, free_again_at_ms
 from trunkline.tui.widgets.prompt import MOST_HISTORY, Prompt, PromptEntered
 
 PREVIEW_AFTER_S = 0.4
+PREVIEW_HOLDS_MS = 10_000
+"""How long an estimate stands for a text that nobody changes: who would answer may be another by then."""
+
 HISTORY = "history"
 MOST_KEPT_CHARACTERS = 20_000
 MOST_ATTACHED_ROWS = 3
@@ -79,6 +82,8 @@ class Composer(Vertical):
         self._said: Cell | None = None
         self._complains = False
         self._preview: Preview | None = None
+        self._previewed_at_ms = 0
+        self._estimate: Cell | None = None
         self._serial = 0
         self._timer: Timer | None = None
         self._entered: str | None = None
@@ -120,6 +125,19 @@ class Composer(Vertical):
         self._said = cell
         self._complains = False
         self._show_line(cell)
+
+    def tick(self) -> None:
+        """Bring the estimate up to this moment: its times count down, and one that may not hold any more is asked for
+        anew."""
+        if self._preview is None or self._busy or self._complains or self._said is not self._estimate:
+            return
+        self._draw_preview()
+        now_ms, asked_at_ms = self._clock.wall_ms(), self._previewed_at_ms
+        back_at_ms = free_again_at_ms(self._preview)
+        is_past = back_at_ms is not None and asked_at_ms < back_at_ms <= now_ms
+        if is_past or now_ms - asked_at_ms >= PREVIEW_HOLDS_MS:
+            self._previewed_at_ms = now_ms
+            self.ask_preview()
 
     def taken(self, text: str) -> None:
         """The text is on its way: clear the editor, and show no estimates until `idle`."""
@@ -249,21 +267,25 @@ class Composer(Vertical):
             line.display = bool(rows)
 
     def _show_preview(self, preview: Preview | None) -> None:
-        self._preview = preview
-        prompt = self.prompt
+        self._preview, self._previewed_at_ms = preview, self._clock.wall_ms()
+        self._draw_preview()
+
+    def _draw_preview(self) -> None:
+        prompt, preview = self.prompt, self._preview
         if preview is None:
             gauge = None
         else:
             width = self.size.width
             gauge = context_gauge(preview, width - _RULE_CELLS)
-            self.say(estimate_line(preview, width - 2, self._clock.wall_ms(), self._zone))
+            self._estimate = estimate_line(preview, width - 2, self._clock.wall_ms(), self._zone)
+            self.say(self._estimate)
         prompt.border_title = "" if gauge is None else gauge.text
         prompt.set_class(gauge is not None and gauge.tone is Tone.WARN, "-full")
 
     def on_resize(self) -> None:
         self._show_attached()
         if self._preview is not None and not self._busy and not self._complains:
-            self._show_preview(self._preview)
+            self._draw_preview()
 
     # -- previews -------------------------------------------------------------------------------------------
 

@@ -55,6 +55,12 @@ def estimate_line(preview: Preview, width: int, now_ms: int, zone: tzinfo | None
     return Cell(_first_that_fits([fmt.one_line(text) for text in texts], width), Tone.DIM)
 
 
+def free_again_at_ms(preview: Preview) -> int | None:
+    """When somebody should be able to serve again (wall time), where nobody can now and that is known."""
+    decision = preview.decision
+    return decision.earliest_reset_at_ms if isinstance(decision, NoRoute) else None
+
+
 def _share(share: float) -> str:
     if share <= 0:
         return "0 %"
