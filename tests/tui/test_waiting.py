@@ -22,7 +22,7 @@ from tests.tui.test_queue import waits
 
 from trunkline.domain.clock import SystemClock
 from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
-from trunkline.domain.events import Answered, AttemptStarted, Cancelled, Held, Parked, TextDelta
+from trunkline.domain.events import Answered, AttemptStarted, Cancelled, Held, Parked, TextDelta, Waiting
 from trunkline.domain.ids import IdSource
 from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.receipts import Outcome
@@ -138,6 +138,38 @@ async def test_who_changes_their_mind_has_the_message_in_the_editor_again(keys: 
         assert "✎ enter replaces it" in deck.shown()
         await deck.press("enter")
         assert len(chat(deck).conversation.turns) == 1, "what was taken back is replaced"
+
+
+async def test_escape_says_what_it_does_to_what_waits_and_to_what_goes_on() -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck)
+
+        async def said_after_a_tick() -> str:
+            deck.screen.tick()
+            await deck.settle()
+            return deck.shown()
+
+        await deck.press("escape")
+        assert "esc again takes it back to the editor" in await said_after_a_tick()
+        deck.engine.happen(request_id, AttemptStarted(1, world.ZAI))
+        assert "esc again stops the answer" in await said_after_a_tick()
+        deck.engine.happen(request_id, parked())
+        assert "esc again takes it back" in await said_after_a_tick()
+        await deck.press("escape")
+        assert "taking it back …" in await said_after_a_tick()
+
+
+async def test_what_a_provider_asked_to_wait_for_is_stopped_and_that_stays_said() -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await deck.say("merge two lists")
+        deck.engine.happen(request_id, Waiting(START_MS + MINUTE_MS, world.ZAI))
+        await deck.press("escape")
+        assert "esc again stops the answer" in deck.shown()
+        await deck.press("escape")
+        deck.screen.tick()
+        await deck.settle()
+        assert "stopping …" in deck.shown()
+        assert deck.engine.orders[-1] == ("cancel", request_id)
 
 
 async def test_an_answer_that_came_meanwhile_is_not_taken_back() -> None:

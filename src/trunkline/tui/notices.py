@@ -13,6 +13,10 @@ from trunkline.tui.receipt_line import nobody_sentence, who_cannot
 from trunkline.tui.waiting_turns import goes_on_words
 
 STOPS = Cell("esc esc stops the answer", Tone.DIM)
+STOPS_NEXT = Cell("esc again stops the answer", Tone.WARN)
+TAKES_BACK_NEXT = Cell("esc again takes it back to the editor", Tone.WARN)
+STOPPING = Cell("stopping …", Tone.WARN)
+TAKING_BACK = Cell("taking it back …", Tone.WARN)
 
 _CAUSES = {
     RerouteCause.REFUSED: "refused",

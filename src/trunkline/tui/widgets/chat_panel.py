@@ -35,7 +35,6 @@ from trunkline.tui.messages import (
     RetryWanted,
     TurnEvents,
 )
-from trunkline.tui.notices import STOPS
 from trunkline.tui.widgets.answer import AnswerBlock
 from trunkline.tui.widgets.chat_files import ChatFiles
 from trunkline.tui.widgets.composer import Composer
@@ -224,7 +223,7 @@ class ChatPanel(Vertical):
             self._over()
             self.status(Cell(f"not sent: {error}", Tone.BAD))
         else:
-            self.status(STOPS)
+            self.status(self.waiting.what_stops())
 
     def engine_ready(self) -> None:
         """Requests are taken from now on; what waited for it is done."""
@@ -283,11 +282,11 @@ class ChatPanel(Vertical):
             return self.orders.leave_rewriting()
         if not self.armed:
             self.armed = True
-            self.status(Cell("esc again stops the answer", Tone.WARN))
+            self.status(self.waiting.what_stops())
         elif asking.request_id is not None and engine is not None:
             self.waiting.stopped()
             engine.cancel(asking.request_id)
-            self.status(Cell("stopping …", Tone.WARN))
+            self.status(self.waiting.what_stops())
         return True
 
     def action_try_now(self) -> None:

@@ -9,7 +9,15 @@ from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import HostedEngine
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.messages import RouteWanted, WaitingChanged
-from trunkline.tui.notices import STOPS, notice, waiting_line
+from trunkline.tui.notices import (
+    STOPPING,
+    STOPS,
+    STOPS_NEXT,
+    TAKES_BACK_NEXT,
+    TAKING_BACK,
+    notice,
+    waiting_line,
+)
 from trunkline.tui.waiting_turns import (
     GONE_FOR_MS,
     Watched,
@@ -37,6 +45,7 @@ class WaitingQuestion:
         self._watched: Watched | None = None
         self._left: dict[str, tuple[str, str]] = {}
         self._taken_back: str | None = None
+        self._stopped = False
         self._snapshot: Snapshot | None = None
         self._told = False
 
@@ -83,8 +92,18 @@ class WaitingQuestion:
         was, self._held = self._held, body if isinstance(body, Waiting | Parked | Held) else None
         if was is not None or self._held is not None:
             await self.count_down()
-        if was is not None and self._held is None and not self._panel.armed:
-            self._panel.status(STOPS)
+        if was is not None and self._held is None:
+            self._panel.status(self.what_stops())
+
+    def what_stops(self) -> Cell:
+        """What esc does to the answer on its way, for the line under the editor; what only waits comes back there."""
+        if self._stopped:
+            return TAKING_BACK if self._taken_back is not None else STOPPING
+        if self._panel.armed:
+            return TAKES_BACK_NEXT if self.is_waiting else STOPS_NEXT
+        held = self._held
+        line = None if held is None else waiting_line(held, self._panel.clock.wall_ms())
+        return line or STOPS
 
     async def count_down(self) -> None:
         """Bring what is said of it up to this moment."""
@@ -94,9 +113,7 @@ class WaitingQuestion:
         panel, now_ms = self._panel, self._panel.clock.wall_ms()
         asking, held = panel.session.asking, self._held
         if asking is not None and held is not None:
-            line = waiting_line(held, now_ms)
-            if line is not None and not panel.armed:
-                panel.status(line)
+            panel.status(self.what_stops())
             said = notice(held, now_ms, panel.zone)
             block = panel.transcript.block(asking.turn.id)
             if block is not None and said is not None and isinstance(held, Parked | Held):
@@ -190,7 +207,12 @@ class WaitingQuestion:
 
     def forget(self) -> None:
         """Nothing of the open conversation waits any more."""
-        self._held = self._watched = self._taken_back = None
+        self._watched = None
+        self._hold_nothing()
+
+    def _hold_nothing(self) -> None:
+        self._held = self._taken_back = None
+        self._stopped = False
 
     # -- what can be done -----------------------------------------------------------------------------------
 
@@ -215,9 +237,9 @@ class WaitingQuestion:
         if engine is None or request_id is None or turn_id is None:
             return
         if self._panel.session.asking is not None:
-            self._taken_back = turn_id
+            self.stopped()
             engine.cancel(request_id)
-            self._panel.status(Cell("taking it back …", Tone.WARN))
+            self._panel.status(self.what_stops())
         else:
             engine.drop(request_id)
             self._forget_watched(turn_id)
@@ -225,11 +247,12 @@ class WaitingQuestion:
 
     def stopped(self) -> None:
         """The person has stopped what is on its way: what only waits comes back into the editor."""
-        self._taken_back = self.turn_id
+        self._stopped, self._taken_back = True, self.turn_id
 
     def ended(self, turn_id: str) -> None:
         """The answer that was on its way is over."""
-        back, self._held, self._taken_back = self._taken_back, None, None
+        back = self._taken_back
+        self._hold_nothing()
         turn = self._panel.conversation.turn(turn_id)
         if back == turn_id and turn is not None and not turn.answer:
             self._panel.orders.rewrite(turn_id)
