@@ -19,6 +19,7 @@ from trunkline.domain.routes import (
     ProviderSpec,
     Route,
 )
+from trunkline.domain.snapshot import AccountView, Counts
 from trunkline.quota.ledger import KeyUse, Reservation, ReserveAsk, Shortage
 from trunkline.quota.tracker import QuotaTracker
 
@@ -159,6 +160,14 @@ def fault(
 ) -> Fault:
     until_ms = None if in_ms is None else NOW_MS + in_ms
     return Fault(kind, scope, "code", "A sentence.", usable_at_ms=until_ms, readings=readings)
+
+
+def account_view(
+    quota: QuotaTracker, name: str = "a", now_ms: int = NOW_MS, counts: Counts | None = None
+) -> AccountView:
+    """An account as panels show it."""
+    shown = quota.provider_view("acme", now_ms, {} if counts is None else {name: counts})
+    return next(one for one in shown.accounts if one.id == name)
 
 
 def tracker(*accounts: AccountSpec, ledger: SetLedger | None = None) -> QuotaTracker:

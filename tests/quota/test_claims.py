@@ -6,14 +6,17 @@ from tests.quota.scenes import account, catalogue, limit, route
 from trunkline.domain.limits import LimitScope, LimitSpec, Metric, Window
 from trunkline.domain.money import Usage
 from trunkline.domain.routes import AccountSpec, Catalogue, Route
-from trunkline.quota.claims import actual_amounts, claims_for, shared_limits
+from trunkline.quota.claims import actual_amounts, bind_all, claims_from, shared_limits
 from trunkline.quota.ledger import Claim
 
 MODEL, ACCOUNT, ORGANISATION = LimitScope.MODEL, LimitScope.ACCOUNT, LimitScope.ORGANISATION
 
 
 def claims(where: Catalogue, at: Route, *limits: LimitSpec, cost_pico: int | None = 7) -> tuple[Claim, ...]:
-    return claims_for(where, at, limits, input_tokens=30, output_tokens=12, cost_pico=cost_pico)
+    of = where.account(at.provider, at.account)
+    assert of is not None
+    bound = bind_all(of, limits, at.model)
+    return claims_from(bound, input_tokens=30, output_tokens=12, cost_pico=cost_pico)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +86,6 @@ def test_different_windows_and_metrics_are_different_limits() -> None:
     specs = [limit(window="day"), limit(window="60s"), limit(Metric.TOTAL_TOKENS), limit(Metric.INPUT_TOKENS)]
     pacific = LimitSpec(Metric.REQUESTS, 100, Window.parse("day", "America/Los_Angeles"))
     assert len({claim.key for claim in claims(catalogue(account("a")), route(), *specs, pacific)}) == 5
-
-
-def test_nobody_claims_for_an_account_that_does_not_exist() -> None:
-    assert claims(catalogue(account("a")), route("gone"), limit()) == ()
 
 
 def test_a_limit_of_the_organisation_counts_calls_of_every_account_in_it() -> None:

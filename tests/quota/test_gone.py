@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.quota.scenes import NOW_MS, SetLedger, account, catalogue, fault, route
+from tests.quota.scenes import NOW_MS, SetLedger, account, account_view, catalogue, fault, route
 from tests.store.samples import opened
 
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
@@ -95,9 +95,9 @@ def test_an_answer_of_another_model_disproves_nothing() -> None:
 
 def test_an_account_with_nothing_left_to_serve_is_down() -> None:
     tracker = told()
-    assert tracker.account_view("acme", "a", NOW_MS).status is Status.HEALTHY
+    assert account_view(tracker, "a", NOW_MS).status is Status.HEALTHY
     tracker.faulted(route("a", "large"), GONE, NOW_MS, 0.5)
-    view = tracker.account_view("acme", "a", NOW_MS)
+    view = account_view(tracker, "a", NOW_MS)
     assert view.status is Status.DOWN
     assert isinstance(view.block, Block)
     assert view.block.code == FaultCode.MODEL_GONE

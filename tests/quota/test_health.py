@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.quota.scenes import NOW_MS, account, route, tracker
+from tests.quota.scenes import NOW_MS, account, account_view, route, tracker
 
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window
@@ -227,7 +227,7 @@ def test_an_account_that_fails_looks_it(successes: int, failures: int, status: S
         quota.succeeded(route(), NOW_MS, total_ms=1.0)
     for _ in range(failures):
         quota.faulted(route(), Fault(FaultKind.NETWORK, FaultScope.REQUEST, "reset", "cut"), NOW_MS, 1.0)
-    shown = quota.account_view("acme", "a", NOW_MS)
+    shown = account_view(quota, "a", NOW_MS)
     assert (shown.status, shown.health) == (status, health)
 
 
@@ -236,6 +236,6 @@ def test_an_account_on_trial_warns() -> None:
     for _ in range(9):
         quota.succeeded(route(), NOW_MS, total_ms=1.0)
     quota.faulted(route(), Fault(FaultKind.NETWORK, FaultScope.ACCOUNT, "connect", "no"), NOW_MS, 1.0)
-    assert quota.account_view("acme", "a", NOW_MS).status is Status.DOWN
-    later = quota.account_view("acme", "a", NOW_MS + 120_000)
+    assert account_view(quota, "a", NOW_MS).status is Status.DOWN
+    later = account_view(quota, "a", NOW_MS + 120_000)
     assert (later.status, later.health) == (Status.WARNING, 90)

@@ -6,7 +6,17 @@ import gc
 from dataclasses import replace
 
 import pytest
-from tests.quota.scenes import NOW_MS, SetLedger, account, catalogue, fault, limit, reading, route
+from tests.quota.scenes import (
+    NOW_MS,
+    SetLedger,
+    account,
+    account_view,
+    catalogue,
+    fault,
+    limit,
+    reading,
+    route,
+)
 
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitReading, LimitScope, LimitUse, Metric, Window
@@ -62,7 +72,7 @@ class Account:
         return [use.amount for use in limits]
 
     def shown(self) -> LimitUse:
-        (use,) = self.quota.account_view("acme", "a", self.now_ms).limits
+        (use,) = account_view(self.quota, "a", self.now_ms).limits
         return use
 
 
@@ -231,7 +241,7 @@ def test_what_was_learned_is_the_same_after_a_restart() -> None:
     again = QuotaTracker(catalogue(account("a")), SetLedger(), Thresholds())
     again.restore((), own.quota.learned(), ())
     assert again.learned() == own.quota.learned()
-    (use,) = again.account_view("acme", "a", own.now_ms).limits
+    (use,) = account_view(again, "a", own.now_ms).limits
     assert (use.amount, use.confidence) == (5, 0.4)
 
 

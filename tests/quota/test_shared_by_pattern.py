@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from tests.quota.scenes import account, catalogue, fault, limit
+from tests.quota.scenes import account, account_view, catalogue, fault, limit
 from tests.store.samples import opened
 from tests.support.clock import START_MS, FakeClock
 from tests.support.memory_ledger import MemoryLedger
@@ -143,7 +143,7 @@ async def test_panels_show_it_once_and_every_model_it_holds_as_out() -> None:
     desk = Desk(account("a", DAILY))
     for _ in range(3):
         await desk.book(FREE)
-    view = desk.tracker.account_view("acme", "a", START_MS)
+    view = account_view(desk.tracker, "a", START_MS)
     assert [(use.model, use.left) for use in view.limits] == [("*:free", 0)]
     assert view.status.value == "critical"
     healths = {

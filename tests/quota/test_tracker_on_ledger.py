@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.quota.scenes import account, catalogue, limit, reading, route
+from tests.quota.scenes import account, account_view, catalogue, limit, reading, route
 from tests.support.clock import FakeClock
 from tests.support.memory_ledger import MemoryLedger
 
@@ -113,13 +113,13 @@ async def test_what_others_used_counts_until_the_reset_that_was_stated(window: s
     until_ms = desk.clock.wall_ms() + length_ms
     told = LimitReading(Metric.REQUESTS, Window.parse(window), 10, 8, until_ms, LimitScope.ACCOUNT)
     desk.tracker.learn(at, [told], desk.clock.wall_ms())
-    used = {use.key: use for use in desk.tracker.limit_uses("acme", "c", desk.clock.wall_ms())}
+    used = {use.key: use for use in account_view(desk.tracker, "c", desk.clock.wall_ms()).limits}
     (learned,) = (use for use in used.values() if use.amount == 10)
     assert (learned.used, learned.left) == (2, 8)
     for last_ms, left in ((length_ms - 1, 2), (1, 0)):
         desk.clock.advance(last_ms)
         desk.check()
-        uses = desk.tracker.limit_uses("acme", "c", desk.clock.wall_ms())
+        uses = account_view(desk.tracker, "c", desk.clock.wall_ms()).limits
         assert next(use.used for use in uses if use.key == learned.key) == left
 
 

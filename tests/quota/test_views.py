@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 from tests.quota.scenes import NOW_MS, SetLedger, account, catalogue, fault, limit, reading, route, tracker
+from tests.quota.scenes import account_view as view
 
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import FigureSource, LimitScope, Metric
 from trunkline.domain.money import MoneySum
 from trunkline.domain.preferences import Thresholds
-from trunkline.domain.snapshot import AccountView, Counts, Status
+from trunkline.domain.snapshot import Counts, Status
 from trunkline.quota.tracker import QuotaTracker
 
 K, S = FaultKind, FaultScope
@@ -18,10 +19,6 @@ def use_up(quota: QuotaTracker, ledger: SetLedger, model: str, used: int, accoun
     for claim in quota.claims(route(account, model), input_tokens=0, output_tokens=0, cost_pico=None):
         ledger.set(claim.key, used)
     quota.refresh_all(NOW_MS)
-
-
-def view(quota: QuotaTracker, name: str = "a", now_ms: int = NOW_MS) -> AccountView:
-    return quota.account_view("acme", name, now_ms)
 
 
 @pytest.mark.parametrize(
@@ -119,10 +116,10 @@ def test_limits_that_every_model_has_are_shown_once_at_the_tightest() -> None:
     named = limit(Metric.TOTAL_TOKENS, scope=LimitScope.MODEL, model="m7")
     where = catalogue(account("a", limit(window="60s"), PER_MODEL, named), models=models)
     quota = QuotaTracker(where, ledger, Thresholds())
-    assert len(quota.limit_uses("acme", "a", NOW_MS)) == 3
+    assert len(view(quota, "a", NOW_MS).limits) == 3
     use_up(quota, ledger, "m3", 20)
     use_up(quota, ledger, "m5", 70)
-    shown = quota.limit_uses("acme", "a", NOW_MS)
+    shown = view(quota, "a", NOW_MS).limits
     assert [(use.metric, use.model, use.used) for use in shown] == [
         (Metric.REQUESTS, None, 70),
         (Metric.TOTAL_TOKENS, "m7", 0),
@@ -139,22 +136,22 @@ def test_a_refused_account_never_shows_half_of_what_it_was_refused(kind: FaultKi
     quota = tracker(account("a", limit(window="60s"), limit()), ledger=ledger)
     use_up(quota, ledger, "small", 50)
     quota.faulted(route(), fault(kind, in_ms=5_000), NOW_MS, 1.0)
-    shown = quota.limit_uses("acme", "a", NOW_MS)
+    shown = view(quota, "a", NOW_MS).limits
     assert [use.used for use in shown] == used
     for use in shown:
         if use.used == 100:
             assert (use.source, use.resets_at_ms) == (FigureSource.LEARNED, NOW_MS + 5_000)
-    assert [use.used for use in quota.limit_uses("acme", "a", NOW_MS + 5_000)] == [50, 50]
+    assert [use.used for use in view(quota, "a", NOW_MS + 5_000).limits] == [50, 50]
 
 
 def test_a_view_is_the_same_object_until_something_changes() -> None:
     quota = tracker(account("a", limit()), account("b"))
     counts = Counts(total=3, success=3, cost=MoneySum(5))
-    first = quota.account_view("acme", "a", NOW_MS, counts)
-    assert quota.account_view("acme", "a", NOW_MS + 1, Counts(total=3, success=3, cost=MoneySum(5))) is first
-    assert quota.account_view("acme", "a", NOW_MS + 1, Counts(total=4)).counts.total == 4
+    first = view(quota, "a", NOW_MS, counts)
+    assert view(quota, "a", NOW_MS + 1, Counts(total=3, success=3, cost=MoneySum(5))) is first
+    assert view(quota, "a", NOW_MS + 1, Counts(total=4)).counts.total == 4
     quota.succeeded(route("b"), NOW_MS, total_ms=10.0)
-    assert quota.account_view("acme", "a", NOW_MS + 1, Counts(total=4)).latency == first.latency
+    assert view(quota, "a", NOW_MS + 1, Counts(total=4)).latency == first.latency
     quota.succeeded(route("a"), NOW_MS, total_ms=10.0, first_token_ms=4.0)
     latency = view(quota).latency
     assert (latency.avg_ms, latency.p99_ms, latency.first_token_p50_ms) == (10.0, 10.0, 4.0)
@@ -184,7 +181,6 @@ def test_nothing_is_shown_of_what_is_not_configured() -> None:
     quota = tracker(account("a"), account("gone"))
     assert view(quota, "gone").id == "gone"
     quota.use_config(catalogue(account("a")), Thresholds())
-    with pytest.raises(KeyError):
-        quota.account_view("acme", "gone", NOW_MS)
+    assert [one.id for one in quota.provider_view("acme", NOW_MS).accounts] == ["a"]
     with pytest.raises(KeyError):
         quota.provider_view("gone", NOW_MS)

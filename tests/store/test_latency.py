@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.store.samples import REFUSAL, opened, receipt
 from tests.support.clock import START_MS
 
-from trunkline.domain.latency_history import LatencyPoint, RerouteMark
+from trunkline.domain.latency_history import LatencyPoint
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Receipt
 from trunkline.domain.routes import Route
 from trunkline.store.latency import latency
@@ -86,11 +86,7 @@ async def test_a_mark_is_where_a_request_went_on_elsewhere(tmp_path: Path) -> No
         store.record(of("4", BEGIN_MS + 30, call(1, A, short), call(2, B, began_ms=1.0)))
         await store.flush()
         history = await store.ask(latency(BEGIN_MS, BEGIN_MS + BUCKET_MS, BUCKET_MS))
-    assert history.reroutes == (
-        RerouteMark(BEGIN_MS + 15, "ada", "ada"),
-        RerouteMark(BEGIN_MS + 50, "ada", "cyd"),
-        RerouteMark(BEGIN_MS + 400, "ada", "bob"),
-    )
+    assert history.reroutes_at_ms == (BEGIN_MS + 15, BEGIN_MS + 50, BEGIN_MS + 400)
 
 
 async def test_an_attempt_counts_where_it_began_not_where_its_request_did(tmp_path: Path) -> None:
@@ -102,7 +98,7 @@ async def test_an_attempt_counts_where_it_began_not_where_its_request_did(tmp_pa
     assert [(one.provider, [point.at_ms for point in one.points]) for one in history.series] == [
         ("bob", [BEGIN_MS])
     ]
-    assert history.reroutes == (RerouteMark(BEGIN_MS + 5, "ada", "bob"),)
+    assert history.reroutes_at_ms == (BEGIN_MS + 5,)
 
 
 def _figures(point: LatencyPoint) -> tuple[float | None, ...]:

@@ -13,7 +13,7 @@ from tests.support.clock import START_MS
 from tests.support.deck import NARROW, TINY, WIDE, Deck, open_deck
 from tests.support.fake_engine import FakeEngine
 
-from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, LatencySeries, RerouteMark
+from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, LatencySeries
 from trunkline.tui.latency_rows import (
     DAY_MS,
     HOUR_MS,
@@ -54,7 +54,7 @@ def series(provider: str, base_ms: float, *, first_token: bool = True) -> Latenc
 
 
 def history(*found: LatencySeries, reroutes: int = 0) -> LatencyHistory:
-    marks = tuple(RerouteMark(START_MS - (5 + at) * MINUTE_MS, "google", "zai") for at in range(reroutes))
+    marks = tuple(START_MS - (5 + at) * MINUTE_MS for at in reversed(range(reroutes)))
     return LatencyHistory(SINCE_MS, START_MS, BUCKET_MS, found, marks)
 
 

@@ -22,7 +22,7 @@ from trunkline.domain.chats import ConversationSummary, KeptConversation
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.events import Answered, AttemptStarted, Decided, TextDelta
 from trunkline.domain.ids import IdSource
-from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, LatencySeries, RerouteMark
+from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, LatencySeries
 from trunkline.domain.queue import HeldFor
 from trunkline.tui.app import DeckApp
 from trunkline.tui.engine_link import EngineLink
@@ -60,7 +60,7 @@ def history() -> LatencyHistory:
         START_MS,
         MINUTE_MS,
         (series("anthropic", 1100, 90), series("google", 520, 40), series("zai", 780, 120)),
-        (RerouteMark(START_MS - 6 * MINUTE_MS, "google", "google"),),
+        (START_MS - 6 * MINUTE_MS,),
     )
 
 

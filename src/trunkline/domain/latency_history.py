@@ -26,20 +26,12 @@ class LatencySeries:
 
 
 @dataclass(frozen=True, slots=True)
-class RerouteMark:
-    """At this moment a request went on from one route to another; the providers may be the same."""
-
-    at_ms: int
-    from_provider: str
-    to_provider: str
-
-
-@dataclass(frozen=True, slots=True)
 class LatencyHistory:
-    """Every provider that answered since `since_ms`, in buckets of `bucket_ms` that begin at whole multiples of it."""
+    """Every provider that answered since `since_ms`, in buckets of `bucket_ms` that begin at whole multiples of it.
+    `reroutes_at_ms` are the moments at which a request went on from one route to another, oldest first."""
 
     since_ms: int
     until_ms: int
     bucket_ms: int
     series: tuple[LatencySeries, ...]
-    reroutes: tuple[RerouteMark, ...]
+    reroutes_at_ms: tuple[int, ...]

@@ -201,7 +201,7 @@ class Board:
         )
 
     def view(self, provider: str, account: str, counts: Counts, now_ms: int) -> AccountView:
-        """See `QuotaTracker.account_view`."""
+        """An account as panels show it: the same object as long as nothing about it changed."""
         view = self._views.get((provider, account))
         if view is None:
             view = self.facts(provider, account, now_ms).view(counts)

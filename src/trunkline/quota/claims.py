@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from trunkline.domain.limits import FigureSource, LimitScope, LimitSpec, Metric, Window, limit_key
 from trunkline.domain.money import Usage
-from trunkline.domain.routes import AccountSpec, Catalogue, Route
+from trunkline.domain.routes import AccountSpec, Catalogue
 from trunkline.quota.ledger import Claim
 
 BELIEVED_FROM = 0.6
@@ -112,28 +112,6 @@ def claims_from(
             amounts[limit.metric],
         )
         for limit in limits
-    )
-
-
-def claims_for(
-    catalogue: Catalogue,
-    route: Route,
-    limits: Sequence[LimitSpec],
-    *,
-    input_tokens: int,
-    output_tokens: int,
-    cost_pico: int | None,
-) -> tuple[Claim, ...]:
-    """What a call down `route` would take from `limits` (configured and learned ones of its account). Empty for an
-    account that the catalogue does not know."""
-    account = catalogue.account(route.provider, route.account)
-    if account is None:
-        return ()
-    return claims_from(
-        bind_all(account, limits, route.model),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cost_pico=cost_pico,
     )
 
 

@@ -13,10 +13,10 @@ from dataclasses import replace
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import Fault, FaultCode, FaultScope
-from trunkline.domain.limits import LimitReading, LimitUse, Metric
+from trunkline.domain.limits import LimitReading, Metric
 from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.routes import Catalogue, Route, Selector
-from trunkline.domain.snapshot import AccountView, Counts, ProviderView
+from trunkline.domain.snapshot import Counts, ProviderView
 from trunkline.domain.state import Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
 from trunkline.quota.book import AccountKey, LimitBook
@@ -366,21 +366,6 @@ class QuotaTracker:
             override=override,
         )
 
-    def limit_uses(self, provider: str, account: str, now_ms: int) -> tuple[LimitUse, ...]:
-        """The limits of an account as panels show them: every limit of the account or organisation, limits that the
-        configuration gives to a named model, and of those that each model has by itself the tightest. While a
-        refusal for want of allowance holds, the limit that it must be about shows as used up."""
-        self._catch_up(now_ms)
-        return self._board.facts(provider, account, now_ms).shown_limits()
-
-    def account_view(
-        self, provider: str, account: str, now_ms: int, counts: Counts | None = None
-    ) -> AccountView:
-        """An account as panels show it: the same object as long as nothing about it changed. Raises KeyError for
-        one that is not configured."""
-        self._catch_up(now_ms)
-        return self._board.view(provider, account, counts or Counts(), now_ms)
-
     def provider_view(
         self,
         provider: str,
@@ -388,7 +373,8 @@ class QuotaTracker:
         account_counts: Mapping[str, Counts] | None = None,
         counts: Counts | None = None,
     ) -> ProviderView:
-        """A provider and its accounts as panels show them. Raises KeyError for one that is not configured."""
+        """A provider and its accounts as panels show them: an account's is the same object as long as nothing about it
+        changed. Raises KeyError for a provider that is not configured."""
         self._catch_up(now_ms)
         return self._board.provider_view(provider, account_counts or {}, counts or Counts(), now_ms)
 

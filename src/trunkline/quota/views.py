@@ -105,7 +105,9 @@ class AccountFacts:
         return health_of(self.state.limits, share, None, self.now_ms)
 
     def shown_limits(self) -> tuple[LimitUse, ...]:
-        """See `QuotaTracker.limit_uses`."""
+        """Every limit of the account or organisation, limits that the configuration gives to a named model, and of
+        those that each model has by itself the tightest. While a refusal for want of allowance holds, the limit that it
+        must be about shows as used up."""
         tightest: dict[tuple[Metric, str, str], LimitUse] = {}
         shown = []
         for limit in (*self._as_refused(), *(limit for limit in self.doubted if limit.left > 0)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, LatencySeries, RerouteMark
+from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, LatencySeries
 from trunkline.store.queries import Query, Row
 
 MOST_ATTEMPTS = 200_000
@@ -26,7 +26,7 @@ _FIRST_TOKENS = f"""{_SUCCESSES}, ranked AS (
         row_number() OVER (PARTITION BY provider, bucket_ms ORDER BY first_token_ms) AS place,
         count(*) OVER (PARTITION BY provider, bucket_ms) AS known FROM seen WHERE first_token_ms IS NOT NULL)
     SELECT provider, bucket_ms, first_token_ms FROM ranked WHERE place = (known + 1) / 2"""  # noqa: S608 - only texts of this module are put in
-_REROUTES = """SELECT later.at_ms, earlier.provider, later.provider
+_REROUTES = """SELECT later.at_ms
     FROM request r JOIN attempt later ON later.request = r.row JOIN attempt earlier ON earlier.request = r.row
         AND earlier.number = (SELECT max(number) FROM attempt
             WHERE request = r.row AND number < later.number AND outcome <> 'short')
@@ -48,7 +48,7 @@ def latency(since_ms: int, until_ms: int, bucket_ms: int) -> Query[LatencyHistor
             until_ms,
             bucket_ms,
             _series(results[0], {(row[0], row[1]): row[2] for row in results[1]}),
-            tuple(sorted((RerouteMark(*row) for row in results[2]), key=lambda mark: mark.at_ms)),
+            tuple(sorted(row[0] for row in results[2])),
         ),
     )
 

@@ -192,7 +192,7 @@ class LatencyPanel(Vertical, can_focus=True):
         if is_plot and found and self._plot is None:
             self._import_plot()
             return
-        now = (found, history.reroutes, history.since_ms, self.content_size, self._measure, self._shown)
+        now = (found, history.reroutes_at_ms, history.since_ms, self.content_size, self._measure, self._shown)
         if now == self._drawn:
             return
         self._drawn = now
@@ -250,14 +250,14 @@ class LatencyPanel(Vertical, can_focus=True):
         width, span = self.content_size.width, self._span(history)
         scale = scale_of([value for track in found for _, value in track.points])
         ticks = (x_ticks(*span, self._zone, width - 8), y_ticks(scale, height - 2))
-        marks = sorted(mark.at_ms for mark in history.reroutes if span[0] <= mark.at_ms <= span[1])
+        marks = [at_ms for at_ms in history.reroutes_at_ms if span[0] <= at_ms <= span[1]]
         return draw_plot(found, marks, span, history.bucket_ms, scale, ticks, (width, height))
 
     def _legend(self, history: LatencyHistory, found: tuple[Track, ...], most_lines: int) -> Content:
         """Who is who with the newest figures, and what the marks at the foot are."""
         from trunkline.tui.latency_plot import colour_of
 
-        marks = f"{REROUTED} {len(history.reroutes)} rerouted" if history.reroutes else ""
+        marks = f"{REROUTED} {len(history.reroutes_at_ms)} rerouted" if history.reroutes_at_ms else ""
         width = self.content_size.width - cell_len(marks) - 2
         lines, hidden = legend_lines(found, width, most_lines)
         if hidden:
