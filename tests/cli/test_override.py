@@ -55,10 +55,14 @@ def test_a_reset_ends_it_and_a_wrong_name_is_refused(cli: Cli) -> None:
     wrong = cli.quick("override", "pol/a")
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert "pool/a" in wrong.stderr
-    nobodys = cli.quick("override", "zai")
-    assert (nobodys.exit_code, nobodys.stdout) == (2, "")
-    assert "no enabled account with a key" in nobodys.stderr
-    assert cli.json("status")["override"] is None
+    for order in ("override", "switch"):
+        nobodys = cli.run(order, "zai")
+        assert (nobodys.returncode, nobodys.stdout) == (2, "")
+        assert (
+            "expected a route that an enabled account with a key serves. `trunkline list`" in nobodys.stderr
+        )
+    status = cli.json("status")
+    assert (status["override"], status["pin"]) == (None, None)
     cli.quick("override", "pool/a")
     cli.quick("reset")
     assert cli.json("status")["override"] is None

@@ -101,6 +101,22 @@ async def test_an_order_that_names_nothing_is_refused_and_changes_nothing(
         assert world.query("SELECT count(*) FROM audit") == [(0,)]
 
 
+@pytest.mark.parametrize("order", [Engine.switch, Engine.override])
+async def test_an_order_that_leaves_nobody_to_ask_is_refused_with_a_remedy(
+    tmp_path: Path, order: Callable[[Engine, str | None], None]
+) -> None:
+    async with open_world(tmp_path, Serves("first"), Serves("second", ["a", "b"])) as world:
+        world.engine.set_account("first/a", enabled=False)
+        world.engine.set_account("second/a", enabled=False)
+        for route in ("first", "first/a", "first/m", "first/a/m", "second/a/m"):
+            with pytest.raises(ConfigError, match="enabled account with a key.*`trunkline list`"):
+                order(world.engine, route)
+        after = world.engine.snapshot()
+        assert (after.pin, after.override) == (None, None)
+        for route in ("second", "second/m", "m", None):
+            order(world.engine, route)
+
+
 async def test_orders_are_audited_with_who_gave_them(tmp_path: Path) -> None:
     async with open_world(tmp_path, Serves("only")) as world:
         world.engine.switch("only")

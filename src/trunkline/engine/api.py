@@ -106,7 +106,8 @@ class EngineFace(Protocol):
 
     def switch(self, route: str | None, *, expires_at_ms: int | None = None) -> None:
         """Pin everything to a route, account, provider or model, until `expires_at_ms` (None: until taken back); None
-        takes the pin back. Raises ConfigError when `route` names nothing known."""
+        takes the pin back. Raises ConfigError when `route` names nothing known, or no enabled account with a key serves
+        it."""
         ...
 
     def set_account(self, account: str, *, enabled: bool) -> None:
@@ -120,7 +121,7 @@ class EngineFace(Protocol):
 
     def override(self, route: str | None) -> None:
         """Emergency: force a route, account, provider or model for everything and hold back what is not critical; None
-        takes that back. Raises ConfigError when `route` names nothing known."""
+        takes that back. Raises ConfigError as `switch` does."""
         ...
 
     def free(self, target: str) -> None:

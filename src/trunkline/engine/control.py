@@ -60,15 +60,17 @@ class Control:
 
 
 def switched(route: str | None, catalogue: Catalogue, *, expires_at_ms: int | None = None) -> Order:
-    """Pin everything to `route`, or to nothing. Raises ConfigError when it names nothing known."""
-    _require_known("switch", route, catalogue)
+    """Pin everything to `route`, or to nothing. Raises ConfigError when it names nothing known, or nobody who could be
+    asked."""
+    _require_somebody("switch", route, catalogue)
     expires_at_ms = None if route is None else expires_at_ms
     return lambda state: replace(state, pin=route, pin_expires_at_ms=expires_at_ms)
 
 
 def overridden(route: str | None, catalogue: Catalogue) -> Order:
-    """Force `route` for everything, or force none any more. Raises ConfigError when it names nothing known."""
-    _require_known("override", route, catalogue)
+    """Force `route` for everything, or force none any more. Raises ConfigError when it names nothing known, or nobody
+    who could be asked."""
+    _require_somebody("override", route, catalogue)
     return lambda state: replace(state, override=route)
 
 
@@ -118,8 +120,12 @@ def with_pause(paused: bool) -> Order:
     return lambda state: replace(state, paused=paused)
 
 
-def _require_known(order: str, route: str | None, catalogue: Catalogue) -> None:
-    if route is not None and catalogue.select(route) is None:
+def _require_somebody(order: str, route: str | None, catalogue: Catalogue) -> None:
+    """An enabled account with a key serves `route`: with any other, everything would fail."""
+    if route is None:
+        return
+    selector = catalogue.select(route)
+    if selector is None:
         raise ConfigError(
             file=order,
             key="route",
@@ -127,6 +133,24 @@ def _require_known(order: str, route: str | None, catalogue: Catalogue) -> None:
             expected="a provider, an account, a model or provider/account/model",
             remedy="`trunkline status` lists them",
         )
+    if not _is_served(selector, catalogue):
+        raise ConfigError(
+            file=order,
+            key="route",
+            value=route,
+            expected="a route that an enabled account with a key serves",
+            remedy="`trunkline list` shows who can be asked, `trunkline doctor` how to add a key",
+        )
+
+
+def _is_served(selector: Selector, catalogue: Catalogue) -> bool:
+    return any(
+        selector.matches(provider.id, account.id, model.id)
+        for provider in catalogue.providers
+        for account in provider.accounts
+        if account.enabled and account.has_key
+        for model in provider.models
+    )
 
 
 def without_set_aside(catalogue: Catalogue, accounts: Collection[str]) -> Catalogue:

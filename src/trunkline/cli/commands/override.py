@@ -7,7 +7,6 @@ import click
 from trunkline.cli.opening import idle_engine
 from trunkline.cli.output import print_json, say
 from trunkline.cli.request import require_known_route
-from trunkline.domain.routes import Catalogue
 
 _OFF = "off"
 
@@ -24,7 +23,7 @@ def override_command(route: str, as_json: bool) -> None:
             engine.override(None)
             said = "no override: everything goes as it did before"
         else:
-            _require_somebody(engine.generation.config.catalogue, route)
+            require_known_route(engine.generation.config.catalogue, route)
             engine.override(route)
             said = (
                 f"everything goes to {route}, what is not critical waits; `trunkline override off` undoes it"
@@ -41,18 +40,3 @@ def override_command(route: str, as_json: bool) -> None:
             )
         else:
             say(said)
-
-
-def _require_somebody(catalogue: Catalogue, route: str) -> None:
-    """Raises UsageError where nobody could be asked down `route`: an override would let everything fail."""
-    require_known_route(catalogue, route)
-    selector = catalogue.select(route)
-    for provider in catalogue.providers:
-        for account in provider.accounts:
-            if not (account.enabled and account.has_key and selector is not None):
-                continue
-            if any(selector.matches(provider.id, account.id, model.id) for model in provider.models):
-                return
-    raise click.UsageError(
-        f"nobody can be asked down {route!r}: no enabled account with a key serves it. `trunkline list` shows who can"
-    )
