@@ -109,7 +109,7 @@ async def test_an_order_that_leaves_nobody_to_ask_is_refused_with_a_remedy(
         world.engine.set_account("first/a", enabled=False)
         world.engine.set_account("second/a", enabled=False)
         for route in ("first", "first/a", "first/m", "first/a/m", "second/a/m"):
-            with pytest.raises(ConfigError, match="enabled account with a key.*`trunkline list`"):
+            with pytest.raises(ConfigError, match=r"enabled account with a key.*`trunkline list`"):
                 order(world.engine, route)
         after = world.engine.snapshot()
         assert (after.pin, after.override) == (None, None)
