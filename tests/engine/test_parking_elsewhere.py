@@ -21,6 +21,7 @@ from tests.support.parking import (
 
 from trunkline.domain.events import Cancelled, Event
 from trunkline.domain.receipts import AttemptOutcome, Outcome
+from trunkline.domain.tasks import Priority
 from trunkline.engine.host import EngineHost
 from trunkline.engine.own_faults import DEADLINE
 
@@ -172,6 +173,23 @@ async def test_another_process_promotes_moves_and_cancels_what_this_one_runs(tmp
         await third.answer()
         await world.engine.fresh_snapshot()
         assert rows(world) == 0
+
+
+async def test_what_is_urgent_goes_before_what_was_kept_earlier_and_is_not(tmp_path: Path) -> None:
+    async with parked_world(tmp_path) as world:
+        low, medium, high = [
+            (await parked(world, priority=one)).request_id
+            for one in (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
+        ]
+        await passing(
+            world, lambda: [one.request_id for one in world.engine.snapshot().queue] == [high, medium, low]
+        )
+        lot = world.engine._core.parking
+        assert lot.turn(high) == 0 < lot.turn(medium) < lot.turn(low)
+        # Before what is kept is read again, too.
+        last = (await parked(world)).request_id
+        await until(lambda: lot.has(last))
+        assert lot.turn(last) > lot.turn(high)
 
 
 async def test_what_no_process_runs_is_cancelled_by_whoever_says_so(tmp_path: Path) -> None:

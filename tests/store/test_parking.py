@@ -56,20 +56,29 @@ WHOLE = ChatRequest(
 CANARY = "a sentence that nobody else would write"
 
 
-def item(request_id: str) -> QueueItem:
+def item(request_id: str, urgency: int = 0) -> QueueItem:
     """A line of the queue."""
     return QueueItem(
-        request_id, WHOLE.origin, Priority.LOW, "coding", Tier.T2, HeldFor.RESET, "full", 1, title=CANARY
+        request_id,
+        WHOLE.origin,
+        Priority.LOW,
+        "coding",
+        Tier.T2,
+        HeldFor.RESET,
+        "full",
+        1,
+        urgency=urgency,
+        title=CANARY,
     )
 
 
-async def keep(store: Store, *request_ids: str) -> None:
+async def keep(store: Store, *request_ids: str, urgency: int = 0) -> None:
     """Keep requests for that process."""
     for request_id in request_ids:
         body = codec.encode(KeptRequest(WHOLE, TASK, 1, RECEIPT.attempts, 2))
         await store.write(
             lambda c, i=request_id, b=body: parking.keep(  # type: ignore[misc]
-                c, item(i), b, process_id=store.process_id, at_ms=1
+                c, item(i, urgency), b, process_id=store.process_id, at_ms=1
             )
         )
 
@@ -120,6 +129,47 @@ async def test_requests_go_in_the_order_in_which_they_came_until_a_person_wants_
         assert await order(store) == list("bdca")
         await keep(store, "e", "b")
         assert await order(store) == list("bdcae")
+
+
+async def test_what_is_more_urgent_goes_before_the_rest_behind_its_equals_and_hands_are_obeyed(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "t.db", FakeClock()) as store:
+        for request_id, urgency in zip("lmhik", (3, 2, 1, 0, 1), strict=True):
+            await keep(store, request_id, urgency=urgency)
+        assert await order(store) == list("ihkml")
+        await store.write(lambda c: parking.move(c, "l", -4))
+        await keep(store, "n", urgency=2)
+        await keep(store, "g", urgency=1)
+        assert await order(store) == list("lihkgmn")
+        await store.write(lambda c: parking.promote(c, "n", 5))
+        await keep(store, "a", urgency=0)
+        assert await order(store) == list("nliahkgm")
+        await keep(store, "l", urgency=3)
+        assert await order(store) == list("nliahkgm")
+        (first, *_) = [row.item for row in await store.ask(parking.parked())]
+        assert (first.request_id, first.urgency) == ("n", 2)
+
+
+async def test_what_a_person_put_before_all_others_is_not_overtaken_but_put_last_it_is(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "t.db", FakeClock()) as store:
+        await keep(store, "l", "m", urgency=3)
+        await store.write(lambda c: parking.promote(c, "l", 5))
+        await keep(store, "i")
+        assert await order(store) == list("lim")
+        await store.write(lambda c: parking.move(c, "l", 2))
+        await keep(store, "j")
+        assert await order(store) == list("ijml")
+
+
+async def test_any_number_fits_in_before_what_is_less_urgent(tmp_path: Path) -> None:
+    async with opened(tmp_path / "t.db", FakeClock()) as store:
+        await keep(store, "low", urgency=3)
+        urgent = [f"{number:03}" for number in range(120)]
+        await keep(store, *urgent)
+        assert await order(store) == [*urgent, "low"]
 
 
 async def test_an_end_is_kept_whole_and_nothing_of_the_request_is_left_in_the_file(tmp_path: Path) -> None:

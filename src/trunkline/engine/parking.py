@@ -74,7 +74,7 @@ class ParkingLot:
 
     def turn(self, request_id: str) -> float:
         """Where among all that is kept a request goes: 0 first, towards 1 last."""
-        return self._places.get(request_id, 0) / max(1, len(self._places))
+        return min(1.0, self._places.get(request_id, 0) / max(1, len(self._places)))
 
     # -- a request of this process ------------------------------------------------------------------------------
 
@@ -96,12 +96,13 @@ class ParkingLot:
         self._here[request_id] = item  # before it is written: whoever ends it meanwhile must erase it
         unit = self._keeping(ticket, item)
         try:
-            await core.store.write(unit)
+            ahead = await core.store.write(unit)
         except StoreError as error:
             if not known:
                 del self._here[request_id]
             self._tell_trouble(error)
             return known
+        self._places.setdefault(request_id, ahead)
         self._trouble_told = False
         return True
 
@@ -153,7 +154,7 @@ class ParkingLot:
         self._unwritten = True
         self._news.set()
 
-    def _keeping(self, ticket: Ticket, item: QueueItem) -> Callable[[sqlite3.Connection], None]:
+    def _keeping(self, ticket: Ticket, item: QueueItem) -> Callable[[sqlite3.Connection], int]:
         request = replace(ticket.request, request_id=ticket.request_id)
         kept = KeptRequest(request, ticket.task, ticket.since_ms, ticket.attempts, ticket.returns)
         body, process_id, now_ms = codec.encode(kept), self._core.store.process_id, self._core.clock.wall_ms()

@@ -8,6 +8,7 @@ from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.receipts import Attempt
 from trunkline.domain.tasks import Task
+from trunkline.engine.turns import rank_of
 
 _TITLE_CHARS = 80
 
@@ -43,6 +44,7 @@ class Ticket:
             kept=kept,
             home=self.home,
             process=process,
+            urgency=rank_of(self.task),
             conversation_id=self.request.conversation_id,
             title=title_of(self.request),
         )

@@ -8,7 +8,7 @@ request; who has none, or one that has ended, may be claimed, by one process alo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from trunkline.domain.messages import ChatRequest
@@ -64,15 +64,17 @@ class Claimed:
 
 def keep(
     connection: sqlite3.Connection, item: QueueItem, body: bytes, *, process_id: str | None, at_ms: int
-) -> None:
-    """Keep a request for `process_id`, behind all others, or bring its row up to date where it is; a row that another
-    process has taken stays as it is."""
+) -> int:
+    """Keep a request for `process_id`, before all that is less urgent and behind the rest, or bring its row up to date
+    where it is; a row that another process has taken stays as it is. Gives how many others go before it."""
+    ahead, place = _place_of(connection, item)
     connection.execute(
-        """INSERT INTO parked VALUES (?, (SELECT coalesce(max(place), 0) + 1 FROM parked), ?, ?, ?, ?, NULL, NULL, ?, ?)
+        """INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?)
         ON CONFLICT DO UPDATE SET until_ms = excluded.until_ms, item = excluded.item, request = excluded.request
         WHERE process_id = excluded.process_id""",
         (
             item.request_id,
+            place,
             at_ms,
             item.until_ms,
             item.deadline_at_ms,
@@ -81,6 +83,37 @@ def keep(
             body,
         ),
     )
+    return ahead
+
+
+def _place_of(connection: sqlite3.Connection, item: QueueItem) -> tuple[int, float]:
+    """How many go before a request, and the place that puts it there. Those that are kept stay in their order, which
+    may be a person's; what a person put before all others is overtaken by nobody."""
+    rows = connection.execute(
+        """SELECT request_id, place, coalesce(json_extract(CAST(item AS TEXT), '$.urgency'), 0),
+            promoted_at_ms IS NOT NULL
+        FROM parked ORDER BY place, request_id"""
+    ).fetchall()
+    ahead = 0
+    for number, (request_id, place, urgency, promoted) in enumerate(rows):
+        if request_id == item.request_id:
+            return number, place
+        if urgency <= item.urgency or (promoted and ahead == number):
+            ahead = number + 1
+    places = [row[1] for row in rows]
+    if ahead == len(rows):
+        return ahead, places[-1] + 1 if rows else 1
+    if ahead == 0:
+        return ahead, places[0] - 1
+    between = (places[ahead - 1] + places[ahead]) / 2
+    if not places[ahead - 1] < between < places[ahead]:  # as many were put there as fractions can tell apart
+        _renumber(connection, [row[0] for row in rows])
+        between = ahead + 0.5
+    return ahead, between
+
+
+def _renumber(connection: sqlite3.Connection, in_order: Sequence[str]) -> None:
+    connection.executemany("UPDATE parked SET place = ? WHERE request_id = ?", list(enumerate(in_order, 1)))
 
 
 def let_go(connection: sqlite3.Connection, request_id: str, process_id: str) -> None:
@@ -146,15 +179,12 @@ def promote(connection: sqlite3.Connection, request_id: str, at_ms: int) -> None
 def move(connection: sqlite3.Connection, request_id: str, places: int) -> None:
     """Have a request go that many places earlier (negative) or later, as far as there are any."""
     rows = connection.execute("SELECT request_id FROM parked ORDER BY place, request_id").fetchall()
-    here = next((place for place, row in enumerate(rows) if row[0] == request_id), None)
-    if here is None:
+    in_order = [row[0] for row in rows]
+    if request_id not in in_order:
         return
-    moved = rows.pop(here)
-    rows.insert(min(len(rows), max(0, here + places)), moved)
-    connection.executemany(
-        "UPDATE parked SET place = ? WHERE request_id = ?",
-        [(place, row[0]) for place, row in enumerate(rows, 1)],
-    )
+    here = in_order.index(request_id)
+    in_order.insert(min(len(in_order) - 1, max(0, here + places)), in_order.pop(here))
+    _renumber(connection, in_order)
 
 
 def drop(connection: sqlite3.Connection, request_id: str, *, process_id: str, at_ms: int) -> bytes | None:
