@@ -13,6 +13,7 @@ from tests.support.engine_world import Serves, World, agent, ask, open_world, to
 from trunkline.domain.events import Alert, Held, RequestBody
 from trunkline.domain.limits import Forecast, LimitUse
 from trunkline.domain.messages import ChatRequest
+from trunkline.domain.queue import HeldFor
 from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine
 from trunkline.engine.pacing import LONGEST_PACE_MS
@@ -204,6 +205,7 @@ async def test_what_nobody_waits_for_goes_at_the_pace_that_lasts(tmp_path: Path)
         second, third = pacer.admit(agent()), pacer.admit(agent())
         await until(lambda: len(world.engine._core.queue()) == 2)
         (item, _) = world.engine._core.queue()
+        assert item.held_for is HeldFor.PACE
         assert "used up before it renews" in item.why
         assert item.until_ms == clock.wall_ms() + 36_000
         clock.advance(35_999)
@@ -227,7 +229,7 @@ async def test_a_request_is_paced_on_its_way_through_the_engine(tmp_path: Path) 
         clock.advance(40_000)
         answered = await told(waiting)
         assert answered.receipt.complete
-        assert len([one for one in answered.of(Held) if "renews" in one.why]) == 1
+        assert [one.held_for for one in answered.of(Held) if "renews" in one.why] == [HeldFor.PACE]
 
 
 async def test_people_and_critical_work_are_never_paced(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ class HeldFor(StrEnum):
 
     LANE = "lane"
     """Its lane lets one go after another."""
+    PACE = "pace"
+    """Its limit would be used up before it renews: calls on it are spread out."""
     SLOT = "slot"
     """Every account that could serve has as many calls under way as it takes."""
     RESET = "reset"

@@ -48,10 +48,10 @@ class Pacing:
             why = "spread out: its limit would be used up before it renews"
             if not told:
                 told = True
-                emit(Held(HeldFor.LANE, why, until_ms))
+                emit(Held(HeldFor.PACE, why, until_ms))
             if deadline_at_ms is not None:
                 wait_ms = min(wait_ms, deadline_at_ms - now_ms)
-            item = ticket.item(HeldFor.LANE, why, until_ms=until_ms, process=core.process_name)
+            item = ticket.item(HeldFor.PACE, why, until_ms=until_ms, process=core.process_name)
             await room.rest(item, wait_ms)
         return True
 
