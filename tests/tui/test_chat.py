@@ -128,7 +128,8 @@ async def test_who_is_still_parked_is_told_so_once() -> None:
         assert "before 12:00:30" in deck.chat_words()
         deck.engine.happen(request_id, Restarted(world.GOOGLE_1), parked(40))
         await deck.settle()
-        assert deck.chat_words().count("parked:") == 2
+        assert deck.chat_words().count("parked:") == 1
+        assert "before 12:00:40" in deck.chat_words()
 
 
 async def test_waiting_parking_and_seams_are_told() -> None:
@@ -137,14 +138,19 @@ async def test_waiting_parking_and_seams_are_told() -> None:
     )
     async with open_deck() as deck:
         request_id = await deck.say("x")
-        deck.engine.happen(request_id, Waiting(world.START_MS + 2_000, world.ZAI), Parked(None, no_route))
+        deck.engine.happen(request_id, Waiting(world.START_MS + 2_000, world.ZAI))
+        await deck.settle()
+        assert "◷ zai/main asks to wait 2 s, until 12:00:02" in deck.chat_words()
+        deck.engine.happen(request_id, Parked(None, no_route))
+        await deck.settle()
+        assert "zai/main asks" not in deck.chat_words()
+        words = deck.chat_words()
+        assert "nobody can serve before 12:01 (in 1 m): google/*: limit until 12:01 (in 1 m)" in words
         deck.engine.happen(
             request_id, TextDelta("Half "), Seam(SeamKind.ANCHOR, 5, world.ZAI), TextDelta("and half")
         )
         await deck.settle()
         words = deck.chat_words()
-        assert "◷ zai/main asks to wait 2 s, until 12:00:02" in words
-        assert "nobody can serve before 12:01 (in 1 m): google/*: limit until 12:01 (in 1 m)" in words
         assert "from character 5 on zai/main is writing" in words
         deck.engine.happen(
             request_id, Restarted(world.GOOGLE_1), TextDelta("New."), Answered(world.receipt(request_id))

@@ -22,7 +22,18 @@ from tests.tui.test_queue import waits
 
 from trunkline.domain.clock import SystemClock
 from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
-from trunkline.domain.events import Answered, AttemptStarted, Cancelled, Held, Parked, TextDelta, Waiting
+from trunkline.domain.events import (
+    Answered,
+    AttemptStarted,
+    Body,
+    Cancelled,
+    Held,
+    Parked,
+    RerouteCause,
+    Rerouted,
+    TextDelta,
+    Waiting,
+)
 from trunkline.domain.ids import IdSource
 from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.receipts import Outcome
@@ -113,6 +124,46 @@ async def test_why_it_is_held_is_told_and_when_it_goes_on_that_is_all_gone() -> 
         deck.engine.happen(request_id, Answered(world.receipt(request_id, route=world.ZAI)))
         await deck.settle()
         assert chat(deck).conversation.turns[0].answer == "Yes."
+
+
+async def test_one_line_tells_of_all_the_waiting_and_in_the_end_how_long_it_was() -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await deck.say("merge two lists")
+
+        async def words(after_ms: int, *bodies: Body) -> str:
+            deck.clock.advance(after_ms)
+            deck.engine.happen(request_id, *bodies)
+            await deck.settle()
+            said = deck.chat_words()
+            assert said.count("◷") == 1, said
+            return said
+
+        assert "zai/main asks to wait" in await words(0, Waiting(START_MS + MINUTE_MS, world.ZAI))
+        assert "nobody can serve" in await words(MINUTE_MS, parked())
+        gone_on = await words(11 * MINUTE_MS + 3_000, AttemptStarted(1, world.ZAI))
+        assert "◷ waited 12 m 3 s" in gone_on
+        again = await words(
+            1_000, Rerouted(world.ZAI, world.GOOGLE_1, RerouteCause.REFUSED, None, 9), parked(None)
+        )
+        assert "goes on as soon as somebody can" in again
+        assert "waited" not in again
+        ended = await words(2_000, TextDelta("Yes."), Answered(world.receipt(request_id)))
+        assert "◷ waited 12 m 5 s" in ended
+        assert "as soon as" not in ended
+
+
+async def test_what_did_not_wait_for_a_second_says_nothing_of_it_and_another_asking_begins_anew() -> None:
+    async with open_deck(NARROW) as deck:
+        request_id = await ask(deck)
+        deck.engine.happen(request_id, AttemptStarted(1, world.ZAI))
+        await deck.settle()
+        assert "◷" not in deck.chat_words()
+        deck.engine.happen(request_id, parked())
+        await deck.settle()
+        assert deck.chat_words().count("◷") == 1
+        chat(deck).waiting.send_elsewhere(chat(deck).conversation.turns[0].id, "zai/main")
+        await deck.settle()
+        assert "◷" not in deck.chat_words(), "the route chosen is asked now"
 
 
 @pytest.mark.parametrize("key", ["alt+n", "r"])
@@ -309,6 +360,7 @@ async def test_what_another_process_goes_on_with_still_waits_here() -> None:
         deck.engine.happen(request_id, Cancelled(ended, kept=True))
         await deck.settle()
         assert "stopped by you" not in deck.chat_words()
+        assert "goes on" not in deck.chat_words(), "nobody here knows what becomes of it yet"
         item = of_chat(conversation_id, request_id=request_id, title="merge two lists", process="deck 2")
         await tells(deck, queue=(item,))
         assert "kept, goes on at 12:12 (in 12 m 3 s)" in deck.chat_words()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import TypeGuard
 
 from trunkline.domain.events import Body, Held, Parked, RerouteCause, Rerouted, Restarted, Seam, Waiting
 from trunkline.domain.wording import fault_sentence
@@ -49,6 +50,16 @@ def waiting_line(body: Body, now_ms: int) -> Cell | None:
             return Cell(f"it waits{left} · esc esc takes it back", Tone.WARN)
         case _:
             return None
+
+
+def is_wait(body: Body) -> TypeGuard[Waiting | Parked | Held]:
+    """The request waits from this event on, until the next one."""
+    return isinstance(body, Waiting | Parked | Held)
+
+
+def waited_notice(waited_ms: int) -> Cell | None:
+    """How long a request waited that goes on or is over: `◷ waited 12 m 3 s`; nothing of less than a second."""
+    return Cell(f"◷ waited {fmt.exactly(waited_ms)}", Tone.DIM) if waited_ms >= 1_000 else None
 
 
 def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:

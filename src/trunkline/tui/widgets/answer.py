@@ -42,7 +42,7 @@ class AnswerBlock(Vertical):
         self._turn = turn
         self._answer: AnswerText | None = None
         self._passed: list[Widget] = []
-        self._standing: Static | None = None
+        self._wait: Static | None = None
         self._buffer = ""
         self._timer: Timer | None = None
 
@@ -75,30 +75,35 @@ class AnswerBlock(Vertical):
             heading = self.query_one(".answerer", Static)
             heading.update(f"{heading.content} · thinking")
 
-    async def add_notice(self, notice: Cell, *, still: bool = False) -> None:
-        """Tell what happened, below what has been written so far. What is `still` so takes the place of what was said
-        of it last, where nothing has happened since."""
+    async def add_notice(self, notice: Cell) -> None:
+        """Tell what happened, below what has been written so far."""
         self._flush()
-        standing = self._standing
-        if still and standing is not None and self.children[-1] is standing:
-            if standing.content != notice.text:
-                standing.update(notice.text)
-            return
-        line = _notice(notice)
-        self._standing = line if still else None
-        await self.mount(line)
+        await self.mount(_notice(notice))
 
-    async def drop_standing(self) -> None:
-        """What was said of it last no longer stands."""
-        standing, self._standing = self._standing, None
-        if standing is not None:
-            await standing.remove()
+    async def tell_wait(self, said: Cell) -> None:
+        """Why the question waits, or that it did: the one line about that, wherever it stands."""
+        self._flush()
+        if self._wait is None:
+            self._wait = _notice(said)
+            await self.mount(self._wait)
+        elif self._wait.content != said.text:
+            self._wait.update(said.text)
+            self._wait.set_class(said.tone is Tone.WARN, "-warn")
+
+    async def drop_wait(self) -> None:
+        """Nothing is said of waiting any more."""
+        wait, self._wait = self._wait, None
+        if wait is not None:
+            await wait.remove()
 
     # -- the answer -----------------------------------------------------------------------------------------
 
     def ask_again(self) -> None:
-        """Another answer is asked for; the one shown stays until it begins."""
-        self._passed = list(self.query(".notice, .receipt, AnswerText"))
+        """Another answer is asked for; the one shown stays until it begins, but not how long it was waited for."""
+        wait, self._wait = self._wait, None
+        self._passed = [one for one in self.query(".notice, .receipt, AnswerText") if one is not wait]
+        if wait is not None:
+            wait.remove()
         self.say("asking again …")
 
     async def begin(self) -> None:
@@ -173,6 +178,7 @@ class AnswerBlock(Vertical):
         if self._passed:
             self._passed = []
             self._name_from(self._turn.receipt)
+        await self.drop_wait()
         await self.mount(_notice(Cell(f"✕ {fmt.one_line(text)}", Tone.BAD), "verdict"))
 
     async def show_kept(self) -> None:
@@ -188,7 +194,7 @@ class AnswerBlock(Vertical):
     async def show_anew(self) -> None:
         """The turn's answer is another one than was shown."""
         self._stop()
-        self._passed, self._standing, self._answer = [], None, None
+        self._passed, self._wait, self._answer = [], None, None
         await self.query(".notice, .receipt, AnswerText").remove()
         if self._turn.answer:
             self._answer = AnswerText(self._turn.answer)

@@ -260,7 +260,7 @@ class ChatPanel(Vertical):
                 self._over()
                 break
             ended = await self._feed.take(event, block)
-            await self.waiting.hold(event.body)
+            await self.waiting.hold(event.body, block)
             if ended is not None:
                 self._over()
                 self.waiting.ended(message.turn_id)

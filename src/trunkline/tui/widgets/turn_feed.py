@@ -1,4 +1,5 @@
-"""What comes back of a request, brought into its turn, onto the screen and into the routing log."""
+"""What comes back of a request, brought into its turn, onto the screen and into the routing log; but for what is told
+of its waiting, which changes with time."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from trunkline.domain.text import strip_controls
 from trunkline.tui.chat_session import ChatSession
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.log_rows import LiveLine
-from trunkline.tui.notices import notice
+from trunkline.tui.notices import is_wait, notice
 from trunkline.tui.widgets.answer import AnswerBlock
 
 
@@ -70,9 +71,9 @@ class TurnFeed:
                 await block.finish(receipt, earlier_stands=self._session.end(receipt))
                 self._book.take_ending(receipt)
                 return receipt
-        happened = notice(body, self._clock.wall_ms(), self._zone)
+        happened = None if is_wait(body) else notice(body, self._clock.wall_ms(), self._zone)
         if happened is not None:
-            await block.add_notice(happened, still=isinstance(body, Parked | Held))
+            await block.add_notice(happened)
         self._note_live(event)
         return None
 

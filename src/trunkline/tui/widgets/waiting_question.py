@@ -15,7 +15,9 @@ from trunkline.tui.notices import (
     STOPS_NEXT,
     TAKES_BACK_NEXT,
     TAKING_BACK,
+    is_wait,
     notice,
+    waited_notice,
     waiting_line,
 )
 from trunkline.tui.waiting_turns import (
@@ -29,6 +31,7 @@ from trunkline.tui.waiting_turns import (
 )
 
 if TYPE_CHECKING:
+    from trunkline.tui.widgets.answer import AnswerBlock
     from trunkline.tui.widgets.chat_panel import ChatPanel
 
 NOTHING_WAITS = "no question waits in this conversation"
@@ -44,6 +47,7 @@ class WaitingQuestion:
         self._held: Waiting | Parked | Held | None = None
         self._watched: Watched | None = None
         self._left: dict[str, tuple[str, str]] = {}
+        self._held_at_ms = self._waited_ms = 0
         self._taken_back: str | None = None
         self._stopped = False
         self._snapshot: Snapshot | None = None
@@ -87,12 +91,23 @@ class WaitingQuestion:
 
     # -- what is told ---------------------------------------------------------------------------------------
 
-    async def hold(self, body: Body) -> None:
-        """An event of the answer on its way; whatever is no reason to wait ends the waiting."""
-        was, self._held = self._held, body if isinstance(body, Waiting | Parked | Held) else None
-        if was is not None or self._held is not None:
-            await self.count_down()
-        if was is not None and self._held is None:
+    async def hold(self, body: Body, block: AnswerBlock) -> None:
+        """An event of the answer on its way, which `block` shows; whatever is no reason to wait ends the waiting."""
+        was, self._held = self._held, body if is_wait(body) else None
+        if was is None and self._held is None:
+            return
+        now_ms = self._panel.clock.wall_ms()
+        if was is not None:
+            self._waited_ms += now_ms - self._held_at_ms
+        self._held_at_ms = now_ms
+        held = self._held
+        said = waited_notice(self._waited_ms) if held is None else notice(held, now_ms, self._panel.zone)
+        if said is None:
+            await block.drop_wait()
+        else:
+            await block.tell_wait(said)
+        await self.count_down()
+        if held is None:
             self._panel.status(self.what_stops())
 
     def what_stops(self) -> Cell:
@@ -117,11 +132,11 @@ class WaitingQuestion:
             said = notice(held, now_ms, panel.zone)
             block = panel.transcript.block(asking.turn.id)
             if block is not None and said is not None and isinstance(held, Parked | Held):
-                await block.add_notice(said, still=True)
+                await block.tell_wait(said)
         elif self._watched is not None and self._watched.item is not None:
             block = panel.transcript.block(self._watched.turn_id)
             if block is not None:
-                await block.add_notice(waiting_notice(self._watched.item, now_ms, panel.zone), still=True)
+                await block.tell_wait(waiting_notice(self._watched.item, now_ms, panel.zone))
 
     async def look(self, snapshot: Snapshot) -> None:
         """What the queue has of the open conversation now, and what has become of what it had."""
@@ -155,7 +170,7 @@ class WaitingQuestion:
             block = panel.transcript.block(watched.turn_id)
             if block is not None:
                 block.say("being answered …")
-                await block.drop_standing()
+                await block.drop_wait()
         self._watched = watched
         if is_running(snapshot, watched.request_id):
             self._watched = Watched(watched.request_id, watched.turn_id, None, now_ms)
@@ -204,6 +219,10 @@ class WaitingQuestion:
             now_ms = self._panel.clock.wall_ms()
             self._watched = Watched(asking.request_id, asking.turn.id, None, now_ms)
             self._panel.session.asking = None
+            block = self._panel.transcript.block(self._watched.turn_id)
+            if block is not None:
+                block.say("being answered …")
+                self._panel.call_later(block.drop_wait)
 
     def forget(self) -> None:
         """Nothing of the open conversation waits any more."""
@@ -213,6 +232,7 @@ class WaitingQuestion:
     def _hold_nothing(self) -> None:
         self._held = self._taken_back = None
         self._stopped = False
+        self._waited_ms = 0
 
     # -- what can be done -----------------------------------------------------------------------------------
 
@@ -282,7 +302,7 @@ class WaitingQuestion:
         block = self._panel.transcript.block(turn_id)
         if block is not None:
             block.say("taken back")
-            self._panel.call_later(block.drop_standing)
+            self._panel.call_later(block.drop_wait)
 
 
 def refusal_while_waiting() -> Cell:
