@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.engine_world import Serves, agent, ask, open_world, told, until, until_event
 
-from trunkline.domain.decisions import Reason
+from trunkline.domain.decisions import NoRoute, Reason
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.events import Held
 from trunkline.domain.queue import HeldFor
@@ -16,8 +16,11 @@ from trunkline.domain.receipts import Outcome
 from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
+from trunkline.routing import no_route_sentence, rejection_words
+from trunkline.tui.receipt_line import nobody_sentence
 
 TWO = (Serves("first"), Serves("second"))
+WAY_OUT = "only second may answer (override): `trunkline override off` or the key ! undoes it"
 FIRST = 'default = ["first"]\n'
 
 
@@ -79,6 +82,8 @@ async def test_an_open_breaker_is_tried_once_and_then_believed(tmp_path: Path) -
         failed = await world.run(ask())
         assert failed.receipt.outcome is Outcome.FAILED
         assert failed.routes == ["second/a/m", "second/a/m"]  # a 5xx has its quick retry
+        assert failed.receipt.fault is not None
+        assert WAY_OUT in failed.receipt.fault.message
         world.simulator.control.answer("DELETE", f"faults/{rule}", {}, b"")
         assert (await world.run(ask())).receipt.complete
         assert world.engine.snapshot().providers[1].accounts[0].block is None
@@ -97,6 +102,13 @@ async def test_a_rejected_key_refuses_it_with_the_reason(tmp_path: Path) -> None
             "pinned_elsewhere",
             "breaker_open",
         }
+        assert failed.receipt.fault is not None
+        assert WAY_OUT in failed.receipt.fault.message
+        preview = world.engine.preview_now(ask()).decision
+        assert isinstance(preview, NoRoute)
+        assert WAY_OUT in no_route_sentence(preview, world.engine.snapshot().at_ms)
+        assert WAY_OUT in nobody_sentence(preview, world.engine.snapshot().at_ms, None)
+        assert "`trunkline override off`" in "".join(rejection_words(one) for one in preview.rejected)
 
 
 async def test_it_is_refused_where_it_names_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from trunkline.domain.money import Usage
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.tasks import Priority, Task, Tier
 from trunkline.quota.breaker import OF_THE_KEY
+from trunkline.routing import way_out
 
 INTERNAL_ERROR = "internal_error"
 STORE_ERROR = "store_error"
@@ -32,7 +33,17 @@ _NOT_THERE = frozenset(
 
 def nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
     """The fault of a request that nobody can serve: the last provider's own where it says more than a limit, with
-    the earliest moment at which somebody may be free again; for a rejected key that moment is somebody else's."""
+    the earliest moment at which somebody may be free again; for a rejected key that moment is somebody else's. Where an
+    override keeps others from answering, it says how to undo that."""
+    return _with_way_out(_nobody_fault(no_route, last), no_route)
+
+
+def _with_way_out(fault: Fault, no_route: NoRoute) -> Fault:
+    out = way_out(no_route)
+    return replace(fault, message=f"{fault.message}; {out}") if out else fault
+
+
+def _nobody_fault(no_route: NoRoute, last: Fault | None) -> Fault:
     until_ms = no_route.earliest_reset_at_ms
     if last is not None and not last.kind.is_limit and last.code != ANCHOR_MISSED:
         if last.usable_at_ms is not None or until_ms is None:
@@ -66,7 +77,7 @@ def _too_long(no_route: NoRoute) -> str | None:
 def kept_too_long_fault(no_route: NoRoute, longest_ms: int) -> Fault:
     """Nobody can serve the request for longer than a person wants one kept."""
     longest_h = longest_ms / _HOUR_MS
-    return Fault(
+    fault = Fault(
         FaultKind.QUOTA_WINDOW,
         FaultScope.REQUEST,
         NO_ROUTE,
@@ -74,6 +85,7 @@ def kept_too_long_fault(no_route: NoRoute, longest_ms: int) -> Fault:
         usable_at_ms=no_route.earliest_reset_at_ms,
         request_sent=False,
     )
+    return _with_way_out(fault, no_route)
 
 
 def anchor_fault() -> Fault:

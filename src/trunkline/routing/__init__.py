@@ -11,6 +11,7 @@ from trunkline.routing.explain import (
     rejection_sentence,
     rejection_words,
     short_reason,
+    way_out,
 )
 from trunkline.routing.policy import CompiledPolicy, compile_policy
 
@@ -25,4 +26,5 @@ __all__ = [
     "rejection_sentence",
     "rejection_words",
     "short_reason",
+    "way_out",
 ]

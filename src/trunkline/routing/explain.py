@@ -35,6 +35,8 @@ _MOVED = {
     "crisis": "in a crisis simple work goes to the cheapest route that is left",
     "home": "its home route can answer again",
 }
+_BY_OVERRIDE = "override"
+_OVERRIDE_OFF = "`trunkline override off` or the key ! undoes it"
 
 
 def short_reason(decision: Decision) -> str:
@@ -153,11 +155,21 @@ def rejection_words(rejection: Rejection) -> str:
 
 def no_route_sentence(no_route: NoRoute, now_ms: int) -> str:
     """That nobody can serve, and from when somebody should."""
+    out = f"; {out}" if (out := way_out(no_route)) else ""
     if no_route.earliest_reset_at_ms is None:
-        return "nobody can answer this, and waiting will not help"
+        return f"nobody can answer this, and waiting will not help{out}"
     if no_route.earliest_reset_at_ms <= now_ms:
         return "nobody could answer this then; somebody should be able to now"
-    return f"nobody can answer this now; again in {_span(no_route.earliest_reset_at_ms - now_ms)}"
+    return f"nobody can answer this now; again in {_span(no_route.earliest_reset_at_ms - now_ms)}{out}"
+
+
+def way_out(no_route: NoRoute) -> str:
+    """What a person can do where an emergency override keeps others from answering; empty where none does."""
+    for rejection in no_route.rejected:
+        facts = dict(rejection.facts)
+        if rejection.code is RejectionCode.PINNED_ELSEWHERE and facts.get("by") == _BY_OVERRIDE:
+            return f"only {facts.get('only')} may answer (override): {_OVERRIDE_OFF}"
+    return ""
 
 
 def _limit_why(facts: Facts) -> str:
@@ -220,12 +232,17 @@ def _no_key_why(facts: Facts) -> str:
     return f"no key at {facts['key']}" if "key" in facts else "no account"
 
 
+def _elsewhere_why(facts: Facts) -> str:
+    said, by = f"only {facts.get('only')} may answer", facts.get("by")
+    return f"{said} (override: {_OVERRIDE_OFF})" if by == _BY_OVERRIDE else f"{said} ({by})"
+
+
 _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
     RejectionCode.DISABLED: lambda facts: (
         "taken out by you for now" if "by" in facts else "switched off in the configuration"
     ),
     RejectionCode.NO_KEY: _no_key_why,
-    RejectionCode.PINNED_ELSEWHERE: lambda facts: f"only {facts.get('only')} may answer ({facts.get('by')})",
+    RejectionCode.PINNED_ELSEWHERE: _elsewhere_why,
     RejectionCode.BREAKER_OPEN: _breaker_why,
     RejectionCode.LIMIT: _limit_why,
     RejectionCode.BUSY: lambda facts: (

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
-from trunkline.routing import rejection_words, short_reason
+from trunkline.routing import rejection_words, short_reason, way_out
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.log_rows import short_route
@@ -154,6 +154,8 @@ def nobody_sentence(no_route: NoRoute, now_ms: int, zone: tzinfo | None) -> str:
     until = no_route.earliest_reset_at_ms
     when = moment(until, now_ms, zone) if until is not None else ""
     sentence = "nobody can serve" + (f" before {when}" if when else "")
+    if out := way_out(no_route):
+        sentence = f"{sentence}; {out}"
     who = who_cannot(no_route, now_ms, zone)
     return f"{sentence}: {who}" if who else sentence
 
