@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from math import ceil
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.routing import build_ask, build_config, build_state
 
+from trunkline.domain.counting import Tokenizer
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.limits import LimitUse, Metric, WindowKind
 from trunkline.domain.preferences import Config
@@ -49,7 +51,19 @@ models = st.fixed_dictionaries(
         "preference": st.sampled_from([None, 0, 50, 50, 80]),
         "can": st.sampled_from([[], ["tools"]]),
         "first_token_ms": st.sampled_from([None, 400.0]),
+        "tokenizer": st.sampled_from(["o200k", "o200k", "cl100k"]),
+        "counting": st.sampled_from(["openai", "openai", "gemini"]),
     }
+)
+# What the prompt counts, where it is not the same for every model.
+counts = st.sampled_from(
+    [
+        None,
+        {"o200k": 900, "estimate": 900},
+        {"o200k": {"openai": 900, "gemini": 900}, "cl100k": {"openai": 900, "gemini": 900}},
+        {"o200k": {"openai": 600, "gemini": 1_100}, "estimate": {"openai": 800, "gemini": 950}},
+        {"estimate": {"openai": 900, "gemini": 900}, "thinking": {"p": 300}},
+    ]
 )
 accounts = st.lists(st.sampled_from(ACCOUNTS), min_size=1, unique=True).flatmap(
     lambda names: st.tuples(
@@ -142,9 +156,22 @@ def cases(draw: st.DrawFn) -> tuple[Config, RoutingAsk, RoutingState]:
             for route in sorted(known)
         },
     }
+    counted = draw(counts)
+    if counted is not None and not isinstance(
+        counted["estimate" if "estimate" in counted else "o200k"], dict
+    ):
+        counted = {name: {"openai": n, "gemini": n} for name, n in counted.items()}
+    learned = draw(st.lists(st.sampled_from(routes), max_size=4))
+    factor = st.sampled_from([0.7, 1.0, 1.5, 3.0])
+    state["token_factors"] = {
+        f"{p}/{m}": {"o200k": draw(factor), "estimate": draw(factor)} for p, _, m in learned
+    }
     ask = build_ask(
         config,
         {
+            "counted": counted,
+            "input": 1_000 if counted is None else 990,
+            "least_input": draw(st.sampled_from([0, 0, 0, 990])),
             "tier": draw(st.sampled_from(["t1", "t2"])),
             "needs": draw(st.sampled_from([[], ["tools"]])),
             "budget_usd": draw(st.sampled_from([0.0001, 0.01, 100])),
@@ -213,7 +240,7 @@ class Brute:
     def __init__(self, config: Config, ask: RoutingAsk, state: RoutingState) -> None:
         self.config, self.ask, self.state = config, ask, state
         self.policy = config.preferences.tasks[0]
-        self.input, self.output = ask.task.input_tokens, ask.task.output_tokens
+        self.usual, self.output = ask.task.input_tokens, ask.task.output_tokens
         self.models = [m for p in config.catalogue.providers for m in p.models]
         self.free_only = state.mode == "free_only"
         self.crisis = bool(state.crisis_steps) and ask.task.tier is Tier.T1
@@ -233,6 +260,16 @@ class Brute:
             best[row] = min(best.get(row, entry), entry)
         return sorted(best.values())
 
+    def input(self, model: ModelSpec) -> int:
+        counted = self.ask.task.counted
+        if counted is None:
+            return self.usual
+        of_rule = {one.tokenizer: one.tokens for one in counted.totals if one.rule is model.counting}
+        by = model.tokenizer if model.tokenizer in of_rule else Tokenizer.ESTIMATE
+        factor = self.state.token_factors.get((model.provider, model.id), {}).get(by, 1.1)
+        upper = ceil((of_rule[by] + dict(counted.thinking).get(model.provider, 0)) * factor)
+        return max(upper, self.ask.task.least_input_tokens)
+
     # -- eligibility
 
     def uses(self, account: AccountSpec, model: ModelSpec) -> list[LimitUse]:
@@ -240,7 +277,7 @@ class Brute:
         return [use for use in (state.limits if state else ()) if fnmatchcase(model.id, use.model or "*")]
 
     def claim(self, use: LimitUse, model: ModelSpec) -> int:
-        tokens = self.input + self.output
+        tokens = self.input(model) + self.output
         return {Metric.TOTAL_TOKENS: tokens, Metric.COST: self.list_cost(model)}.get(use.metric, 1)
 
     def may(self, account: AccountSpec, model: ModelSpec) -> bool:
@@ -250,7 +287,7 @@ class Brute:
         return not (
             any(block is not None and block.holds_at(self.state.now_ms) for block in blocks)
             or any(self.claim(use, model) > use.left for use in self.uses(account, model))
-            or self.input + self.output > model.context_tokens
+            or self.input(model) + self.output > model.context_tokens
             or not set(self.ask.task.needs) <= set(model.capabilities)
             or (self.free_only and cost > 0 and self.stated(account, model) is None)
             or (cost > 0 and self.ask.budget_pico is not None and cost > self.ask.budget_pico)
@@ -330,23 +367,23 @@ class Brute:
     # -- terms
 
     def list_cost(self, model: ModelSpec) -> int:
-        price = model.price.at(self.input, self.state.now_ms)
+        price = model.price.at(self.input(model), self.state.now_ms)
         if price.input is not None and price.output is not None:
-            return self.input * price.input + self.output * price.output
-        known = [m.price.at(self.input, self.state.now_ms) for m in self.models]
+            return self.input(model) * price.input + self.output * price.output
+        known = [m.price.at(self.usual, self.state.now_ms) for m in self.models]
         inputs = [price.input for price in known if price.input is not None]
         outputs = [price.output for price in known if price.output is not None]
         if not inputs or not outputs:
             return self.reference()
-        return self.input * max(inputs) + self.output * max(outputs)
+        return self.usual * max(inputs) + self.output * max(outputs)
 
     def cost(self, account: AccountSpec, model: ModelSpec) -> int:
         free = model.price.is_free or account.billing in (Billing.FREE, Billing.SUBSCRIPTION)
         return 0 if free else self.list_cost(model)
 
     def reference(self) -> int:
-        price = compile_policy(self.config).reference_price.at(self.input, self.state.now_ms)
-        return self.input * (price.input or 0) + self.output * (price.output or 0)
+        price = compile_policy(self.config).reference_price.at(self.usual, self.state.now_ms)
+        return self.usual * (price.input or 0) + self.output * (price.output or 0)
 
     def score(self, account: AccountSpec, model: ModelSpec) -> float:
         weights = WEIGHTS.get(self.state.mode, WEIGHTS["balanced"])
@@ -359,7 +396,7 @@ class Brute:
         place = self.place(account, model, prefer)
         preference = (model.preference or 0) / 100 if place is None else max(0.2, 1 - 0.2 * place)
         quota = min([1.0, *(self.quota(use, model) for use in self.uses(account, model))])
-        context = min(1.0, model.context_tokens / (4 * (self.input + self.output)))
+        context = min(1.0, model.context_tokens / (4 * (self.input(model) + self.output)))
         cost, reference = self.cost(account, model), self.reference()
         cheap = 1.0 if cost == 0 else 1 / (1 + cost / reference) if reference else 0.0
         first_ms = self.route_state(account, model).first_token_ms or model.first_token_ms

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.support.clock import START_MS
 
+from trunkline.domain.counting import Counted, CountingRule, PromptCount, Tokenizer
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.faults import FaultKind, FaultScope
@@ -107,6 +108,8 @@ def _model(provider: str, model: str, given: Data) -> ModelSpec:
         successor=given.get("successor"),
         first_token_ms=given.get("first_token_ms"),
         tokens_per_s=given.get("tokens_per_s"),
+        tokenizer=Tokenizer(given.get("tokenizer", "o200k")),
+        counting=CountingRule(given.get("counting", "openai")),
     )
 
 
@@ -200,7 +203,8 @@ def parse_route(config: Config, text: str) -> Route:
 
 
 def build_ask(config: Config, data: Data) -> RoutingAsk:
-    """`type`, `tier`, `input`, `output`, `needs`; `pin`, `prefer`, `avoid`, `failed`, `after`, `budget_usd`."""
+    """`type`, `tier`, `input`, `output`, `needs`; `counted` (see `_counted`), `least_input`; `pin`, `prefer`, `avoid`,
+    `failed`, `after`, `budget_usd`."""
     complexity = data.get("complexity", {"t1": 0.1, "t2": 0.5, "t3": 0.9}[data.get("tier", "t2")])
     task = Task(
         type=data.get("type", "coding"),
@@ -212,6 +216,8 @@ def build_ask(config: Config, data: Data) -> RoutingAsk:
         priority=Priority.MEDIUM,
         critical=data.get("critical", False),
         needs=tuple(Capability(name) for name in data.get("needs", [])),
+        counted=_counted(data.get("counted")),
+        least_input_tokens=data.get("least_input", 0),
     )
     budget_usd = data.get("budget_usd")
     return RoutingAsk(
@@ -226,9 +232,22 @@ def build_ask(config: Config, data: Data) -> RoutingAsk:
     )
 
 
+def _counted(given: Data | None) -> PromptCount | None:
+    """A table of totals by tokenizer, for the OpenAI rule or by rule; `thinking` by provider."""
+    if given is None:
+        return None
+    totals = []
+    for name, tokens in given.items():
+        if name != "thinking":
+            by_rule = tokens if isinstance(tokens, Mapping) else {"openai": tokens}
+            totals += [Counted(Tokenizer(name), CountingRule(rule), n) for rule, n in by_rule.items()]
+    return PromptCount(tuple(totals), tuple(given.get("thinking", {}).items()))
+
+
 def build_state(config: Config, data: Data) -> RoutingState:
     """Times are seconds from now: `block_s`, `resets_in_s`, `until_s`. `limits` are `[metric, window, amount,
-    used]` with an optional model and reset. `crisis` are the steps in force, `override` what is forced."""
+    used]` with an optional model and reset. `crisis` are the steps in force, `override` what is forced.
+    `token_factors` are tables by tokenizer, by `provider/model`."""
     now_ms = START_MS
     accounts = {}
     for text, given in data.get("accounts", {}).items():
@@ -272,6 +291,12 @@ def build_state(config: Config, data: Data) -> RoutingState:
         draw=data.get("draw", 0.0),
         crisis_steps=tuple(CrisisStep(step) for step in data.get("crisis", ())),
         override=parse_selector(config, data["override"]) if "override" in data else None,
+        token_factors={
+            (text.split("/", 1)[0], text.split("/", 1)[1]): {
+                Tokenizer(one): by for one, by in factors.items()
+            }
+            for text, factors in data.get("token_factors", {}).items()
+        },
     )
 
 

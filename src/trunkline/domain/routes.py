@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from trunkline.domain.counting import CountingRule, Tokenizer
 from trunkline.domain.limits import LimitSpec
 from trunkline.domain.money import Price
 
@@ -161,7 +162,8 @@ class Selector:
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model as one provider serves it. `quality` is a raw score of the catalogue's one column; `quality_share`
-    is that score normalised to 0..1 within the catalogue (None: no score known)."""
+    is that score normalised to 0..1 within the catalogue (None: no score known). Its prompts are counted with
+    `tokenizer`, and what is not text in them by the rule of `counting`."""
 
     provider: str
     id: str
@@ -180,6 +182,8 @@ class ModelSpec:
     successor: str | None = None
     first_token_ms: float | None = None
     tokens_per_s: float | None = None
+    tokenizer: Tokenizer = Tokenizer.O200K
+    counting: CountingRule = CountingRule.OPENAI
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trunkline.domain.counting import TokenFactors
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import FaultKind, FaultScope
@@ -114,9 +115,10 @@ class RoutingState:
     """Everything that changes and that a decision looks at, at `now_ms` (wall). `providers` holds blocks of whole
     providers. `cursors` is the account each pool served last. `draw` is one random number 0..1 for the random
     strategy. `spent_day_pico` is today's spending. `crisis_steps` are what a crisis changes, empty while there is none.
-    `override` is the one route, account, provider or model that a person forces for everything. `quality` is how answers
-    were received. `off_peak`: own load is low and it is night or a weekend here. `explore_draw` is one random number
-    0..1: under the share that is explored, another route than the best may be tried."""
+    `override` is the one route, account, provider or model that a person forces for everything. `quality` is how
+    answers were received. `off_peak`: own load is low and it is night or a weekend here. `explore_draw` is one random
+    number 0..1: under the share that is explored, another route than the best may be tried. `token_factors` say how
+    providers were found to count."""
 
     now_ms: int
     accounts: Mapping[tuple[str, str], AccountState] = field(default_factory=dict)
@@ -133,3 +135,4 @@ class RoutingState:
     quality: QualityRecords = field(default_factory=dict)
     off_peak: bool = False
     explore_draw: float = 1.0
+    token_factors: TokenFactors = field(default_factory=dict)

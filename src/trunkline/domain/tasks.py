@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trunkline.domain.counting import PromptCount
 from trunkline.domain.routes import Capability
 
 # The task types that ship. The set is open: a user may add more in preferences.toml.
@@ -83,7 +84,9 @@ class CountSource(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Task:
     """What a request is. `complexity` and `type_confidence` are 0..1; `input_tokens` is the upper end of the
-    estimate, used for context fit and reservations; `hinted` says the type came from the asker."""
+    estimate for models of which nothing was learned, `counted` what it was made from. By that each model has its own
+    upper end (see `domain.input_tokens`), used for context fit and reservations; it is never under
+    `least_input_tokens`, which a refusal has taught. `hinted` says the type came from the asker."""
 
     type: str
     type_confidence: float
@@ -97,3 +100,5 @@ class Task:
     needs: tuple[Capability, ...] = ()
     count_source: CountSource = CountSource.ESTIMATE
     hinted: bool = False
+    counted: PromptCount | None = None
+    least_input_tokens: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from trunkline.domain.decisions import RejectionCode
@@ -36,19 +37,20 @@ class Refusal(NamedTuple):
 
 
 class LiveAccounts:
-    """The accounts that one request may use, found provider by provider when first asked for."""
+    """The accounts that one request may use, found provider by provider when first asked for. `least_claims` is what it
+    takes at the least of one provider's models."""
 
     def __init__(
         self,
         policy: CompiledPolicy,
         state: RoutingState,
         rejections: Rejections,
-        claims: Claims,
+        least_claims: Callable[[str], Claims],
         only: Selector | None,
         refuses: Refusal,
     ) -> None:
         self._policy, self._state, self._rejections = policy, state, rejections
-        self._claims, self._only, self._flat_limits = claims, only, policy.flat_limits
+        self._least_claims, self._only, self._flat_limits = least_claims, only, policy.flat_limits
         self._refuses = refuses
         self._mark = policy.config.preferences.thresholds.route_away_at
         self._found: dict[str, list[Live]] = {}
@@ -72,16 +74,17 @@ class LiveAccounts:
                 self._rejections.add(refused)
             return []
         only = None if self._only is None else self._only.account
+        claims = self._least_claims(provider)
         live = [
             found
             for member in members
             if only is None or only == member.id
-            if (found := self._examine(member, state.accounts.get(member.key))) is not None
+            if (found := self._examine(member, state.accounts.get(member.key), claims)) is not None
         ]
         live.sort()
         return live
 
-    def _examine(self, member: PoolAccount, account: AccountState | None) -> Live | None:
+    def _examine(self, member: PoolAccount, account: AccountState | None, claims: Claims) -> Live | None:
         if account is None:
             return (False, -1.0, member.tie, member, None, NO_LIMITS)
         block, now_ms = account.block, self._state.now_ms
@@ -97,9 +100,9 @@ class LiveAccounts:
         flat = self._flat_limits.get(key)
         if flat is None or flat[0] is not account.limits:
             flat = self._flat_limits[key] = flatten(account.limits, self._mark)
-        quota = shared_quota(flat, self._claims, now_ms)
+        quota = shared_quota(flat, claims, now_ms)
         if quota is None:
-            self._refuse(member, RejectionCode.LIMIT, *limit_facts(flat, (), self._claims))
+            self._refuse(member, RejectionCode.LIMIT, *limit_facts(flat, (), claims))
             return None
         return (flat.past_mark, -quota, tie, member, account, flat)
 

@@ -10,7 +10,7 @@ from trunkline.domain.decisions import Pin, RejectionCode, Terms
 from trunkline.domain.faults import FaultCode
 from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
-from trunkline.domain.routes import ModelSpec, Quirks, Route, Selector
+from trunkline.domain.routes import Route, Selector
 from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, Block, RouteState, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, Refusal, block_facts, limit_facts
 from trunkline.routing.ask import RoutingAsk
@@ -19,6 +19,7 @@ from trunkline.routing.crisis_steps import is_moved
 from trunkline.routing.limits import NOTHING_FURTHER, Claims, claims_of, quota_of, quota_of_all
 from trunkline.routing.policy import CompiledPolicy, ModelRow, PoolAccount
 from trunkline.routing.profiles import UNSTATED, Basis, Liking, Profile, ProfileKey, fixed_score
+from trunkline.routing.prompt import PromptTokens
 from trunkline.routing.rejections import Facts, Refused, Rejections
 
 STATED, PLAIN, PAST_MARK = 0, 1, 2
@@ -93,13 +94,12 @@ class Scan:
             self.override[0] if self.override is not None else self.pin or self.forced
         )
         self.rule: str | None = None
-        self._input_tokens, self._output_tokens = self.task.input_tokens, self.task.output_tokens
+        self._prompt = PromptTokens(self.task, policy, state.token_factors)
+        self._output_tokens = self.task.output_tokens
         self._needs = frozenset(self.task.needs)
-        self._costs = RequestCosts(self._input_tokens, self._output_tokens, policy, state.now_ms)
+        self._costs = RequestCosts(self._prompt.usual, self._output_tokens, policy, state.now_ms)
         self._reference_pico = self._costs.reference_pico
-        self._claims = claims_of(
-            input_tokens=self._input_tokens, output_tokens=self._output_tokens, cost_pico=0
-        )
+        self._least_inputs: dict[str, int] = {}
         weights = self.profile.weights
         self._changing_weights = (weights.quota, weights.speed, weights.health)
         self._context_weight, self._cost_weight = weights.context, weights.cost
@@ -109,7 +109,13 @@ class Scan:
         self._live = self._live_accounts()
 
     def _live_accounts(self) -> LiveAccounts:
-        return LiveAccounts(self.policy, self.state, self.rejections, self._claims, self.only, self._refuses)
+        found = (self.policy, self.state, self.rejections)
+        return LiveAccounts(*found, self._least_claims, self.only, self._refuses)
+
+    def _least_claims(self, provider: str) -> Claims:
+        """What the request takes of a provider's least taking model; others are looked at by themselves."""
+        least = self._least_inputs[provider] = self._prompt.least(provider)
+        return claims_of(input_tokens=least, output_tokens=self._output_tokens, cost_pico=0)
 
     @property
     def only_by(self) -> str:
@@ -156,25 +162,28 @@ class Scan:
         """The window that the request takes, with room for its answer."""
         output = self._output_tokens
         room = row.max_output_tokens
-        return self._input_tokens + (output if output < room else room)
+        return self._prompt.of(row) + (output if output < room else room)
 
     def bounds(self, bases: Iterable[Basis]) -> list[Bound]:
         """What no option of each considered row can beat, the best first.
 
         `considered` and `_base` are written out: this runs for every model of the catalogue, and calls and fields
         by name were half of a decision."""
-        input_tokens, output_tokens = self._input_tokens, self._output_tokens
+        input_tokens, output_tokens = self._prompt.usual, self._output_tokens
+        by_place = self._prompt.by_place
         reference_pico, rule = self._reference_pico, self.rule
         context_weight, cost_weight = self._context_weight, self._cost_weight
         quota_weight, most_changing = self._changing_weights[0], self._most_changing
         choosy = self.only is not None or bool(self._needs)
         found: list[Bound] = []
         for fixed, window, room, price_input, price_output, cash_free, retires, stated, meets, row in bases:
+            if by_place is not None:
+                input_tokens = by_place[row[0]]
             need = input_tokens + (output_tokens if output_tokens < room else room)
             if (choosy or retires or need > window) and not self.considered(row):
                 continue
             if price_input is None or price_output is None:
-                list_pico = self._costs.of(row)
+                list_pico = self._costs.of(row, input_tokens)
             else:
                 list_pico = input_tokens * price_input + output_tokens * price_output
             cost_pico = 0 if cash_free else list_pico
@@ -308,18 +317,18 @@ class Scan:
         noted, where the request does not fit."""
         past_mark, minus_quota, _, member, _, flat = live
         further = flat.of_model(row.model) if flat.some_further else None
-        if further is None and row.reserving is None:
+        input_tokens = self._prompt.of(row)
+        heavier = input_tokens > self._least_inputs[row.provider]
+        if further is None and row.reserving is None and not heavier:
             return -minus_quota, past_mark
         limits, further_past, steady_quota, varying = NOTHING_FURTHER if further is None else further
         now_ms = self.state.now_ms
         quota: float | None = None
-        if row.reserving is not None:
-            claims = self._reserved(row.reserving, list_pico)
+        claims = self._claims(row, input_tokens, list_pico)
+        if row.reserving is not None or heavier:
             quota = quota_of_all((*flat.shared, *limits), claims, now_ms)
-        else:
-            claims = (*self._claims[:4], list_pico, 1, 1)
-            if steady_quota is not None:
-                quota = quota_of(varying, claims, now_ms, steady_quota)
+        elif steady_quota is not None:
+            quota = quota_of(varying, claims, now_ms, steady_quota)
         if quota is not None:
             return min(-minus_quota, quota), past_mark or further_past
         facts, until_ms = limit_facts(flat, limits, claims)
@@ -327,11 +336,12 @@ class Scan:
         self.rejections.add(refused)
         return None
 
-    def _reserved(self, reserving: tuple[ModelSpec, Quirks], list_pico: int) -> Claims:
-        """What one call takes where its whole output limit is reserved."""
-        asked = self.ask.asked_output_tokens
-        output_tokens = reserved_output(asked, *reserving, self._input_tokens) or 0
-        return claims_of(input_tokens=self._input_tokens, output_tokens=output_tokens, cost_pico=list_pico)
+    def _claims(self, row: ModelRow, input_tokens: int, list_pico: int) -> Claims:
+        """What one call takes: of output the whole limit where that is reserved."""
+        output_tokens = self._output_tokens
+        if row.reserving is not None:
+            output_tokens = reserved_output(self.ask.asked_output_tokens, *row.reserving, input_tokens) or 0
+        return claims_of(input_tokens=input_tokens, output_tokens=output_tokens, cost_pico=list_pico)
 
     def _favour(
         self, place: int, free: bool, health: int, cost_pico: int, order: int, stated: int

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from trunkline.domain.counting import CountingRule, Tokenizer
 from trunkline.domain.decisions import Rejection, RejectionCode
 from trunkline.domain.money import FREE, Price
 from trunkline.domain.preferences import Config, Preferences
@@ -73,16 +74,24 @@ class ModelRow(NamedTuple):
     varying: Price | None
     reserving: tuple[ModelSpec, Quirks] | None
     successor: str | None
+    tokenizer: Tokenizer
+    counting: CountingRule
 
 
 class Pool(NamedTuple):
-    """A provider's usable accounts in the order of the file; `models` and `accounts` count all, usable or not."""
+    """A provider's usable accounts in the order of the file; `accounts` counts all, usable or not. `places` are
+    those of its models' rows."""
 
     provider: str
     strategy: PoolStrategy
     members: tuple[PoolAccount, ...]
-    models: int
+    places: range
     accounts: int
+
+    @property
+    def models(self) -> int:
+        """How many models the provider has."""
+        return len(self.places)
 
 
 @dataclass(slots=True)
@@ -120,7 +129,7 @@ def compile_policy(config: Config) -> CompiledPolicy:
     pools: dict[str, Pool] = {}
     rejected: list[Rejection] = []
     for provider in config.catalogue.providers:
-        pool = _pool(provider)
+        pool = _pool(provider, len(rows))
         pools[provider.id] = pool
         rejected.extend(_static_rejections(provider))
         rows += [
@@ -137,7 +146,7 @@ def compile_policy(config: Config) -> CompiledPolicy:
     )
 
 
-def _pool(provider: ProviderSpec) -> Pool:
+def _pool(provider: ProviderSpec, first_place: int) -> Pool:
     usable = [account for account in provider.accounts if account.enabled and account.has_key]
     members = tuple(
         PoolAccount(
@@ -150,7 +159,8 @@ def _pool(provider: ProviderSpec) -> Pool:
         )
         for position, account in enumerate(usable)
     )
-    return Pool(provider.id, provider.pool, members, len(provider.models), len(provider.accounts))
+    places = range(first_place, first_place + len(provider.models))
+    return Pool(provider.id, provider.pool, members, places, len(provider.accounts))
 
 
 def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> ModelRow:
@@ -179,6 +189,8 @@ def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> Mo
         varying=varying,
         reserving=(model, quirks) if quirks.reserves_output_limit else None,
         successor=model.successor or successors.get(model.id),
+        tokenizer=model.tokenizer,
+        counting=model.counting,
     )
 
 
