@@ -15,6 +15,7 @@ from tests.support.fake_engine import FakeEngine
 from trunkline.domain.crisis import CrisisStep, CrisisSummary
 from trunkline.domain.events import Alert, AlertLevel
 from trunkline.tui.crisis_lines import after_words, crisis_lines
+from trunkline.tui.orders import ASKED_FOR_MS
 from trunkline.tui.screens.crises import CrisesScreen
 from trunkline.tui.screens.route_picker import RoutePicker
 from trunkline.tui.widgets.summary import fit_parts, summary_parts
@@ -128,6 +129,32 @@ async def test_one_route_is_forced_for_everything_and_the_same_key_takes_it_back
         assert deck.screen.query_one("#summary").has_class("-alarm")
         await deck.press("u")
         assert deck.engine.orders[-1] == ("override", None)
+
+
+def first_line(deck: Deck) -> str:
+    return deck.shown().splitlines()[0]
+
+
+async def test_the_key_acts_on_what_the_first_line_shows_and_an_order_overruled_elsewhere_is_forgotten() -> (
+    None
+):
+    async with open_deck(WIDE, start_panel=1) as deck:
+        await deck.show(world.snapshot())
+        await deck.press("exclamation_mark", *"zai/main", "enter")
+        assert "EVERYTHING → zai/main" in first_line(deck), "it is shown before the engine has said anything"
+        await deck.show(world.snapshot())
+        assert "EVERYTHING" in first_line(deck), "a snapshot of before the order says nothing of it"
+        deck.clock.advance(ASKED_FOR_MS + 1)
+        await deck.press("exclamation_mark")
+        assert deck.engine.orders[-1] == ("override", None), "the first line still shows it"
+        await deck.press("u")
+        deck.clock.advance(ASKED_FOR_MS + 1)
+        await deck.show(world.snapshot())
+        assert "EVERYTHING" not in first_line(deck), "somebody else has taken it back"
+        ordered = len(deck.engine.orders)
+        await deck.press("exclamation_mark")
+        assert isinstance(deck.app.screen, RoutePicker)
+        assert len(deck.engine.orders) == ordered, "forcing a route asks first"
 
 
 async def test_leaving_the_picker_forces_nothing() -> None:

@@ -20,7 +20,7 @@ class Desk:
         link.open(lambda _: None)
         if link._builder is not None:
             link._builder.join()
-        self.orders = Orders(link, FakeClock(), self.said.append)
+        self.orders = Orders(link, FakeClock(), self.said.append, lambda: None)
         self.orders.take_snapshot(snapshot or world.snapshot())
 
 
@@ -99,6 +99,6 @@ def test_why_nothing_can_be_ordered_is_said() -> None:
     dead.orders.pause_or_resume()
     assert (dead.engine.orders, dead.said) == ([], ["the engine failed"])
     assert dead.orders.undo_refusal == "the engine failed"
-    starting = Orders(EngineLink(FakeEngine), FakeClock(), dead.said.append)
+    starting = Orders(EngineLink(FakeEngine), FakeClock(), dead.said.append, lambda: None)
     starting.switch("zai")
     assert dead.said[-1] == "the engine is still starting"

@@ -11,6 +11,9 @@ from trunkline.engine.api import HostedEngine
 from trunkline.tui.engine_link import EngineLink
 
 MOST_UNDONE = 50
+ASKED_FOR_MS = 3_000
+"""How long an order that the engine has not confirmed counts as done; then its word stands again, for another process
+may have ordered otherwise, or the order was refused."""
 
 _STARTING = "the engine is still starting"
 _WATCHING = "this deck only watches; open `trunkline` to give orders"
@@ -25,16 +28,20 @@ class _Undo:
 
 
 class Orders:
-    """Gives orders, remembers how to take each back, and says why none can be given. `say` shows a sentence."""
+    """Gives orders, remembers how to take each back, and says why none can be given. `say` shows a sentence, `changed`
+    which route is forced."""
 
-    def __init__(self, link: EngineLink, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, link: EngineLink, clock: Clock, say: Callable[[str], None], changed: Callable[[], None]
+    ) -> None:
         self._link = link
         self._clock = clock
         self._say = say
+        self._changed = changed
         self._snapshot: Snapshot | None = None
         self._asked_mode: str | None = None
         self._asked_override: str | None = None
-        self._override_is_asked = False
+        self._override_asked_at_ms: int | None = None
         self._undo: list[_Undo] = []
         self.dead: str | None = None
 
@@ -43,8 +50,8 @@ class Orders:
         self._snapshot = snapshot
         if self._asked_mode == snapshot.mode:
             self._asked_mode = None
-        if self._override_is_asked and self._asked_override == snapshot.override:
-            self._override_is_asked = False
+        if self._asked_override == snapshot.override:
+            self._override_asked_at_ms = None
 
     def refusal(self) -> str | None:
         """Why nothing can be ordered now; None when it can."""
@@ -95,7 +102,7 @@ class Orders:
         if found := self._begin():
             engine, snapshot = found
             self._asked_mode = None
-            self._override_is_asked = False
+            self._override_asked_at_ms = None
             engine.reset()
             self._remember("pin, mode and pause as they were", lambda engine: _restore(engine, snapshot))
 
@@ -135,8 +142,9 @@ class Orders:
 
     @property
     def overriding(self) -> str | None:
-        """The route that is forced for everything: as ordered last, or as the engine says."""
-        if self._override_is_asked:
+        """The route that is forced for everything: as ordered a moment ago, else as the engine says."""
+        asked_at_ms = self._override_asked_at_ms
+        if asked_at_ms is not None and self._clock.wall_ms() - asked_at_ms <= ASKED_FOR_MS:
             return self._asked_override
         return None if self._snapshot is None else self._snapshot.override
 
@@ -151,8 +159,9 @@ class Orders:
             )
 
     def _force(self, engine: HostedEngine, route: str | None) -> None:
-        self._asked_override, self._override_is_asked = route, True
+        self._asked_override, self._override_asked_at_ms = route, self._clock.wall_ms()
         engine.override(route)
+        self._changed()
 
     # -- what waits, what is set aside ----------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
@@ -104,7 +106,7 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         self._chat = ChatPanel(
             link, self._book, clock, ids, options.zone, pace.flush_s, options.files_folder, memory
         )
-        self._orders = Orders(link, clock, self._say)
+        self._orders = Orders(link, clock, self._say, self._show_summary)
         self.visits = Visits(
             self, link, clock, options, self._orders, self._chat, lambda: self._snapshot, self._say
         )
@@ -119,6 +121,7 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
             self._say,
         )
         self._snapshot: Snapshot | None = None
+        self._override_shown: str | None = None
         self._ticker: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -210,9 +213,10 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         parts: tuple[Part, ...] = ()
         if self._orders.dead is not None:
             parts = (Part(f"✕ the engine has ended: {self._orders.dead}", 0, Tone.BAD),)
+        self._override_shown = self._orders.overriding
         if self._snapshot is not None:
             parts += summary_parts(
-                self._snapshot,
+                replace(self._snapshot, override=self._override_shown),
                 sparing=self._pace.sparing,
                 zone=self._zone,
                 now_ms=self._clock.wall_ms(),
@@ -361,10 +365,10 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         self.visits.show_crises()
 
     def action_override(self) -> None:
-        """Emergency: force one route for everything; where one is forced, take that back at once."""
-        if self._orders.overriding is not None:
+        """Emergency: have the route chosen that everything goes down; where the first line shows one, take that back
+        at once, whatever was ordered elsewhere since it was drawn."""
+        if self._override_shown is not None:
             self._orders.override(None)
-            self._show_summary()
         else:
             self.visits.choose_override()
 
