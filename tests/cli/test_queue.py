@@ -93,7 +93,12 @@ def test_ctrl_c_leaves_it_in_the_queue_where_it_can_be_seen_ordered_and_cancelle
     assert "it goes on with the next `trunkline`, or with `trunkline queue run`" in err
     first = kept(cli)[0]["request_id"]
     assert f"trunkline queue cancel {first}" in err
-    parked = cli.json(*PARK, "--no-wait")["parked"]
+    assert "Ctrl-C leaves it in the queue" in err
+    left = cli.run(*PARK, "--no-wait", "--json")
+    assert left.returncode == 0
+    assert left.stderr.startswith("… nobody can answer now\n")
+    assert "waiting" not in left.stderr
+    parked = json.loads(left.stdout)["parked"]
     second = parked["request_id"]
     assert parked["process"] is None
     assert [item["request_id"] for item in kept(cli)] == [first, second]

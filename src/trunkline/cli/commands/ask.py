@@ -103,9 +103,9 @@ def ask_command(
         except click.UsageError:
             engine.close_now()
             raise
-        printer = _Printer(live=not as_json and sys.stdout.isatty(), quiet=quiet)
+        printer = _Printer(live=not as_json and sys.stdout.isatty(), quiet=quiet, no_wait=no_wait)
         asked = replace(request, park=park)
-        answer, signalled = asyncio.run(_ask(engine, asked, printer, no_wait=no_wait))
+        answer, signalled = asyncio.run(_ask(engine, asked, printer))
     finally:
         log.stop()
     if printer.left_kept:
@@ -124,18 +124,16 @@ def ask_command(
     ctx.exit(0 if answer.receipt.outcome is Outcome.ANSWERED else 1)
 
 
-async def _ask(
-    engine: Engine, request: ChatRequest, printer: _Printer, *, no_wait: bool
-) -> tuple[Answer, int | None]:
-    """The answer, and the signal that stopped it if one did. What is kept when a signal comes, and with `no_wait` what
-    is kept at all, is left to other processes."""
+async def _ask(engine: Engine, request: ChatRequest, printer: _Printer) -> tuple[Answer, int | None]:
+    """The answer, and the signal that stopped it if one did. What is kept when a signal comes, and what is kept and not
+    waited for, is left to other processes."""
     with _hearing_signals() as stopper:
         async with engine:
             handle = engine.submit(request)
             stopper.stops(lambda: engine.stop_running() if printer.kept else handle.cancel())
             async for event in handle.events():
                 printer.show(event.body)
-                if printer.kept and no_wait:
+                if printer.leaves:
                     engine.stop_running()
             answer = await handle.answer()
     printer.end()
@@ -181,15 +179,22 @@ def _hearing_signals() -> Iterator[_Stopper]:
 
 class _Printer:
     """Writes the answer as it comes where `live`, and on stderr what happens to it on the way. `no_route` is the last
-    decision when that was that nobody can serve. `kept`: it waits in the store now; `left_kept`: and is left there."""
+    decision when that was that nobody can serve. `kept`: it waits in the store now; `left_kept`: and is left there.
+    `no_wait`: what is kept is not waited for."""
 
-    def __init__(self, *, live: bool, quiet: bool) -> None:
+    def __init__(self, *, live: bool, quiet: bool, no_wait: bool = False) -> None:
         self.live = live
         self.no_route: NoRoute | None = None
         self.kept = self.left_kept = False
         self._countdown = Countdown(shown=not quiet)
         self._quiet = quiet
+        self._no_wait = no_wait
         self._at_line_start = True
+
+    @property
+    def leaves(self) -> bool:
+        """It is kept, and that is the end of it here."""
+        return self.kept and self._no_wait
 
     def show(self, body: RequestBody | BusBody) -> None:
         """Show one event."""
@@ -208,7 +213,8 @@ class _Printer:
             case Parked():
                 self.kept = body.kept
                 until = "somebody is free" if body.until_ms is None else local_time(body.until_ms)
-                self._wait(f"nobody can answer now; waiting until {until}", body.until_ms)
+                waiting = "" if self.leaves else f"; waiting until {until}"
+                self._wait(f"nobody can answer now{waiting}", body.until_ms)
             case Held():
                 self.kept = body.kept
                 self._wait(f"held back: {body.why}", body.until_ms)
@@ -233,6 +239,9 @@ class _Printer:
             self._at_line_start = clean.endswith("\n")
 
     def _wait(self, text: str, until_ms: int | None) -> None:
+        if self.leaves:
+            self._note(f"… {text}")
+            return
         kept = "; Ctrl-C leaves it in the queue" if self.kept else ""
         self._note(f"… {text}{kept}")
         self._countdown.begin(until_ms)
