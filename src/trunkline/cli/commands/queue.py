@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import click
@@ -24,7 +25,6 @@ from trunkline.cli.receipts import receipt_line
 from trunkline.cli.terminal import ending_signal
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Answered, Cancelled, Failed
-from trunkline.domain.queue import QueueItem
 from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
 from trunkline.engine.settings import EngineSettings
@@ -73,10 +73,7 @@ def queue_command(ctx: click.Context, as_json: bool) -> None:
 @click.argument("beginning", metavar="ID")
 def promote_command(beginning: str) -> None:
     """Try request ID at once, and let it go before all others."""
-    with idle_engine("queue") as engine:
-        item = _item(engine, beginning)
-        engine.promote(item.request_id)
-        say(f"{item.request_id} is tried at once")
+    say(f"{_order(beginning, Engine.promote)} is tried at once")
 
 
 @queue_command.command("move")
@@ -84,20 +81,24 @@ def promote_command(beginning: str) -> None:
 @click.argument("places", type=int, metavar="N")
 def move_command(beginning: str, places: int) -> None:
     """Have request ID go N places later, or earlier (`-- -2`)."""
-    with idle_engine("queue") as engine:
-        item = _item(engine, beginning)
-        engine.move(item.request_id, places)
-        say(f"{item.request_id} goes {abs(places)} {'earlier' if places < 0 else 'later'}")
+    request_id = _order(beginning, lambda engine, request_id: engine.move(request_id, places))
+    say(f"{request_id} goes {abs(places)} {'earlier' if places < 0 else 'later'}")
 
 
 @queue_command.command("cancel")
 @click.argument("beginning", metavar="ID")
 def cancel_command(beginning: str) -> None:
     """Cancel request ID, whichever process runs it; nothing of it stays in the queue."""
+    say(f"{_order(beginning, Engine.drop)} is cancelled")
+
+
+def _order(beginning: str, order: Callable[[Engine, str], None]) -> str:
+    """Give an order about the one request whose id begins so; its whole id, once the order is written. Raises
+    UsageError."""
     with idle_engine("queue") as engine:
-        item = _item(engine, beginning)
-        engine.drop(item.request_id)
-        say(f"{item.request_id} is cancelled")
+        request_id = item_of(kept_items(engine.loaded.places), beginning).request_id
+        order(engine, request_id)
+    return request_id
 
 
 @queue_command.command("run")
@@ -158,10 +159,6 @@ async def _tell(engine: Engine) -> None:
                 say(f"{event.request_id}: {receipt_line(receipt)}")
             case _:
                 pass
-
-
-def _item(engine: Engine, beginning: str) -> QueueItem:
-    return item_of(kept_items(engine.loaded.places), beginning)
 
 
 def _now_ms() -> int:
