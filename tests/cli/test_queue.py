@@ -63,12 +63,15 @@ def test_a_killed_process_leaves_its_request_to_another_which_asks_once_after_th
     finally:
         asking.kill()
         asking.communicate(timeout=LIMIT_S)
-    # Ten seconds without a heartbeat are not waited for.
-    sql(cli, "UPDATE process SET beat_at_ms = beat_at_ms - 60000")
-    (item,) = kept(cli)
-    assert item["process"] is None
     before = len(cli.requests())
     runners = [cli.start("queue", "run") for _ in range(2)]
+    for runner in runners:
+        assert runner.stderr is not None
+        assert "waiting to see whether that lives" in runner.stderr.readline()
+    # Ten seconds without a heartbeat are not waited for.
+    sql(cli, "UPDATE process SET beat_at_ms = beat_at_ms - 60000 WHERE name = 'ask'")
+    (item,) = kept(cli)
+    assert item["process"] in (None, "queue run")
     said = [runner.communicate(timeout=LIMIT_S)[1] for runner in runners]
     assert [runner.returncode for runner in runners] == [0, 0]
     assert "".join(said).count(item["request_id"]) == 1

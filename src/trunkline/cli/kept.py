@@ -48,6 +48,25 @@ def somebody_stays(places: Places) -> bool:
     return not _STAYING.isdisjoint(names)
 
 
+class Owners:
+    """The processes that run what is kept. One that was killed is known to be dead only when it has not beaten for ten
+    seconds; until then it is told from a living one by a new heartbeat alone."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._first: dict[str, int] = {}
+
+    def in_doubt(self) -> bool:
+        """Whether any of them has not been seen to beat since it was first met here. Raises StoreError."""
+        reader = StoreReader.open(self._places.store_file, SystemClock())
+        try:
+            beats = reader.ask(parking.owners())
+        finally:
+            reader.close()
+        self._first = beats | self._first
+        return any(at_ms <= self._first[one] for one, at_ms in beats.items())
+
+
 def who_goes_on(places: Places) -> str:
     """Who will run what no process runs, as a sentence's end. Raises StoreError."""
     if somebody_stays(places):

@@ -237,6 +237,14 @@ def can_be_asked() -> Query[bool]:
     return Query(((sql, ()),), lambda results: bool(results[0]))
 
 
+def owners() -> Query[dict[str, int]]:
+    """The last heartbeat (wall time) of each process that something kept belongs to, by its id; without those that are
+    known to be dead, but with those that are asking just now."""
+    sql = """SELECT DISTINCT process.id, beat_at_ms FROM parked
+        JOIN process ON process.id = parked.process_id WHERE ended_at_ms IS NULL"""
+    return Query(((sql, ()),), lambda results: dict(results[0]))
+
+
 def living(beaten_after_ms: int) -> Query[tuple[str, ...]]:
     """The names of the processes that have the store open and whose last heartbeat is later than that."""
     sql = "SELECT name FROM process WHERE ended_at_ms IS NULL AND beat_at_ms > ? ORDER BY id"

@@ -12,6 +12,7 @@ import click
 
 from trunkline.cli.kept import (
     QUEUE_RUN,
+    Owners,
     id_length,
     item_json,
     item_of,
@@ -28,8 +29,13 @@ from trunkline.domain.events import Answered, Cancelled, Failed
 from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
 from trunkline.engine.settings import EngineSettings
+from trunkline.store.upkeep import DEAD_AFTER_MS
 
 _LOOK_S = 0.5
+_IN_DOUBT = (
+    "… the rest is run by another process: waiting to see whether that lives; if not, it goes on here "
+    f"{DEAD_AFTER_MS // 1000} s after its last sign of life"
+)
 
 
 @click.group("queue", invoke_without_command=True)
@@ -120,11 +126,11 @@ def run_command(ctx: click.Context) -> None:
 async def _run(settings: EngineSettings) -> int | None:
     """Run what is kept; gives the signal that ended it early, if one did."""
     signalled = ending_signal(asyncio.get_running_loop())
+    owners = Owners(settings.places)
     async with Engine.open(settings) as engine:
         telling = asyncio.create_task(_tell(engine))
         shown = ""
-        while not signalled.done() and await _unfinished(engine):
-            line = _progress(engine)
+        while not signalled.done() and (line := await _unfinished(engine, owners)):
             if line != shown:
                 shown = line
                 say(line)
@@ -135,11 +141,15 @@ async def _run(settings: EngineSettings) -> int | None:
     return signalled.result() if signalled.done() else None
 
 
-async def _unfinished(engine: Engine) -> bool:
+async def _unfinished(engine: Engine, owners: Owners) -> str:
+    """What is still waited for; empty where nothing is."""
     try:
-        return await engine.look_after_kept()
+        in_doubt = owners.in_doubt()  # before it is looked what the dead have left
+        if await engine.look_after_kept():
+            return _progress(engine)
     except StoreError:  # somebody else's lock: it is asked again
-        return True
+        return _progress(engine)
+    return _IN_DOUBT if in_doubt else ""
 
 
 def _progress(engine: Engine) -> str:
