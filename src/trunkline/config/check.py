@@ -13,7 +13,7 @@ from trunkline.config.fields import PlainKeyError
 from trunkline.config.files import KeyPath, leaves
 from trunkline.config.keys import PLAIN_KEY_EXPECTED, looks_like_key
 from trunkline.config.load import Loaded
-from trunkline.config.policy import PAUSE
+from trunkline.config.policy import EMERGENCY_WORDS
 from trunkline.config.problems import expectation, model_at, suggestion
 from trunkline.config.settings import half_of, key_path
 from trunkline.config.shape import checker, choices_of
@@ -87,7 +87,8 @@ def _of_names(loaded: Loaded, path: KeyPath, value: object, merged: dict[str, An
         return next((sentence for sentence in wrong if sentence), None)
     if is_selector(path):
         entries = value if isinstance(value, list) else [value]
-        return _of_selectors(loaded, [one for one in entries if isinstance(one, str) and one != PAUSE])
+        words = EMERGENCY_WORDS if path[-1] == "emergency" else ()
+        return _of_selectors(loaded, [one for one in entries if isinstance(one, str) and one not in words])
     if path[0] == "thresholds" and path[-1] in ("tier_simple_below", "tier_complex_above"):
         return _in_order(merged.get("thresholds", {}), str(path[-1]), value)
     return None

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
-from trunkline.config.catalogue import ENVIRONMENT
-from trunkline.config.files import KeyPath, Layer, dotted, layer_of, value_at
-from trunkline.config.preferences_schema import PreferencesFile, TierTable, WeightsTable
+from trunkline.config.files import KeyPath, Layer
+from trunkline.config.names import Names
+from trunkline.config.overrides import overrides_of
+from trunkline.config.preferences_schema import FloorsTable, PreferencesFile, TierTable, WeightsTable
 from trunkline.config.problems import problem, suggestion
 from trunkline.domain.crisis import CrisisStep
-from trunkline.domain.errors import ConfigError
 from trunkline.domain.money import pico_from_usd, pico_per_token
 from trunkline.domain.preferences import (
     BudgetMode,
     CallLimits,
     CrisisPolicy,
-    EnvironmentOverride,
     HistoryPolicy,
+    LearningPolicy,
     Mode,
     Preferences,
     QualityMode,
@@ -30,102 +28,14 @@ from trunkline.domain.preferences import (
     TierPolicy,
     Weights,
 )
-from trunkline.domain.routes import Catalogue, LocalServer, Selector
+from trunkline.domain.routes import Catalogue, Selector
 from trunkline.domain.tasks import Tier
 
-ROUTE_PREFIX = "TRUNKLINE_ROUTE_"
-OLD_OVERRIDES = {
-    "MODEL_OVERRIDE_ORCHESTRATION": "orchestration",
-    "MODEL_OVERRIDE_IMPLEMENTATION": "implementation",
-    "MODEL_OVERRIDE_REASONING": "reasoning",
-}
 PAUSE = "pause"
+ANYBODY = "anybody"
+# What `emergency` may be beside a route.
+EMERGENCY_WORDS = (PAUSE, ANYBODY)
 _SWITCHES = {"auto": None, "on": True, "off": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Turns what lists name into selectors of the catalogue."""
-
-    catalogue: Catalogue
-    layers: Sequence[Layer]
-    shipped_must_fit: bool
-    notes: list[str] = field(default_factory=list)
-
-    def stated(self, path: KeyPath) -> bool:
-        """Whether the user wrote the list at `path`."""
-        return value_at(layer_of(self.layers, path).data, path)[0] and layer_of(self.layers, path).user
-
-    def resolve(self, texts: Sequence[str], path: KeyPath) -> tuple[str, ...]:
-        """The list with retired ids replaced; a model that is still served until a known day is followed by its
-        successor. An unknown name is an error in the user's list and a note in a shipped one."""
-        resolved: list[str] = []
-        for index, text in enumerate(texts):
-            for selector in self.resolve_one(text, (*path, index)):
-                if str(selector) not in resolved:
-                    resolved.append(str(selector))
-        return tuple(resolved)
-
-    def resolve_one(self, text: str, path: KeyPath) -> list[Selector]:
-        """What the text at `path` names, with the successor after it where there is one."""
-        selector = self.catalogue.select(text)
-        if selector is None:
-            self._unknown(text, path)
-            return []
-        if selector.model is not None and not text.strip().endswith(selector.model):
-            self.notes.append(f"{dotted(path)} names {text!r}, which is retired; {selector} stands in for it")
-        return [selector, *self._successor(selector)]
-
-    def _successor(self, selector: Selector) -> list[Selector]:
-        if selector.model is None:
-            return []
-        if selector.provider is not None:
-            models = [self.catalogue.model(selector.provider, selector.model)]
-        else:
-            models = [self.catalogue.model(p.id, selector.model) for p in self.catalogue.providers]
-        return [
-            Selector(model.provider, selector.account, model.successor)
-            for model in models
-            if model is not None and model.successor and self.catalogue.model(model.provider, model.successor)
-        ]
-
-    def _unknown(self, text: str, path: KeyPath) -> None:
-        if not layer_of(self.layers, path).user:
-            if self.shipped_must_fit:
-                self.notes.append(f"{dotted(path)} names {text!r}, which the catalogue does not have")
-            return
-        head, _, rest = text.partition("/")
-        provider = self.catalogue.provider(head)
-        if rest and provider is not None and provider.quirks.local_server is not LocalServer.NONE:
-            self.notes.append(
-                f"{dotted(path)} names {text!r}, which no server here lists now; it is passed over"
-            )
-            return
-        automatic = re.compile(rf"(main|{re.escape(head)}-\d+)(-\d+)?")
-        if provider is not None and automatic.fullmatch(rest.partition("/")[0]):
-            self.notes.append(
-                f"{dotted(path)} names {text!r}, whose account has no key now; it is passed over"
-            )
-            return
-        raise problem(
-            self.layers, path, expected="a provider, account or model that exists", remedy=self.remedy(text)
-        )
-
-    def remedy(self, text: str) -> str:
-        """What to do about a name that is not known."""
-        known = [p.id for p in self.catalogue.providers]
-        known += [f"{m.provider}/{m.id}" for p in self.catalogue.providers for m in p.models]
-        known += [m.id for p in self.catalogue.providers for m in p.models]
-        head, slash, rest = text.partition("/")
-        near = suggestion(text, known)
-        if slash and self.catalogue.provider(head) is not None:
-            add = (
-                f'A model that {head} serves is added to providers.toml as [providers.{head}.models."{rest}"]'
-            )
-            return f"{near} {add}".strip()
-        if near:
-            return near
-        return f"Providers: {', '.join(p.id for p in self.catalogue.providers)}."
 
 
 def compile_preferences(
@@ -156,7 +66,7 @@ def compile_preferences(
         tasks=tasks,
         tiers=tuple(_tier(tier, table, names) for tier, table in file.tiers.items()),
         roles=roles,
-        overrides=_overrides(environ, names, [t.type for t in tasks], [r.role for r in roles]),
+        overrides=overrides_of(environ, names, [t.type for t in tasks], [r.role for r in roles]),
         budget_lists=tuple(
             (axis, names.resolve(texts, ("lists", "budget", axis.value)))
             for axis, texts in file.lists.budget.items()
@@ -174,6 +84,7 @@ def compile_preferences(
         rules=Rules(**file.rules.model_dump()),
         crisis=_crisis(file),
         queue=_queue(file),
+        learning=LearningPolicy(**file.learning.model_dump()),
         history=_history(file),
         theme=file.theme,
         low_bandwidth=_SWITCHES[file.low_bandwidth],
@@ -200,16 +111,22 @@ def _tasks(file: PreferencesFile, names: Names) -> tuple[TaskPolicy, ...]:
             budget_tokens=table.budget_tokens,
             priority=table.priority,
             quality_floor=table.quality_floor or 0.0,
+            floors=_floors(table.floors),
         )
         for name, table in file.tasks.items()
     )
+
+
+def _floors(table: FloorsTable) -> tuple[tuple[Tier, float], ...]:
+    stated = ((tier, getattr(table, tier.value)) for tier in Tier)
+    return tuple((tier, floor) for tier, floor in stated if floor is not None)
 
 
 def _tier(tier: Tier, table: TierTable, names: Names) -> TierPolicy:
     path: KeyPath = ("tiers", tier.value, "prefer")
     ceiling = table.ceiling_usd_per_1k
     emergency: list[Selector] = []
-    if table.emergency != PAUSE:
+    if table.emergency not in EMERGENCY_WORDS:
         emergency = names.resolve_one(table.emergency, ("tiers", tier.value, "emergency"))
     return TierPolicy(
         tier=tier,
@@ -218,6 +135,7 @@ def _tier(tier: Tier, table: TierTable, names: Names) -> TierPolicy:
         ceiling_pico_per_token=None if ceiling is None else round(pico_from_usd(ceiling) / 1000),
         quality_floor=table.quality_floor,
         emergency=str(emergency[0]) if emergency else None,
+        pauses=table.emergency == PAUSE,
     )
 
 
@@ -341,45 +259,4 @@ def _history(file: PreferencesFile) -> HistoryPolicy:
     return HistoryPolicy(
         **table.model_dump(exclude={"compress_above_usd_per_1m"}),
         compress_above_pico_per_token=None if above is None else pico_per_token(above),
-    )
-
-
-def _overrides(
-    environ: Mapping[str, str], names: Names, tasks: Sequence[str], roles: Sequence[str]
-) -> tuple[EnvironmentOverride, ...]:
-    """Routes forced by variables; the newer spelling goes before the older."""
-    targets = [*tasks, *(tier.value for tier in Tier), *roles]
-    by_variable = {f"{ROUTE_PREFIX}{target.upper().replace('-', '_')}": target for target in targets}
-    for variable in environ:
-        if variable.startswith(ROUTE_PREFIX) and variable not in by_variable:
-            raise ConfigError(
-                file=ENVIRONMENT,
-                key=variable,
-                value=None,
-                expected=f"a variable for a task type, tier or role: {', '.join(sorted(by_variable))}",
-                remedy=suggestion(variable, by_variable) or "Unset it.",
-            )
-    found: dict[str, EnvironmentOverride] = {}
-    for variable, target in [*by_variable.items(), *OLD_OVERRIDES.items()]:
-        text = environ.get(variable, "").strip()
-        if not text or target in found:
-            continue
-        selector = names.catalogue.select(text)
-        if selector is None:
-            raise _wrong_override(variable, text, names)
-        found[target] = EnvironmentOverride(target, str(selector), variable)
-    return tuple(found.values())
-
-
-def _wrong_override(variable: str, text: str, names: Names) -> ConfigError:
-    from trunkline.config.keys import looks_like_key
-    from trunkline.domain.text import redact
-
-    shown = None if looks_like_key(text) else redact(text)
-    return ConfigError(
-        file=ENVIRONMENT,
-        key=variable,
-        value=shown,
-        expected="a provider, account or model that exists, as provider/model",
-        remedy=names.remedy(text) if shown == text else "Correct the variable or unset it.",
     )

@@ -51,20 +51,32 @@ class ModeTable(Table):
     weights: WeightsTable = doc("weights of the score's terms")
 
 
+class FloorsTable(Table):
+    t1: Share | None = doc("least quality, 0 to 1, of simple work of this type", None)
+    t2: Share | None = doc("least quality, 0 to 1, of medium work of this type", None)
+    t3: Share | None = doc("least quality, 0 to 1, of complex work of this type", None)
+
+
 class TaskTable(Table):
     prefer: list[Text] = doc("who is asked for it, in order; your own list ranks first", [])
-    budget_tokens: Tokens | None = doc("tokens that a task of this type may take", None)
+    budget_tokens: Tokens | None = doc(
+        "tokens that one message of this type and its answer may take (rule 5)", None
+    )
     priority: PriorityText = doc(
         "how soon it is let through: high at once, the others in lanes", Priority.MEDIUM
     )
     quality_floor: Share | None = doc(
         "least quality, 0 to 1, in place of the general one; 0: the general one", None
     )
+    floors: FloorsTable = doc("least quality by tier, in place of the task type's", FloorsTable())
 
 
 class TierTable(Table):
     prefer: list[Text] = doc("who is asked, in order, where the task type does not say", [])
-    emergency: Text = doc('what is left when nobody can serve: "pause", or a route', "pause")
+    emergency: Text = doc(
+        'who is left when nobody good enough can serve: a route, "pause" (agents\' work waits), "anybody"',
+        "pause",
+    )
     ceiling_usd_per_1k: PriceOf1k | None = doc("dearest blended price, USD per thousand tokens", None)
     quality_floor: Share | None = doc("least quality, 0 to 1", None)
 
@@ -73,7 +85,7 @@ class RoleTable(Table):
     tasks: list[Text] = doc("task types that it applies to")
     tier: TierText = doc("tier that it applies to")
     prefer: list[Text] = doc("who is asked for it, in order", [])
-    budget_tokens: Tokens | None = doc("tokens that such a task may take", None)
+    budget_tokens: Tokens | None = doc("tokens that one such message and its answer may take", None)
     priority: PriorityText | None = doc("how soon it is let through, in place of the task type's", None)
 
 
@@ -178,7 +190,22 @@ class RulesTable(Table):
     batch_small: bool = doc("rule 2: several small tasks in one request", True)
     prefer_free: bool = doc("rule 3: free models first, while they are healthy", True)
     off_peak_dearer: bool = doc("rule 4: dearer models for non-critical work off-peak", True)
+    price_ceilings: bool = doc("routes dearer than the tier's ceiling go last", True)
+    token_budgets: bool = doc("rule 5: over the token budget of its task, a message is not just sent", True)
+    upgrade_tier: bool = doc("one tier higher after an answer that was refused, empty or regenerated", True)
+    switch_for_saving: bool = doc("a conversation moves where that saves more than it costs", True)
     retry_refused_elsewhere: bool = doc("ask another model what one refused for its content", False)
+
+
+class LearningTable(Table):
+    enabled: bool = doc("let how answers are received move what is thought of a model's quality", True)
+    prior_weight: Annotated[float, Field(ge=0.1, le=10_000), Step(5)] = doc(
+        "answers that the catalogue's figure counts for beside what was learned", 20.0
+    )
+    half_life_days: Annotated[float, Field(ge=0.1, le=36_500), Step(5)] = doc(
+        "days after which what was learned counts half", 30.0
+    )
+    explore_share: Share = doc("share of requests that try another route than the best one", 0.0)
 
 
 class HistoryTable(Table):
@@ -214,6 +241,7 @@ class PreferencesFile(Table):
     tiers: dict[TierText, TierTable] = doc("tiers by name", {})
     roles: dict[Id, RoleTable] = doc("roles by name", {})
     rules: RulesTable = doc("habits and cost rules", RulesTable())
+    learning: LearningTable = doc("what is learned of models", LearningTable())
     thresholds: ThresholdsTable = doc("numbers of the routing policy", ThresholdsTable())
     crisis: CrisisTable = doc("when too few providers are left", CrisisTable())
     queue: QueueTable = doc("work that waits", QueueTable())

@@ -14,6 +14,7 @@ TITLES: dict[str, str] = {
     "tiers": "Tiers",
     "roles": "Roles",
     "rules": "Habits and cost rules",
+    "learning": "What is learned",
     "thresholds": "Thresholds",
     "timeouts": "Time limits",
     "queue": "Work that waits",

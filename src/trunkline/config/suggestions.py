@@ -7,7 +7,7 @@ from typing import Any
 
 from trunkline.config.files import KeyPath
 from trunkline.config.load import Loaded
-from trunkline.config.policy import PAUSE
+from trunkline.config.policy import EMERGENCY_WORDS
 from trunkline.config.problems import plain_type
 from trunkline.config.shape import choices_of
 from trunkline.domain.routes import Catalogue
@@ -49,7 +49,7 @@ class Suggestions:
         if is_selector(path):
             if self._selectors is None:
                 self._selectors = selectors(self._loaded.config.catalogue)
-            return (PAUSE, *self._selectors) if path[-1] == "emergency" else self._selectors
+            return (*EMERGENCY_WORDS, *self._selectors) if path[-1] == "emergency" else self._selectors
         if path[0] == "roles" and path[-1] == "tasks":
             return self._names("tasks")
         plain = plain_type(annotation)

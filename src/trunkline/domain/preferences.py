@@ -55,7 +55,9 @@ class Weights:
 @dataclass(frozen=True, slots=True)
 class TaskPolicy:
     """How one task type is routed. `prefer` is an ordered list of selectors (see `Catalogue.select`); `stated`
-    says that the user wrote it, so that it ranks first instead of only feeding the preference term."""
+    says that the user wrote it, so that it ranks first instead of only feeding the preference term. `floors` are least
+    qualities 0..1 of single tiers; where there is none, `quality_floor` holds (0: the tier's, or the general one).
+    `budget_tokens` is for one message and its answer."""
 
     type: str
     prefer: tuple[str, ...] = ()
@@ -63,12 +65,14 @@ class TaskPolicy:
     budget_tokens: int | None = None
     priority: Priority = Priority.MEDIUM
     quality_floor: float = 0.0
+    floors: tuple[tuple[Tier, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TierPolicy:
     """How one tier is routed where its task type does not say. `ceiling_pico_per_token` is a blended price.
-    `emergency` is what is left when nobody of the tier can serve: a selector, or None to pause the work."""
+    When nobody good enough can serve now, `emergency` (a selector) is asked first; where the tier `pauses`, work that
+    may wait does; otherwise anybody is asked."""
 
     tier: Tier
     prefer: tuple[str, ...] = ()
@@ -76,6 +80,7 @@ class TierPolicy:
     ceiling_pico_per_token: int | None = None
     quality_floor: float | None = None
     emergency: str | None = None
+    pauses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +269,24 @@ class Preferences:
     def tier(self, tier: Tier) -> TierPolicy | None:
         """The policy of a tier, if one is written."""
         return next((policy for policy in self.tiers if policy.tier is tier), None)
+
+    def floor(self, task_type: str, tier: Tier) -> float:
+        """Least quality 0..1: the task type's for that tier, its own, the tier's, or the general one."""
+        task, of_tier = self.task(task_type), self.tier(tier)
+        if task is not None:
+            floor = dict(task.floors).get(tier)
+            if floor is not None:
+                return floor
+            if task.quality_floor > 0:
+                return task.quality_floor
+        if of_tier is not None and of_tier.quality_floor is not None:
+            return of_tier.quality_floor
+        return self.quality_floor
+
+    def role(self, task_type: str, tier: Tier) -> RoleOverride | None:
+        """The role that a task type has at a tier: of several the user's own, else the first that is written."""
+        found = [one for one in self.roles if one.tier is tier and task_type in one.task_types]
+        return next((one for one in found if one.stated), found[0] if found else None)
 
     def mode_named(self, name: str) -> Mode | None:
         """The mode of that name, if there is one."""

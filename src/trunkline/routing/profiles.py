@@ -82,7 +82,7 @@ def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> 
     if key.cheapest:
         stated = ()
     shipped = stated if key.prefer else _resolve(_applying_list(key, mode, preferences), catalogue)
-    floor = _quality_floor(key, preferences)
+    floor = preferences.floor(key.task_type, key.tier)
     likings: list[Liking] = []
     by_account: dict[int, dict[str, Liking]] = {}
     for row in rows:
@@ -182,16 +182,6 @@ def _applying_list(key: ProfileKey, mode: Mode, preferences: Preferences) -> tup
         if candidate:
             return candidate
     return quality
-
-
-def _quality_floor(key: ProfileKey, preferences: Preferences) -> float:
-    """The task type's floor where it has one, else the tier's, else the general one."""
-    task, tier = preferences.task(key.task_type), preferences.tier(key.tier)
-    if task is not None and task.quality_floor > 0:
-        return task.quality_floor
-    if tier is not None and tier.quality_floor is not None:
-        return tier.quality_floor
-    return preferences.quality_floor
 
 
 def _place(row: ModelRow, account: str | None, selectors: Sequence[Selector]) -> int | None:
