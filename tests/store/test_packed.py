@@ -40,7 +40,7 @@ DECISIONS = st.builds(
 FIELDS = {
     Route: "provider account model",
     Terms: "preference quota context cost quality speed health",
-    Ranked: "route score terms cost_pico order",
+    Ranked: "route score terms cost_pico order behind",
     Rejection: "route code facts until_ms count",
     Decision: "route reason rule confidence ranking rejected stayed facts",
 }

@@ -29,8 +29,8 @@ def pack(decision: Decision) -> bytes:
             decision.rule,
             decision.confidence,
             [
-                (_ROUTE(ranked.route), ranked.score, _TERMS(ranked.terms), ranked.cost_pico, ranked.order)
-                for ranked in decision.ranking
+                (_ROUTE(one.route), one.score, _TERMS(one.terms), one.cost_pico, one.order, one.behind)
+                for one in decision.ranking
             ],
             [_REJECTION(rejection) for rejection in decision.rejected],
             decision.stayed,
@@ -48,8 +48,8 @@ def unpack(data: bytes) -> Decision:
         rule,
         confidence,
         tuple(
-            Ranked(Route(*of), score, Terms(*terms), cost_pico, order)
-            for of, score, terms, cost_pico, order in ranking
+            Ranked(Route(*of), score, Terms(*terms), cost_pico, *rest)
+            for of, score, terms, cost_pico, *rest in ranking
         ),
         tuple(_rejection(*values) for values in rejected),
         stayed,
