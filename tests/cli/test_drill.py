@@ -107,9 +107,12 @@ def test_a_fault_that_is_not_met_names_the_broken_hop_and_what_to_do(own: Cli) -
 
 
 def test_with_nothing_configured_the_demos_routes_are_drilled(empty: Cli) -> None:
-    found = drilled(empty, "limit-unsaid", "crisis")
-    limited, crisis = found["faults"]
-    assert (found["routes"], found["passed"]) == ("demo", 2)
+    found = drilled(empty, "limit-unsaid", "crisis", "two-providers-down")
+    limited, crisis, two_down = found["faults"]
+    assert (found["routes"], found["passed"]) == ("demo", 3)
+    routes = [call["route"] for call in two_down["calls"] if call["outcome"] == "failed"]
+    alone = [route for place, route in enumerate(routes) if route != routes[place - 1]]
+    assert len(alone) == len(set(alone)), "after its quick retry none is asked again"
     assert (limited["outcome"], limited["wasted"]) == ("served", 1)
     told = "\n".join(crisis["story"])
     assert crisis["outcome"] == "served"

@@ -103,7 +103,8 @@ Script = Callable[[Stage, Judge], Awaitable[None]]
 class Drill:
     """One fault of the catalogue: its name, what happens and what is expected in words, and its script, which raises
     NotApplicableError where the configuration cannot meet it. `unreachable`: nobody listens at the target's provider;
-    `crisis`: there is a crisis mode, which other faults do without."""
+    `crisis`: there is a crisis mode, which other faults do without; `long_blocks`: what failed is not tried again for a
+    second, so that what is left alone can be judged on a slow machine, too."""
 
     name: str
     happens: str
@@ -111,6 +112,7 @@ class Drill:
     script: Script
     unreachable: bool = False
     crisis: bool = False
+    long_blocks: bool = False
 
 
 def result_of(drill: Drill, stage: Stage, judge: Judge, extra_calls: int) -> FaultResult:

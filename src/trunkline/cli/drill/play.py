@@ -48,7 +48,7 @@ async def _play(
             with contextlib.suppress(NotApplicableError):
                 unreachable = frozenset({(await preview.find_target()).provider})
     policy = rehearsed(world.own.loaded.config.preferences.crisis) if drill.crisis else None
-    async with world.engine(unreachable=unreachable, crisis=policy) as engine:
+    async with world.engine(unreachable=unreachable, crisis=policy, long_blocks=drill.long_blocks) as engine:
         stage = Stage(engine, control, task_type)
         noting = asyncio.create_task(stage.note_news())
         judge = Judge(stage)

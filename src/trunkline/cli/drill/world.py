@@ -19,9 +19,9 @@ from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
 from trunkline.simulator.impersonation import impersonated
 
-# Of every random draw of the engine: a block without a stated reset lasts a fifth of its longest, which outlasts an
-# answer.
-_DRAW = 0.2
+# Of every random draw of the engine: a block without a stated reset lasts a fifth of its longest, or all of it, which
+# outlasts several answers on a busy machine, too.
+_DRAW, _LONGEST_DRAW = 0.2, 1.0
 _DESCRIPTION = "routes.toml"
 
 
@@ -45,10 +45,14 @@ class DrillWorld:
 
     @asynccontextmanager
     async def engine(
-        self, *, unreachable: frozenset[str] = frozenset(), crisis: CrisisPolicy | None = None
+        self,
+        *,
+        unreachable: frozenset[str] = frozenset(),
+        crisis: CrisisPolicy | None = None,
+        long_blocks: bool = False,
     ) -> AsyncIterator[Engine]:
         """A new engine that knows nothing yet, on a home of its own. Nobody listens at the providers in
-        `unreachable`."""
+        `unreachable`; with `long_blocks` nothing that failed is tried again soon."""
         self._engines += 1
         home = self.home / f"engine-{self._engines}"
         home.mkdir()
@@ -62,7 +66,8 @@ class DrillWorld:
         settings = EngineSettings(
             given.places, environ | {SWITCH_VARIABLE: "off"}, "drill", given=given, rehearsal=True
         )
-        engine = Engine.open(settings, draw=lambda: _DRAW)
+        draw = _LONGEST_DRAW if long_blocks else _DRAW
+        engine = Engine.open(settings, draw=lambda: draw)
         engine.load_transport()
         async with engine:
             yield engine
