@@ -22,6 +22,7 @@ from trunkline.engine.core import EngineCore
 from trunkline.engine.discovery import Discovery
 from trunkline.engine.generation import Generation
 from trunkline.engine.healing import Healing
+from trunkline.engine.past_attempts import PastAttempts
 from trunkline.engine.polling import Polling
 from trunkline.engine.settings import EngineSettings
 from trunkline.store import crises, queries
@@ -72,6 +73,7 @@ class Upkeep:
         )
         self._erased_mono_ms = core.clock.mono_ms() - _ERASING_MS + _FIRST_ERASING_MS
         self._chats = Chats(core.store, core.clock)
+        self._past_attempts = PastAttempts(core.tracker, core.store.process_id)
         self._take_in_store()
 
     def start(self) -> None:
@@ -107,6 +109,7 @@ class Upkeep:
             suspected = reader.ask(suspicions())
             core.scopes.suspicions.restore(suspected)
             core.reports.take_in(reader.ask(kept_reports()))
+            self._past_attempts.take_in(reader.ask(self._past_attempts.unread()), core.clock.wall_ms())
             core.crisis.take_in(reader.ask(crises.crises(2)))
             self.stored = reader.ask(queries.totals_since(self.since_ms))
             self.recent = reader.ask(queries.recent(LOG_LINES))
@@ -140,6 +143,7 @@ class Upkeep:
                 blocks, readings = await core.store.blocks(), await core.store.readings()
                 reports = await core.store.ask(kept_reports())
                 suspected = await core.store.ask(suspicions())
+                attempts = await core.store.ask(self._past_attempts.unread())
             except StoreError:
                 _log.exception("what other processes changed cannot be read")
                 continue
@@ -150,6 +154,7 @@ class Upkeep:
             core.tracker.refresh_all(now_ms)
             core.slots.look_again()
             core.reports.take_in(reports)
+            self._past_attempts.take_in(attempts, now_ms)
             if ordered or before - {block.target for block in core.tracker.blocks()}:
                 core.rouse()
             self.announce_change()

@@ -12,21 +12,19 @@ from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.errors import ConfigError, StoreError
-from trunkline.domain.faults import FaultKind
 from trunkline.domain.preferences import Config
 from trunkline.domain.queue import QueueItem
-from trunkline.domain.receipts import AttemptOutcome
 from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, KeySource, ProviderSpec
 from trunkline.domain.snapshot import LogEntry, RunningCall, Snapshot, Totals
 from trunkline.domain.state import Block
 from trunkline.engine.account_reports import ReportShelf
 from trunkline.engine.blame import mark_of_blame
 from trunkline.engine.control import Control, without_set_aside
+from trunkline.engine.past_attempts import recall
 from trunkline.engine.quota_watch import LOOK_MS
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.snapshots import Account, SnapshotParts, account_of, build_snapshot
 from trunkline.engine.upkeep import LOG_LINES, start_of_day_ms
-from trunkline.quota.breaker import kind_tells_of_success
 from trunkline.quota.burn import LONGEST_KEPT_MS
 from trunkline.quota.suspicion import Suspicions
 from trunkline.quota.tracker import QuotaTracker
@@ -34,7 +32,7 @@ from trunkline.routing.crisis import may_last, standings_of
 from trunkline.store import crises, parking, queries
 from trunkline.store.keep import ControlState
 from trunkline.store.past_use import past_use
-from trunkline.store.queries import AttemptSample, Query, StoredTotals
+from trunkline.store.queries import Query, StoredTotals
 from trunkline.store.reports_kept import kept_reports
 from trunkline.store.suspicions import suspicions
 from trunkline.store.upkeep import DEAD_AFTER_MS
@@ -227,23 +225,6 @@ class StoreWatch:
         self._config = Config(stated.generation, catalogue, stated.preferences)
         self._tracker.use_config(catalogue, stated.preferences.thresholds)
         self._suspicions.use_config(catalogue)
-
-
-def recall(tracker: QuotaTracker, sample: AttemptSample) -> None:
-    """Have `tracker` know how an attempt of another process went, if that says anything of its route."""
-    failed = sample.outcome in (AttemptOutcome.REFUSED, AttemptOutcome.FAILED, AttemptOutcome.CUT)
-    told = sample.fault_kind is None or kind_tells_of_success(FaultKind(sample.fault_kind))
-    if sample.outcome is not AttemptOutcome.OK and not (failed and told):
-        return
-    streamed_ms = sample.duration_ms - (sample.first_token_ms or sample.duration_ms)
-    tokens = sample.output_tokens
-    tracker.recall(
-        sample.route,
-        failed=failed,
-        total_ms=sample.duration_ms,
-        first_token_ms=sample.first_token_ms,
-        tokens_per_s=tokens / streamed_ms * 1000 if tokens and streamed_ms > 0 else None,
-    )
 
 
 def with_seen(catalogue: Catalogue, seen: Iterable[Account]) -> Catalogue:

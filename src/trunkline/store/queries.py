@@ -222,13 +222,15 @@ def asked(limit: int) -> Query[tuple[AskedRequest, ...]]:
     return Query(((sql, (limit,)),), build)
 
 
-def attempts_after(row: int, limit: int) -> Query[tuple[int, tuple[AttemptSample, ...]]]:
+def attempts_after(row: int, limit: int, *, not_of: str = "") -> Query[tuple[int, tuple[AttemptSample, ...]]]:
     """The attempts that were sent by requests recorded after the one numbered `row`, at most the last `limit`, oldest
-    first; and the number of the last request there is."""
-    sql = """SELECT provider, account, model, outcome, fault_kind, at_ms, duration_ms, first_token_ms, output_tokens
-        FROM attempt WHERE request > ? AND outcome <> 'short' ORDER BY request DESC, number DESC LIMIT ?"""
+    first; and the number of the last request there is. Those of the process with the id `not_of` are left out."""
+    sql = """SELECT a.provider, a.account, a.model, a.outcome, a.fault_kind, a.at_ms, a.duration_ms, a.first_token_ms,
+        a.output_tokens FROM attempt a JOIN request r ON r.row = a.request
+        WHERE a.request > ? AND a.outcome <> 'short' AND r.process_id <> ?
+        ORDER BY a.request DESC, a.number DESC LIMIT ?"""
     return Query(
-        (("SELECT coalesce(max(row), 0) FROM request", ()), (sql, (row, limit))),
+        (("SELECT coalesce(max(row), 0) FROM request", ()), (sql, (row, not_of, limit))),
         lambda results: (results[0][0][0], _samples(results[1])),
     )
 
