@@ -38,7 +38,7 @@ async def test_it_waits_in_the_store_beyond_the_engines_own_deadline_and_is_answ
         assert rows(world) == 1
         (item,) = world.engine.snapshot().queue
         assert (item.kept, item.held_for, item.process) == (True, HeldFor.RESET, "test")
-        assert item.title == "Who owns the queue?"
+        assert (item.title, item.conversation_id, item.turn_id) == ("Who owns the queue?", "talk", "turn")
         assert item.until_ms is not None
         await passing(world, asyncio.create_task(handle.answer()).done, 600_000)
         result = await told(handle)

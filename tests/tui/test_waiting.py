@@ -344,11 +344,12 @@ async def test_keys_without_anything_that_waits_say_so() -> None:
         assert "try now" not in deck.shown().splitlines()[-1]
 
 
-def test_the_turn_that_waits_is_found_by_its_words() -> None:
-    turns = [Turn("T1", "merge  two\nlists, please", answer="yes"), Turn("T2", "and three?")]
+def test_the_turn_that_waits_is_told_also_where_the_same_was_asked_twice() -> None:
+    turns = [Turn("T1", "go on"), Turn("T2", "go on"), Turn("T3", "and then?", answer="yes")]
     conversation = Conversation("C1", turns)
-    assert waiting_turn(conversation, of_chat("C1", title="merge two lists")) is turns[0]
-    assert waiting_turn(conversation, of_chat("C1", title="something else")) is turns[1]
+    assert waiting_turn(conversation, of_chat("C1", title="go on", turn_id="T1")) is turns[0]
+    assert waiting_turn(conversation, of_chat("C1", title="go on")) is turns[1]
+    assert waiting_turn(conversation, of_chat("C1", title="go on", turn_id="T9")) is None
     assert waiting_turn(Conversation("C1"), of_chat("C1")) is None
 
 

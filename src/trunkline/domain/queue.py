@@ -33,9 +33,10 @@ class QueueItem:
 
     `kept` says that it is in the store: it outlives its process. `until_ms` (wall time) is when it is expected to go
     on, None where nobody can say; `deadline_at_ms` when it fails instead. `home` is the route that it would have had
-    (None: not known). `process` is the process that runs it, None while no process does. `urgency` is its rank among
-    what waits for one thing: 0, whom a person waits for, goes first. `title` is the beginning of
-    what is asked, empty where that is not ours to show. Items are in the order in which they will go.
+    (None: not known). `process` is the process that runs it, None while no process does. `conversation_id` and
+    `turn_id` say which question of a conversation it is, where it is one. `urgency` is its rank among what waits for
+    one thing: 0, whom a person waits for, goes first. `title` is the beginning of what is asked, empty where that is
+    not ours to show. Items are in the order in which they will go.
     """
 
     request_id: str
@@ -53,5 +54,6 @@ class QueueItem:
     process: str | None = None
     urgency: int = 0
     conversation_id: str | None = None
+    turn_id: str | None = None
     title: str = ""
     promoted: bool = False

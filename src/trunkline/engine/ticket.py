@@ -46,6 +46,7 @@ class Ticket:
             process=process,
             urgency=rank_of(self.task),
             conversation_id=self.request.conversation_id,
+            turn_id=self.request.turn_id,
             title=title_of(self.request),
         )
 

@@ -27,14 +27,10 @@ class Watched:
 
 
 def waiting_turn(conversation: Conversation, item: QueueItem) -> Turn | None:
-    """The turn that `item` asks: the last one that begins as it does, else the last without an answer."""
-    turns = conversation.turns
-    title = " ".join(item.title.split())
-    if title:
-        for turn in reversed(turns):
-            if " ".join(turn.sent[: 4 * len(title) + 200].split()).startswith(title):
-                return turn
-    return next((turn for turn in reversed(turns) if not turn.answer), None)
+    """The turn that `item` asks, None where it is not here; the last without an answer, where its turn is not told."""
+    if item.turn_id is not None:
+        return conversation.turn(item.turn_id)
+    return next((turn for turn in reversed(conversation.turns) if not turn.answer), None)
 
 
 def in_queue(snapshot: Snapshot, conversation_id: str) -> QueueItem | None:
