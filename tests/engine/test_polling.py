@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,13 @@ from tests.support.report_world import (
     view,
 )
 
-from trunkline.domain.checks import Balance
-from trunkline.domain.limits import FigureSource, Metric
+from trunkline.domain.checks import AccountReport, Balance
+from trunkline.domain.limits import FigureSource, Forecast, Metric
 from trunkline.domain.receipts import Outcome
 from trunkline.engine.engine import Engine
 from trunkline.engine.watch import StoreWatch
+from trunkline.store.told import told as kept_told
+from trunkline.tui.account_checks import report_lines
 
 MINUTE_MS = 60_000
 
@@ -75,6 +78,44 @@ async def test_a_process_that_does_not_stay_asks_nobody_but_shows_what_was_told(
             assert account.report.balance == Balance(3_000_000, "USD")
             assert await minutes(world, 3) == 0
         assert world.askings == asked
+
+
+async def test_how_long_a_balance_lasts_is_learned_kept_shown_and_told_once(tmp_path: Path) -> None:
+    async with moonshot(tmp_path) as world:
+        world.report = balance(45)
+        async with world.open(long_lived=True) as engine:
+            await world.pass_until(lambda: view(engine).report is not None)
+            assert _forecast(engine) is None
+            for hour in range(1, 37):
+                world.report, before = balance(45 - hour), world.askings
+                world.clock.advance(HOUR_MS)
+                await world.pass_until(lambda before=before: world.askings > before)
+            await world.pass_until(lambda: _forecast(engine) is not None)
+            await engine._core.quota_watch.look()
+            told = await engine._core.store.ask(kept_told())
+            assert [cause for cause in told if cause.endswith(":critical")] == [
+                f"quota:balance:{view(engine).provider}/{view(engine).id}:critical"
+            ]
+            expected = _forecast(engine)
+        async with world.open() as engine:
+            assert _forecast(engine) == expected
+        assert expected is not None
+        assert expected.burn_per_hour == pytest.approx(1_000_000, rel=0.15)
+        assert expected.lasts_until_ms is not None
+        assert 6 * HOUR_MS < expected.lasts_until_ms - world.clock.wall_ms() < 10 * HOUR_MS
+        lines = report_lines(*_told(engine), 100, world.clock.wall_ms(), UTC)
+        assert any("a day it lasts until" in cell.text for line in lines for cell in line.cells)
+
+
+def _forecast(engine: Engine) -> Forecast | None:
+    report = view(engine).report
+    return None if report is None else report.balance_forecast
+
+
+def _told(engine: Engine) -> tuple[AccountReport, int | None]:
+    account = view(engine)
+    assert account.report is not None
+    return account.report, account.reported_at_ms
 
 
 async def test_of_two_processes_one_asks_and_both_know(tmp_path: Path) -> None:

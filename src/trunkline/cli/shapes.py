@@ -6,6 +6,7 @@ from typing import Any
 
 from trunkline.cli.check_shapes import balance_json, unit_of
 from trunkline.cli.output import iso
+from trunkline.domain.checks import AccountReport
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection
 from trunkline.domain.limits import LimitUse, Metric
 from trunkline.domain.money import MoneySum, usd
@@ -83,8 +84,9 @@ def rejection_json(rejection: Rejection, now_ms: int) -> Json:
 
 
 def preview_json(preview: Preview, now_ms: int) -> Json:
-    """The whole of `explain --json`; `decision` is null when nobody can serve, `held` when nothing keeps it waiting."""
-    decision, held = preview.decision, preview.held
+    """The whole of `explain --json`; `decision` is null when nobody can serve, `held` when nothing keeps it waiting,
+    `over_budget` when it is not too long to be just sent."""
+    decision, held, over = preview.decision, preview.held, preview.over_budget
     ranking = decision.ranking if isinstance(decision, Decision) else ()
     shape: Json = {
         "task": task_json(preview.task),
@@ -92,6 +94,13 @@ def preview_json(preview: Preview, now_ms: int) -> Json:
         "ranking": [ranked_json(ranked) for ranked in ranking],
         "rejected": [rejection_json(rejection, now_ms) for rejection in decision.rejected],
         "held": None if held is None else {"for": held.held_for, "why": held.why},
+        "over_budget": None
+        if over is None
+        else {
+            "expected_tokens": over.expected_tokens,
+            "budget_tokens": over.budget_tokens,
+            "setting": over.setting,
+        },
     }
     if isinstance(decision, NoRoute):
         shape["earliest_reset"] = iso(decision.earliest_reset_at_ms)
@@ -196,6 +205,18 @@ def forecast_json(limit: LimitUse) -> Json | None:
     }
 
 
+def _balance_forecast_json(report: AccountReport | None) -> Json | None:
+    """How a balance will fare, in its own currency; null where too little is known."""
+    expected = None if report is None else report.balance_forecast
+    if expected is None:
+        return None
+    return {
+        "burn_per_hour": expected.burn_per_hour / 1_000_000,
+        "lasts_until": iso(expected.lasts_until_ms),
+        "confidence": expected.confidence,
+    }
+
+
 def _traffic_json(counts: Counts, latency: Latency, budget_pico: int | None) -> Json:
     return {
         "requests": {"total": counts.total, "success": counts.success, "failed": counts.failed},
@@ -268,6 +289,7 @@ def account_json(account: AccountView) -> Json:
             for one in account.shares_with
         ],
         "balance": balance_json(account.report.balance if account.report is not None else None),
+        "balance_forecast": _balance_forecast_json(account.report),
         "reported_at": iso(account.reported_at_ms),
         **_traffic_json(account.counts, account.latency, None),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trunkline.domain.faults import Fault
-from trunkline.domain.limits import LimitReading, Window
+from trunkline.domain.limits import Forecast, LimitReading, Window
 from trunkline.domain.money import Price
 
 
@@ -39,6 +39,15 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
+class Spending:
+    """What went from a balance, all of it known since `since_ms` (wall): millionths by the moment at which a slot of
+    time begins, oldest first."""
+
+    since_ms: int
+    slots: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AllowanceShare:
     """An allowance of a plan of which only the used share is told, in percent (it may exceed 100), not how much that
     is. `name` is what it counts; `window` None: of a length not told. `resets_at_ms` is wall time. `model` is the one
@@ -54,13 +63,15 @@ class AllowanceShare:
 @dataclass(frozen=True, slots=True)
 class AccountReport:
     """What an account endpoint told. `notes` are short sentences of ours about what has no other place. `fault` is
-    set where the report says that calls would be refused, as they are without credit."""
+    set where the report says that calls would be refused, as they are without credit. `balance_forecast` is how the
+    balance will fare, in millionths an hour, None where too little of it is known."""
 
     readings: tuple[LimitReading, ...] = ()
     balance: Balance | None = None
     notes: tuple[str, ...] = ()
     shares: tuple[AllowanceShare, ...] = ()
     fault: Fault | None = None
+    balance_forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)

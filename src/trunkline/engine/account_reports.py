@@ -12,6 +12,7 @@ from trunkline.domain.faults import FaultKind
 from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, ProviderSpec, SelfReport
 from trunkline.domain.secret import Secret
 from trunkline.domain.state import Block
+from trunkline.quota.balances import spent_since, with_forecast
 from trunkline.quota.breaker import account_target
 from trunkline.quota.recheck import Says, disproves_now, moves, verdict
 from trunkline.store import reports_kept
@@ -155,7 +156,7 @@ class AccountReports:
             key_mark=calls.key_mark,
         )
         if reported.answered:
-            return replace(asked, report=reported.report, reported_at_ms=calls.began_at_ms)
+            return _with_report(asked, reported.report, known)
         barred = all(one.kind in _BARRED or one.http_status in _NOT_THERE for one in reported.faults)
         if known is None or known.key_mark not in (None, calls.key_mark):
             return replace(asked, failures=1, barred=barred)
@@ -165,6 +166,7 @@ class AccountReports:
             reported_at_ms=known.reported_at_ms,
             failures=known.failures + 1,
             barred=barred,
+            spending=known.spending,
         )
 
     def _doubt_rejection(self, target: str, asked_at_ms: int) -> None:
@@ -202,6 +204,23 @@ class AccountReports:
                 self._core.lessons.checked(block.target, said.until_ms, asked_at_ms)
         elif is_due or (said.says is Says.FREE and (at_once or disproves_now(block, now_ms))):
             self._core.lessons.checked(block.target, None, asked_at_ms)
+
+
+def _with_report(asked: KeptReport, report: AccountReport | None, known: KeptReport | None) -> KeptReport:
+    """What `asked` told, with what it says of the spending after what was `known`."""
+    at_ms, spending = asked.asked_at_ms, None
+    if known is not None and known.key_mark not in (None, asked.key_mark):
+        known = None
+    if report is not None and report.balance is not None:
+        before = None if known is None or known.report is None else known.report.balance
+        before_ms = at_ms if known is None or known.reported_at_ms is None else known.reported_at_ms
+        spending = spent_since(
+            None if known is None else known.spending, before, before_ms, report.balance, at_ms
+        )
+        report = with_forecast(report, spending, at_ms)
+    elif known is not None:
+        spending = known.spending
+    return replace(asked, report=report, reported_at_ms=at_ms, spending=spending)
 
 
 def _age_rank(kept: KeptReport) -> tuple[int, int, int]:

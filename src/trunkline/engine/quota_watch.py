@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, SnapshotChanged
-from trunkline.domain.limits import LimitUse
+from trunkline.domain.limits import LimitUse, Metric, WindowKind
 from trunkline.quota.alerts import QuotaAlert, alerts_of, causes_over, without_repeats
+from trunkline.quota.balances import balance_alerts, balance_causes_over
 from trunkline.quota.burn import LONGEST_KEPT_MS, PastUses
 from trunkline.store import told
 from trunkline.store.past_use import past_use
@@ -71,17 +72,36 @@ class QuotaWatch:
         catalogue = core.generation.config.catalogue
         limits: dict[str, LimitUse] = {}
         due: list[QuotaAlert] = []
+        with_limit: set[tuple[str, str]] = set()
         for provider, account, limit in core.tracker.outlook.limits():
             spec = catalogue.account(provider, account)
             if limit.key in limits or spec is None or not (spec.enabled and spec.has_key):
                 continue
             limits[limit.key] = limit
+            if limit.metric is Metric.COST and limit.window.kind is WindowKind.BALANCE:
+                with_limit.add((provider, account))
             due += alerts_of(f"{provider}/{account}", limit, thresholds, now_ms)
             self._forget(causes_over(limit, thresholds))
         self.limits = limits
+        due += self._of_balances(now_ms, with_limit)
         for alert in without_repeats(due):
             if self._told.get(alert.cause, 0) <= now_ms:
                 await self._tell(alert, now_ms)
+
+    def _of_balances(self, now_ms: int, with_limit: set[tuple[str, str]]) -> list[QuotaAlert]:
+        """What is to be told of balances that endpoints tell of, but for those that a limit speaks of already."""
+        generation = self._core.generation
+        found: list[QuotaAlert] = []
+        told_by = self._core.reports.shelf.told_by(generation.config.catalogue, generation.keys)
+        for (provider, account), kept in told_by.items():
+            spec = generation.config.catalogue.account(provider, account)
+            if kept.report is None or spec is None or not (spec.enabled and spec.has_key):
+                continue
+            if (provider, account) in with_limit:
+                continue
+            found += balance_alerts(f"{provider}/{account}", kept.report, now_ms)
+            self._forget(balance_causes_over(f"{provider}/{account}", kept.report, now_ms))
+        return found
 
     def _forget(self, causes: tuple[str, ...]) -> None:
         over = [cause for cause in causes if self._told.pop(cause, None) is not None]

@@ -15,6 +15,9 @@ from trunkline.domain.wording import plan_window
 from trunkline.quota.forecast import SURE_ENOUGH, may_be_forecast
 from trunkline.quota.windows import NEVER_MS
 
+BALANCE_TOLD_MS = 7 * 86_400_000
+"""A balance runs out sooner or later: that is worth a word when it does within a week."""
+
 _MINUTE_MS = 60_000
 _HOUR_MINUTES = 60
 _DAY_MINUTES = 24 * 60
@@ -127,7 +130,10 @@ def _runs_out_at_ms(limit: LimitUse, now_ms: int) -> int | None:
     expected = limit.forecast
     if expected is None or expected.lasts_until_ms is None or expected.confidence < SURE_ENOUGH:
         return None
-    if limit.window.kind in (WindowKind.ROLLING, WindowKind.BALANCE) or limit.resets_at_ms is None:
+    if limit.window.kind is WindowKind.BALANCE:
+        is_soon = expected.lasts_until_ms - now_ms <= BALANCE_TOLD_MS
+        return expected.lasts_until_ms if is_soon else None
+    if limit.window.kind is WindowKind.ROLLING or limit.resets_at_ms is None:
         return expected.lasts_until_ms
     early_ms = limit.resets_at_ms - expected.lasts_until_ms
     return expected.lasts_until_ms if early_ms > _LEAST_OF_TIME_LEFT * (limit.resets_at_ms - now_ms) else None

@@ -189,6 +189,15 @@ def pace_ms(limit: LimitUse, amount: int, now_ms: int) -> float:
     return amount * max(0, renews_at_ms - now_ms) / limit.left
 
 
+def forecast_of_left(left: int, burn: Burn, now_ms: int) -> Forecast:
+    """How what is `left` of something that does not renew will fare if use goes on at `burn`, in the same unit."""
+    lasts_until_ms = None
+    if burn.per_ms > 0 and left > 0 and left / burn.per_ms < _FARTHEST_MS:
+        lasts_until_ms = now_ms + int(left / burn.per_ms)
+        lasts_until_ms = max(now_ms, lasts_until_ms - lasts_until_ms % _MINUTE_MS)
+    return Forecast(_rounded(burn.per_ms * _HOUR_MS), lasts_until_ms, round(burn.confidence, 2))
+
+
 def _rounded(figure: float) -> float:
     """To three digits: more of it is noise, and would make every look another view."""
     return figure if figure == 0 else round(figure, _DIGITS - 1 - math.floor(math.log10(abs(figure))))

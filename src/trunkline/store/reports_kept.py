@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from trunkline.domain.checks import AccountReport
+from trunkline.domain.checks import AccountReport, Spending
 from trunkline.store import codec
 from trunkline.store.queries import Query
 
@@ -14,7 +14,8 @@ from trunkline.store.queries import Query
 class KeptReport:
     """`asked_at_ms` is when the endpoint was asked last, by whomever, `reported_at_ms` when it told `report`; None
     where it never has. `failures` counts askings in a row that failed, `barred` that the last one was refused for good.
-    `key_mark` is the `Secret.mark` of the key that asked: of another key the report says nothing."""
+    `key_mark` is the `Secret.mark` of the key that asked: of another key the report says nothing. `spending` is what
+    went from its balance, None where it has told of none."""
 
     provider: str
     account: str
@@ -24,6 +25,7 @@ class KeptReport:
     failures: int = 0
     barred: bool = False
     key_mark: str | None = None
+    spending: Spending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class ReportRow:
             said.failures,
             said.barred,
             said.key_mark,
+            said.spending,
         )
 
 
@@ -57,6 +60,7 @@ class _Body:
     failures: int = 0
     barred: bool = False
     key_mark: str | None = None
+    spending: Spending | None = None
 
 
 _NOTHING_YET = codec.encode(_Body())
@@ -77,7 +81,7 @@ def claim(
 
 def keep(connection: sqlite3.Connection, kept: KeptReport) -> None:
     """Keep what an endpoint told; an earlier asking never replaces a later one."""
-    body = _Body(kept.report, kept.reported_at_ms, kept.failures, kept.barred, kept.key_mark)
+    body = _Body(kept.report, kept.reported_at_ms, kept.failures, kept.barred, kept.key_mark, kept.spending)
     connection.execute(
         """INSERT INTO account_report VALUES (?, ?, ?, ?)
         ON CONFLICT DO UPDATE SET as_of_ms = excluded.as_of_ms, body = excluded.body

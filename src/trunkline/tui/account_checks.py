@@ -11,6 +11,7 @@ from trunkline.domain.wording import plan_window, share_words
 from trunkline.tui import format as fmt
 from trunkline.tui.account_sentences import age, window_words
 from trunkline.tui.cells import Cell, Tone
+from trunkline.tui.limit_words import sureness
 from trunkline.tui.lines import Line, paragraph
 
 MOST_NAMED = 5
@@ -52,6 +53,8 @@ def report_lines(
     lines: list[Line] = []
     if report.balance is not None:
         lines += paragraph(f"{_money(report.balance)} left{told}", width)
+        if lasting := _lasting(report, report.balance, now_ms, zone):
+            lines += paragraph(lasting, width, Tone.DIM)
         told = ""
     remarks = [_reading(reading, now_ms, zone) for reading in report.readings]
     remarks += [_share(share, now_ms, zone) for share in report.shares]
@@ -61,6 +64,20 @@ def report_lines(
         lines += paragraph(f"{remark}{told}", width, Tone.DIM)
         told = ""
     return tuple(lines)
+
+
+def _lasting(report: AccountReport, balance: Balance, now_ms: int, zone: tzinfo | None) -> str:
+    """How long the balance lasts as it goes, as far as that can be said."""
+    expected = report.balance_forecast
+    if expected is None or expected.burn_per_hour <= 0:
+        return ""
+    doubt = sureness(expected.confidence)
+    doubt = f" · {doubt}" if doubt else ""
+    rate = f"at {_money(Balance(round(expected.burn_per_hour * 24), balance.currency))} a day it lasts"
+    if expected.lasts_until_ms is None:
+        return f"{rate} for as long as can be said{doubt}"
+    in_ms = max(0, expected.lasts_until_ms - now_ms)
+    return f"{rate} until {fmt.reset_moment(expected.lasts_until_ms, now_ms, zone)} (in {fmt.roughly(in_ms)}){doubt}"
 
 
 def _outcome(result: CheckResult) -> str:
