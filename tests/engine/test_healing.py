@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.support.clock import START_MS
 from tests.support.engine_world import ask, told, until
 from tests.support.report_world import (
@@ -238,3 +239,28 @@ async def test_a_stated_wait_of_days_is_tried_once_a_day_by_whoever_waits(tmp_pa
                 await until(lambda: (block := block_of(engine)) is not None and lasts(block, world))
         assert (await told(kept)).receipt.outcome is Outcome.ANSWERED
         assert block_of(engine) is None
+
+
+async def test_a_machine_that_sleeps_as_a_kept_request_comes_back_costs_it_nothing(tmp_path: Path) -> None:
+    """Its time was counted from before the store was asked: a sleep just then was the end of it."""
+    async with report_world(tmp_path, "none") as world, world.open(long_lived=True) as engine:
+        world.chat = plan_used_up(RESET_MS)
+        kept = engine.submit(ask(park=True))
+        await world.pass_until(lambda: engine.snapshot().queue)
+        parking, asleep = engine._core.parking, []
+        still_ours = parking.still_ours
+
+        async def sleeps(request_id: str) -> bool:
+            ours = await still_ours(request_id)
+            if not asleep:
+                asleep.append(request_id)
+                world.clock.advance(HOUR_MS)
+            return ours
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parking, "still_ours", sleeps)
+            await world.pass_until(lambda: asleep, 70_000)
+            world.chat = ANSWER
+            await world.skip_to(RESET_MS + 1_000)
+            await world.pass_until(lambda: world.calls == 2, 70_000)
+        assert (await told(kept)).receipt.outcome is Outcome.ANSWERED

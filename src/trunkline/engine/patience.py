@@ -53,15 +53,15 @@ class Patience:
         reached = any(attempt.fault is None or attempt.fault.request_sent for attempt in made)
         self._ticket = replace(self._ticket, attempts=attempts, returns=self._ticket.returns + reached)
 
-    async def for_somebody(self, no_route: NoRoute, deadline_at_ms: int) -> int | None:
-        """Wait for somebody who can serve; the deadline (wall time) from then on, None where waiting would not help or
-        may not be so long. A request that may be kept waits however long that is, beyond the engine's own deadline,
-        and is in the store meanwhile; any other only while nobody sits waiting."""
+    async def for_somebody(self, no_route: NoRoute, deadline_at_ms: int) -> bool:
+        """Wait for somebody who can serve; False where waiting would not help or may not be so long. A request that may
+        be kept waits however long that is, beyond the engine's own deadline, and is in the store meanwhile; any other
+        only while nobody sits waiting."""
         if self._ticket.request.park:
             return await self._however_long(no_route)
         return await self._briefly(no_route, deadline_at_ms)
 
-    async def _briefly(self, no_route: NoRoute, deadline_at_ms: int) -> int | None:
+    async def _briefly(self, no_route: NoRoute, deadline_at_ms: int) -> bool:
         core, task = self._core, self._ticket.task
         reset_at_ms = no_route.earliest_reset_at_ms
         now_ms = core.clock.wall_ms()
@@ -70,7 +70,7 @@ class Patience:
             core.generation.config.preferences.thresholds.patience_ms if task.interactive else remaining_ms
         )
         if reset_at_ms is None or reset_at_ms - now_ms > min(patience_ms, remaining_ms):
-            return None
+            return False
         self._emit(Parked(reset_at_ms, no_route))
         queue = core.generation.config.preferences.queue
         # However long they have waited: at the reset all of them would have been lifted to the front.
@@ -80,9 +80,9 @@ class Patience:
         apart_ms = min(apart_ms, max(0, deadline_at_ms - reset_at_ms) / 2)
         item = self._ticket.item(HeldFor.RESET, _WHY, until_ms=reset_at_ms, process=core.process_name)
         await core.waiting_room.rest(item, max(_MIN_WAIT_MS, reset_at_ms - now_ms) + apart_ms)
-        return deadline_at_ms
+        return True
 
-    async def _however_long(self, no_route: NoRoute) -> int | None:
+    async def _however_long(self, no_route: NoRoute) -> bool:
         core, request = self._core, self._ticket.request
         preferences, now_ms = core.generation.config.preferences, core.clock.wall_ms()
         until_ms = no_route.earliest_reset_at_ms
@@ -95,13 +95,12 @@ class Patience:
             self.fault = deadline_fault(None, waited_for=_WHY)
         self.in_vain = not _may_pass(no_route)
         if self.fault is not None or self._ticket.returns > MOST_RETURNS or self.in_vain:
-            return None
+            return False
         await self._rest(no_route, own_deadline_at_ms - now_ms)
-        now_ms = core.clock.wall_ms()
-        if now_ms >= own_deadline_at_ms:
+        if core.clock.wall_ms() >= own_deadline_at_ms:
             self.fault = deadline_fault(None, waited_for=_WHY)
-            return None
-        return min(own_deadline_at_ms, now_ms + preferences.thresholds.request_deadline_ms)
+            return False
+        return True
 
     async def _rest(self, no_route: NoRoute, left_ms: int) -> None:
         """Until the reset, or as long as one rests before looking again: clocks jump, and machines sleep."""

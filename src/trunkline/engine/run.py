@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from dataclasses import replace
 
 from trunkline.domain.decisions import Decision, NoRoute
@@ -43,6 +42,7 @@ from trunkline.engine.own_faults import (
 )
 from trunkline.engine.patience import Patience
 from trunkline.engine.receipt import Course, receipt_of
+from trunkline.engine.request_time import RequestTime
 from trunkline.engine.rerouting import Rerouting
 from trunkline.engine.slowing import Slowing
 from trunkline.engine.ticket import Ticket
@@ -96,7 +96,7 @@ class RequestRun:
             age_ms=now_ms - started_at_ms,
             earlier=() if kept is None else kept.attempts,
         )
-        self._deadline_at_ms = sys.maxsize if request.deadline_at_ms is None else request.deadline_at_ms
+        self._time = RequestTime(core.clock, request)
         task = core.analyse(request, core.generation)
         self._ticket = Ticket(
             log.request_id,
@@ -180,8 +180,7 @@ class RequestRun:
             return Outcome.FAILED
         await self._go_on()
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
-        longest_ms = self._preferences.thresholds.request_deadline_ms
-        self._deadline_at_ms = min(self._deadline_at_ms, self._clock.wall_ms() + longest_ms)
+        self._time.allow(self._preferences.thresholds)
         same_route: Route | None = None
         shortages = 0
         while True:
@@ -235,7 +234,7 @@ class RequestRun:
                 if not await self._wait_for_somebody(decision):
                     return None
                 continue
-            if await self._slowing.put_off(decision, self._preferences.thresholds, self._deadline_at_ms):
+            if await self._slowing.put_off(decision, self._preferences.thresholds, self._time.deadline_at_ms):
                 continue
             forced = self._choice.is_forced
             if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms(), forced=forced):
@@ -248,7 +247,7 @@ class RequestRun:
         return None
 
     def _has_time(self) -> bool:
-        if self._clock.wall_ms() < self._deadline_at_ms:
+        if self._time.is_left(self._preferences.thresholds):
             return True
         self._course.fault = deadline_fault(self._course.fault)
         return False
@@ -257,13 +256,12 @@ class RequestRun:
         """Nobody can serve now: wait where that is right; False when it is not."""
         slots, course = self._core.slots, self._course
         if slots.would_help(no_route):
-            await slots.wait(self._ticket, no_route, self._answer.emit, self._deadline_at_ms)
+            await slots.wait(self._ticket, no_route, self._answer.emit, self._time.deadline_at_ms)
             return True
         slots.decline(self._log.request_id)
         if self._books.calls:
             self._patience.turned_away(tuple(self._books.attempts))
-        waited = await self._patience.for_somebody(no_route, self._deadline_at_ms)
-        if waited is None:
+        if not await self._patience.for_somebody(no_route, self._time.deadline_at_ms):
             if self._patience.in_vain and self._core.parking.has(self._log.request_id):
                 raise _LeftToOthersError
             if course.decision is not None:
@@ -272,7 +270,6 @@ class RequestRun:
             course.fault = self._core.crisis.blamed(fault)
             course.no_route = no_route
             return False
-        self._deadline_at_ms = waited
         await self._go_on()
         return True
 
@@ -280,7 +277,7 @@ class RequestRun:
         """Whether a request that may be kept has rested, after all its attempts failed in passing or took too long, and
         goes on."""
         spent = self._books.calls >= self._preferences.thresholds.max_attempts
-        late = self._clock.wall_ms() >= self._deadline_at_ms
+        late = self._time.is_over
         if not (self._request.park and (spent or late) and is_passing(fault)):
             return False
         decision = self._choice.decide(self._course.task, self._generation)
@@ -297,6 +294,7 @@ class RequestRun:
             return
         self._generation = self._core.generation
         self._preferences = self._generation.config.preferences
+        self._time.allow(self._preferences.thresholds)
         self._books.begin_anew(self._generation)
         self._choice.begin_anew()
         self._rerouting.begin_anew()
@@ -320,9 +318,14 @@ class RequestRun:
             continuation,
             lambda: self._can_go_elsewhere(route),
         )
-        remaining_ms = self._deadline_at_ms - self._clock.wall_ms()
         upstream = upstream_call(
-            core, self._generation, self._ticket, course, route, continuation, remaining_ms=remaining_ms
+            core,
+            self._generation,
+            self._ticket,
+            course,
+            route,
+            continuation,
+            remaining_ms=self._time.remaining_ms,
         )
         await follower.follow(core.transport.call(upstream))
         attempt = self._books.close_call()
@@ -350,7 +353,7 @@ class RequestRun:
 
     def _step_after(self, fault: Fault, route: Route) -> Step:
         thresholds = self._preferences.thresholds
-        out_of_time = self._clock.wall_ms() >= self._deadline_at_ms
+        out_of_time = self._time.is_over
         if out_of_time or self._books.calls >= thresholds.max_attempts:
             return Step.STOP
         if fault.code == ANCHOR_MISSED:
@@ -361,7 +364,7 @@ class RequestRun:
             text_shown=self._answer.text_chars > 0,
             first_choice=bool(ranking) and ranking[0].route == route and ranking[0].order == 0,
             now_ms=self._clock.wall_ms(),
-            deadline_at_ms=self._deadline_at_ms,
+            deadline_at_ms=self._time.deadline_at_ms,
         )
         return next_step(fault, situation, thresholds, self._preferences.rules)
 
