@@ -144,3 +144,28 @@ def test_sigterm_in_a_pipe_prints_what_has_come_as_unfinished(cli: Cli) -> None:
     assert answer["receipt"]["outcome"] == "cancelled"
     newest = cli.json("log")[0]
     assert (newest["outcome"], newest["routes"]) == ("cancelled", ["pool/a/endless"])
+
+
+LONG = "Write a poem about every one of these words, please. " * 600
+
+
+def test_over_its_token_budget_it_is_not_sent_unless_somebody_says_so(cli: Cli) -> None:
+    (cli.home / "preferences.toml").write_text("[tasks.creative]\nbudget_tokens = 2000\n")
+    refused = cli.run("ask", "--task", "creative", "-", stdin=LONG)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "over the 2,000 that creative may take" in refused.stderr
+    shown = cli.json("explain", "--task", "creative", LONG)
+    assert shown["over_budget"]["budget_tokens"] == 2_000
+    assert "refused   about" in cli.quick("explain", "--task", "creative", LONG).stdout
+
+
+def test_at_a_terminal_it_asks_whether_to_send_what_is_over_its_token_budget(cli: Cli) -> None:
+    (cli.home / "preferences.toml").write_text("[tasks.creative]\nbudget_tokens = 2000\n")
+    ours, its = pty.openpty()
+    process = cli.start("ask", "--task", "creative", LONG, stdin=its, stderr=its)
+    os.close(its)
+    os.write(ours, b"y\n")
+    out, _ = process.communicate(timeout=LIMIT_S)
+    os.close(ours)
+    assert process.returncode == 0
+    assert out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from trunkline.analysis.classify import Guess, classify, is_follow_up
 from trunkline.analysis.tokens import TokenCounter, estimate_tokens
@@ -21,11 +22,13 @@ def analyse(
     *,
     thresholds: Thresholds,
     task_priorities: Mapping[str, Priority],
+    role_priorities: Mapping[tuple[str, Tier], Priority] = MappingProxyType({}),
     previous_type: str | None = None,
     counter: TokenCounter | None = None,
 ) -> Task:
     """What `request` is, judged by its last user message; hints win over every judgement.
 
+    The asker's priority goes before that of the role, which is a task type at a tier, and this before the task type's.
     `previous_type` is the task type of the conversation's last turn, which a follow-up ("do it") inherits.
     `counter` remembers counts between calls; without one every message is counted. Work is bounded: of a long
     text only its two ends are read.
@@ -39,7 +42,8 @@ def analyse(
     complexity = _complexity(request, guess, thresholds)
     tier = hints.tier or tier_of(complexity, thresholds)
     input_tokens = _input_tokens(request, counter or TokenCounter(), thresholds.estimate_margin)
-    priority = request.priority or task_priorities.get(task_type, Priority.MEDIUM)
+    usual = role_priorities.get((task_type, tier)) or task_priorities.get(task_type, Priority.MEDIUM)
+    priority = request.priority or usual
     return Task(
         type=task_type,
         type_confidence=1.0 if hints.task_type else guess.confidence,

@@ -133,7 +133,8 @@ class ChatRequest:
     ordered list the asker states. `budget_pico` caps the cost, `deadline_at_ms` (wall time) the time. `effort`
     None leaves thinking as the model has it. `stream` says whether the asker reads the answer as it comes; an engine
     asks providers for a stream either way. `park` says that it may be kept until somebody can serve it, however long
-    that is and whatever becomes of this process; without it, it fails when nobody can in time.
+    that is and whatever becomes of this process; without it, it fails when nobody can in time. `over_budget_ok` says
+    that it may take more tokens than its task is given.
     """
 
     messages: tuple[Message, ...]
@@ -157,3 +158,4 @@ class ChatRequest:
     effort: Effort | None = None
     stream: bool = True
     park: bool = False
+    over_budget_ok: bool = False

@@ -21,6 +21,7 @@ from trunkline.domain.trials import PreferencesTrial
 
 if TYPE_CHECKING:
     from trunkline.engine.holds import Hold
+    from trunkline.routing.token_budget import OverBudget
 
 CHECK_TIMEOUT_MS = 8_000
 
@@ -29,12 +30,13 @@ CHECK_TIMEOUT_MS = 8_000
 class Preview:
     """What a request would be taken for and who would answer; no call was made. `window_tokens` is the context window
     of the chosen model. `held` is what would keep it waiting first, by orders or by a crisis: who answers may be
-    another by then."""
+    another by then. `over_budget`: it would be refused for its length unless somebody says that it may be so long."""
 
     task: Task
     decision: Decision | NoRoute
     window_tokens: int | None = None
     held: Hold | None = None
+    over_budget: OverBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from trunkline.domain.ids import IdSource
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.queue import QueueItem
 from trunkline.domain.state import ConversationState, RoutingState
-from trunkline.domain.tasks import Task
+from trunkline.domain.tasks import OriginKind, Task
 from trunkline.engine.account_reports import AccountReports
 from trunkline.engine.bus import Bus
 from trunkline.engine.control import Control, Standing
@@ -32,6 +32,7 @@ from trunkline.providers.protocol import WireProtocol
 from trunkline.quota.ledger import Ledger
 from trunkline.quota.scope import ScopeJudge
 from trunkline.quota.tracker import QuotaTracker
+from trunkline.routing.token_budget import OverBudget, new_messages, over_budget
 from trunkline.store.keep import ControlState
 from trunkline.store.store import Store
 
@@ -125,9 +126,18 @@ class EngineCore:
             request,
             thresholds=generation.config.preferences.thresholds,
             task_priorities=generation.task_priorities,
+            role_priorities=generation.role_priorities,
             previous_type=conversation.task_type if conversation is not None else None,
             counter=self._token_counter,
         )
+
+    def over_budget(self, request: ChatRequest, task: Task, generation: Generation) -> OverBudget | None:
+        """What of `request` is more than may be sent without a word (cost rule 5); None where nothing is."""
+        if request.over_budget_ok or request.origin.kind is OriginKind.INTERNAL:
+            return None
+        preferences = generation.config.preferences
+        new_tokens = sum(map(self._token_counter.message_tokens, new_messages(request.messages)))
+        return over_budget(task, new_tokens, preferences)
 
     def standing(self, generation: Generation) -> Standing:
         """The orders in force."""

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from trunkline.domain.preferences import Config
 from trunkline.domain.routes import AccountSpec, KeyRef, ModelSpec, ProviderSpec, Route, Selector
 from trunkline.domain.secret import Secret
-from trunkline.domain.tasks import Priority
+from trunkline.domain.tasks import Priority, Tier
 from trunkline.routing import CompiledPolicy, compile_policy
 
 _Part = TypeVar("_Part", ProviderSpec, AccountSpec, ModelSpec)
@@ -31,12 +31,20 @@ class Generation:
     policy: CompiledPolicy
     keys: Keys
     task_priorities: Mapping[str, Priority]
+    role_priorities: Mapping[tuple[str, Tier], Priority]
 
     @classmethod
     def of(cls, config: Config, keys: Keys) -> Generation:
         """Compile `config`."""
-        priorities = {policy.type: policy.priority for policy in config.preferences.tasks}
-        return cls(config, compile_policy(config), keys, priorities)
+        preferences = config.preferences
+        priorities = {policy.type: policy.priority for policy in preferences.tasks}
+        of_roles = {
+            (task_type, role.tier): role.priority
+            for one in preferences.roles
+            for task_type in one.task_types
+            if (role := preferences.role(task_type, one.tier)) is not None and role.priority is not None
+        }
+        return cls(config, compile_policy(config), keys, priorities, of_roles)
 
     def provider(self, route: Route) -> ProviderSpec:
         """The provider of a route of this generation."""

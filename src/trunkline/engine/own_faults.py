@@ -12,6 +12,7 @@ from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.tasks import Priority, Task, Tier
 from trunkline.quota.breaker import OF_THE_KEY
 from trunkline.routing import way_out
+from trunkline.routing.token_budget import OverBudget
 
 INTERNAL_ERROR = "internal_error"
 STORE_ERROR = "store_error"
@@ -19,6 +20,7 @@ WATCHING = "watching"
 NO_ROUTE = "no_route"
 ANCHOR_MISSED = "anchor_missed"
 DEADLINE = "deadline"
+OVER_TOKEN_BUDGET = "over_token_budget"  # noqa: S105 - not a password
 _HOUR_MS = 3_600_000
 _NOT_THERE = frozenset(
     {
@@ -86,6 +88,19 @@ def kept_too_long_fault(no_route: NoRoute, longest_ms: int) -> Fault:
         request_sent=False,
     )
     return _with_way_out(fault, no_route)
+
+
+def over_budget_fault(excess: OverBudget) -> Fault:
+    """More than its task is given, and nobody said that it may be (cost rule 5)."""
+    return Fault(
+        FaultKind.BAD_REQUEST,
+        FaultScope.REQUEST,
+        OVER_TOKEN_BUDGET,
+        f"about {excess.expected_tokens:,} tokens with the answer, over the {excess.budget_tokens:,} that "
+        f"{excess.work} may take: shorten or split it, send it on purpose (ask --over-budget), raise "
+        f"{excess.setting}, or set rules.token_budgets = false",
+        request_sent=False,
+    )
 
 
 def anchor_fault() -> Fault:

@@ -24,4 +24,5 @@ def preview_of(core: EngineCore, request: ChatRequest) -> Preview:
     decision = decide(ask, generation.policy, core.routing_state(request, generation))
     chosen = generation.model(decision.route) if isinstance(decision, Decision) else None
     held = hold_of(task, core.standing(generation), core.crisis.steps)
-    return Preview(task, decision, chosen.context_tokens if chosen is not None else None, held)
+    window_tokens = chosen.context_tokens if chosen is not None else None
+    return Preview(task, decision, window_tokens, held, core.over_budget(request, task, generation))

@@ -39,6 +39,7 @@ from trunkline.engine.own_faults import (
     deadline_fault,
     internal_fault,
     nobody_fault,
+    over_budget_fault,
 )
 from trunkline.engine.patience import Patience
 from trunkline.engine.receipt import Course, receipt_of
@@ -175,6 +176,10 @@ class RequestRun:
 
     async def _serve(self) -> Outcome:
         self._answer.emit(Queued(self._course.task.priority.value))
+        excess = self._core.over_budget(self._request, self._course.task, self._generation)
+        if self._is_new and excess is not None:
+            self._course.fault = over_budget_fault(excess)
+            return Outcome.FAILED
         if not await Admission(self._core, self._ticket, self._answer.emit).admit():
             self._course.fault = deadline_fault(None, waited_for=self._core.parking.why(self._log.request_id))
             return Outcome.FAILED

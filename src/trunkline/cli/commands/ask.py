@@ -56,6 +56,7 @@ from trunkline.engine.logs import start_logging
     "--park", is_flag=True, help="Keep it while nobody can answer, and wait; Ctrl-C leaves it kept."
 )
 @click.option("--no-wait", is_flag=True, help="With --park: once it is kept, do not wait.")
+@click.option("--over-budget", is_flag=True, help="Send it even over the token budget of its task.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer, in tokens.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: the text, whether it is whole, the receipt."
@@ -73,6 +74,7 @@ def ask_command(
     max_tokens: int | None,
     park: bool,
     no_wait: bool,
+    over_budget: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -100,11 +102,13 @@ def ask_command(
                 system=system,
                 max_output_tokens=max_tokens,
             )
-        except click.UsageError:
+            asked = replace(request, park=park, over_budget_ok=over_budget)
+            if not (as_json or quiet):
+                asked = _confirmed(engine, asked)
+        except (click.UsageError, click.Abort):
             engine.close_now()
             raise
         printer = _Printer(live=not as_json and sys.stdout.isatty(), quiet=quiet, no_wait=no_wait)
-        asked = replace(request, park=park)
         answer, signalled = asyncio.run(_ask(engine, asked, printer))
     finally:
         log.stop()
@@ -122,6 +126,18 @@ def ask_command(
     if signalled is not None:
         ctx.exit(128 + signalled)
     ctx.exit(0 if answer.receipt.outcome is Outcome.ANSWERED else 1)
+
+
+def _confirmed(engine: Engine, request: ChatRequest) -> ChatRequest:
+    """Where a person sits at the terminal: `request`, with leave to be over its token budget if that was given."""
+    over = engine.preview_now(request).over_budget if sys.stdin.isatty() and sys.stderr.isatty() else None
+    if over is None:
+        return request
+    question = (
+        f"about {over.expected_tokens:,} tokens with the answer, over the {over.budget_tokens:,} of {over.setting}; "
+        "send it anyway?"
+    )
+    return replace(request, over_budget_ok=click.confirm(question, err=True))
 
 
 async def _ask(engine: Engine, request: ChatRequest, printer: _Printer) -> tuple[Answer, int | None]:

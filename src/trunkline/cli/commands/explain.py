@@ -73,6 +73,12 @@ def _print(preview: Preview, now_ms: int) -> None:
     )
     if preview.held is not None:
         click.echo(f"held      {preview.held.why}; once it goes, as things are now:")
+    if preview.over_budget is not None:
+        over = preview.over_budget
+        click.echo(
+            f"refused   about {over.expected_tokens:,} tokens with the answer, over the {over.budget_tokens:,} of "
+            f"{over.setting}; with --over-budget:"
+        )
     if isinstance(decision, Decision):
         click.echo(f"answers   {decision.route.id}")
         click.echo(f"why       {short_reason(decision)}")
