@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import stat
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from tests.support import deck_world as world
 from tests.support.clock import START_MS
 
 from trunkline.domain.decisions import NoRoute
+from trunkline.domain.queue import HeldFor
 from trunkline.engine.api import Preview
+from trunkline.engine.holds import Hold
 from trunkline.tui.cells import Tone
 from trunkline.tui.memory import DeckMemory
 from trunkline.tui.suggestions import Suggestion
@@ -72,6 +75,14 @@ def test_an_estimate_without_a_route_says_so_first() -> None:
     nobody = Preview(world.TASK, NoRoute(()), None)
     assert estimate_line(nobody, 80, START_MS, UTC).text == "≈1.2k tok · coding t2 · nobody can serve"
     assert estimate_line(nobody, 20, START_MS, UTC).text == "nobody can serve"
+
+
+def test_what_would_hold_a_message_back_is_told_before_who_would_answer() -> None:
+    held = replace(preview(), held=Hold(HeldFor.PAUSE, "paused: only what is critical goes"))
+    line = estimate_line(held, 90, START_MS, UTC)
+    assert line.text.startswith("◷ waits first: paused: only what is critical goes · then →")
+    assert line.tone is Tone.WARN
+    assert estimate_line(held, 20, START_MS, UTC).text == "◷ waits first: paused: only what is critical goes"
 
 
 @pytest.mark.parametrize(

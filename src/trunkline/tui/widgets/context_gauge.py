@@ -36,7 +36,8 @@ def context_gauge(preview: Preview, width: int) -> Cell:
 
 def estimate_line(preview: Preview, width: int, now_ms: int, zone: tzinfo | None) -> Cell:
     """What the text in the editor would be taken for, who would answer, and at what price. Where `width` cells do not
-    hold all of it the task goes first, then the tokens, then the model; who and how much stay."""
+    hold all of it the task goes first, then the tokens, then the model; who and how much stay. What would keep it
+    waiting first comes before all of that, as a warning."""
     task = preview.task
     tokens, kind = f"≈{fmt.compact(task.input_tokens)} tok", f"{task.type} {task.tier.value}"
     if isinstance(preview.decision, NoRoute):
@@ -52,7 +53,11 @@ def estimate_line(preview: Preview, width: int, now_ms: int, zone: tzinfo | None
         f"{tokens} → {account} {price}",
         f"→ {account} {price}",
     ]
-    return Cell(_first_that_fits([fmt.one_line(text) for text in texts], width), Tone.DIM)
+    texts = [fmt.one_line(text) for text in texts]
+    if preview.held is not None:
+        why = f"◷ waits first: {fmt.one_line(preview.held.why)}"
+        return Cell(_first_that_fits([*(f"{why} · then {text}" for text in texts), why], width), Tone.WARN)
+    return Cell(_first_that_fits(texts, width), Tone.DIM)
 
 
 def free_again_at_ms(preview: Preview) -> int | None:
