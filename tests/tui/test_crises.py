@@ -174,3 +174,13 @@ async def test_a_quota_alert_is_told_once_and_stands_in_the_log() -> None:
         deck.screen.tick()
         await deck.settle()
         assert sum("google-1: 80 % of 20" in line for line in deck.shown().splitlines()) >= 1
+
+
+async def test_without_a_crisis_there_is_nothing_to_open() -> None:
+    async with open_deck(NARROW, start_panel=1) as deck:
+        await deck.show(world.snapshot())
+        await deck.press("C")
+        hints = deck.app.screen.query_one("#crisis-hints").content  # type: ignore[attr-defined] # a line of text
+        styles = {str(span.style) for span in hints.spans if "open" in hints.plain[span.start : span.end]}
+        assert styles == {"$text-disabled"}
+        assert "esc back" in hints.plain

@@ -49,7 +49,12 @@ class CrisesScreen(ModalScreen[None]):
             yield Static("", id="crisis-hints", markup=False)
 
     def on_resize(self) -> None:
-        hints = hint_line(keys_in_force(self), ("list.open", "detail.close"), self.size.width)
+        self._show_hints()
+
+    def _show_hints(self) -> None:
+        """The keys; nothing to open is dim."""
+        dim = ("list.open",) if self._listing.current is None else ()
+        hints = hint_line(keys_in_force(self), ("list.open", "detail.close"), self.size.width - 2, dim)
         self.query_one("#crisis-hints", Static).update(hints)
 
     # -- what it shows --------------------------------------------------------------------------------------
@@ -91,6 +96,7 @@ class CrisesScreen(ModalScreen[None]):
 
     def on_row_highlighted(self, message: RowHighlighted) -> None:
         message.stop()
+        self._show_hints()
 
     def on_row_opened(self, message: RowOpened) -> None:
         message.stop()
