@@ -36,8 +36,8 @@ WHY_WORDS = {
 
 EMPTY = """Nothing waits.
 
-What a person asks goes at once, the
-rest one by one, so that quotas last.
+What a person asks goes at once, all
+else one by one, for quotas to last.
 What nobody can serve stands here,
 with the moment at which it goes on.
 A question of the chat is kept: it
