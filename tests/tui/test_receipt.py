@@ -20,7 +20,7 @@ from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import Attempt, AttemptOutcome, FinishReason, Outcome, QuotaSpent, Receipt
 from trunkline.tui.lines import Line, wrap
-from trunkline.tui.messages import PinWanted, RetryWanted
+from trunkline.tui.messages import PinWanted, ReceiptWanted, RetryWanted
 from trunkline.tui.receipt_attempts import timeline
 from trunkline.tui.receipt_figures import cost_lines, quota_lines, token_lines
 from trunkline.tui.receipt_ranking import rejection_lines, selector_of, term_bar
@@ -483,3 +483,14 @@ async def test_a_line_of_the_log_opens_its_receipt_and_escape_returns_to_it() ->
         await deck.press("escape")
         assert "3 Routing log" in deck.shown()
         assert deck.screen.query_one("#log").has_focus
+
+
+async def test_a_key_that_has_no_room_is_left_out_whole() -> None:
+    async with open_deck((40, 20)) as deck:
+        await deck.show(world.snapshot())
+        deck.engine.receipts["R7"] = world.receipt("R7")
+        deck.screen.post_message(ReceiptWanted("R7"))
+        await deck.settle()
+        hints = deck.app.screen.query_one("#receipt-hints").content  # type: ignore[attr-defined] # a line of text
+        assert "p pin" in hints.plain
+        assert len(hints.plain) <= 38

@@ -17,6 +17,7 @@ from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.lines import Line
 from trunkline.tui.messages import PinWanted, RetryWanted, RowHighlighted
 from trunkline.tui.receipt_rows import ReceiptView, all_lines, decided_lines, happened_lines
+from trunkline.tui.widgets.hint_line import hint_line
 from trunkline.tui.widgets.line_list import LineList
 
 TWO_COLUMNS_FROM = 132
@@ -55,19 +56,13 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
                 yield LineList(self._main_lines, id="receipt-main")
                 yield LineList(self._side_lines, id="receipt-side")
             yield Static("", id="receipt-detail", markup=False)
-            yield Static(self._hints(), id="receipt-hints", markup=False)
+            yield Static("", id="receipt-hints", markup=False)
 
     def _hints(self) -> Content:
-        pieces: list[Content | str | tuple[str, str]] = []
-        for spec in keys_in_force(self).of(Scope.RECEIPT, Scope.DETAIL):
-            if not spec.hint or not spec.keys:
-                continue
-            useless = self._turn_id is None and spec.id in _NEED_A_TURN
-            key_style, word_style = (
-                ("$text-disabled", "$text-disabled") if useless else ("bold $text-accent", "$text-muted")
-            )
-            pieces += [" ", (spec.first_label, key_style), " ", (spec.hint, word_style), " "]
-        return Content.assemble(*pieces)
+        table = keys_in_force(self)
+        shown = [spec.id for spec in table.of(Scope.RECEIPT, Scope.DETAIL) if spec.hint]
+        dim = _NEED_A_TURN if self._turn_id is None else frozenset()
+        return hint_line(table, shown, self.size.width - 2, dim)
 
     # -- the columns ----------------------------------------------------------------------------------------
 
@@ -87,6 +82,7 @@ class ReceiptScreen(ModalScreen["PinWanted | RetryWanted | None"]):
         return focused if isinstance(focused, LineList) else self.query_one("#receipt-main", LineList)
 
     def on_resize(self) -> None:
+        self.query_one("#receipt-hints", Static).update(self._hints())
         if not self._is_wide:
             self.query_one("#receipt-main").focus()
 
