@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, SnapshotChanged
 from trunkline.domain.limits import LimitUse, Metric, WindowKind
-from trunkline.quota.alerts import QuotaAlert, alerts_of, causes_over, without_repeats
+from trunkline.quota.alerts import QuotaAlert, alerts_of_allowance, causes_over_of, without_repeats
 from trunkline.quota.balances import balance_alerts, balance_causes_over
 from trunkline.quota.burn import LONGEST_KEPT_MS, PastUses
+from trunkline.quota.same import allowances
 from trunkline.store import told
 from trunkline.store.past_use import past_use
 from trunkline.store.queries import Query
@@ -72,17 +73,21 @@ class QuotaWatch:
         catalogue = core.generation.config.catalogue
         limits: dict[str, LimitUse] = {}
         due: list[QuotaAlert] = []
+        of_account: dict[tuple[str, str], list[LimitUse]] = {}
         with_limit: set[tuple[str, str]] = set()
         for provider, account, limit in core.tracker.outlook.limits():
             spec = catalogue.account(provider, account)
             if limit.key in limits or spec is None or not (spec.enabled and spec.has_key):
                 continue
             limits[limit.key] = limit
+            of_account.setdefault((provider, account), []).append(limit)
             if limit.metric is Metric.COST and limit.window.kind is WindowKind.BALANCE:
                 with_limit.add((provider, account))
-            due += alerts_of(f"{provider}/{account}", limit, thresholds, now_ms)
-            self._forget(causes_over(limit, thresholds))
         self.limits = limits
+        for (provider, account), of_one in of_account.items():
+            for allowance in allowances(of_one):
+                due += alerts_of_allowance(f"{provider}/{account}", allowance, thresholds, now_ms)
+                self._forget(causes_over_of(allowance, thresholds))
         due += self._of_balances(now_ms, with_limit)
         for alert in without_repeats(due):
             if self._told.get(alert.cause, 0) <= now_ms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from trunkline.domain.money import usd
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.wording import plan_window
 from trunkline.quota.forecast import SURE_ENOUGH, may_be_forecast
+from trunkline.quota.same import Allowance
 from trunkline.quota.windows import NEVER_MS
 
 BALANCE_TOLD_MS = 7 * 86_400_000
@@ -123,6 +124,30 @@ def causes_over(limit: LimitUse, thresholds: Thresholds) -> tuple[str, ...]:
     if used_share < _CLEARLY_UNDER:
         over.append(cause_of(limit, Mark.RUNS_OUT))
     return tuple(over)
+
+
+def alerts_of_allowance(
+    account: str, allowance: Allowance, thresholds: Thresholds, now_ms: int, zone: tzinfo | None = None
+) -> tuple[QuotaAlert, ...]:
+    """`alerts_of` what is shown of an allowance; what is told of it is told of all limits that it is known as."""
+    key, others = allowance.limit.key, [key for key in allowance.keys if key != allowance.limit.key]
+    return tuple(
+        replace(
+            alert,
+            also=(
+                *alert.also,
+                *(cause.replace(key, o) for cause in (alert.cause, *alert.also) for o in others),
+            ),
+        )
+        for alert in alerts_of(account, allowance.limit, thresholds, now_ms, zone)
+    )
+
+
+def causes_over_of(allowance: Allowance, thresholds: Thresholds) -> tuple[str, ...]:
+    """`causes_over` of what is shown of an allowance, under all its keys."""
+    key = allowance.limit.key
+    over = causes_over(allowance.limit, thresholds)
+    return tuple(cause.replace(key, one) for cause in over for one in allowance.keys)
 
 
 def _runs_out_at_ms(limit: LimitUse, now_ms: int) -> int | None:

@@ -20,6 +20,7 @@ from trunkline.quota.health import (
     status_of_success,
     worst,
 )
+from trunkline.quota.same import allowances
 
 _OUT = (Status.EXHAUSTED, Status.DOWN)
 
@@ -106,12 +107,14 @@ class AccountFacts:
 
     def shown_limits(self) -> tuple[LimitUse, ...]:
         """Every limit of the account or organisation, limits that the configuration gives to a named model, and of
-        those that each model has by itself the tightest. While a refusal for want of allowance holds, the limit that it
-        must be about shows as used up."""
+        those that each model has by itself the tightest; what is one allowance known in two ways comes once. While a
+        refusal for want of allowance holds, the limit that it must be about shows as used up."""
         tightest: dict[tuple[Metric, str, str], LimitUse] = {}
         shown = []
-        for limit in (*self._as_refused(), *(limit for limit in self.doubted if limit.left > 0)):
-            if limit.model is None or is_pattern(limit.model) or limit.key in self.named:
+        doubted = (limit for limit in self.doubted if limit.left > 0)
+        for allowance in allowances((*self._as_refused(), *doubted)):
+            limit = allowance.limit
+            if limit.model is None or is_pattern(limit.model) or not self.named.isdisjoint(allowance.keys):
                 shown.append(limit)
                 continue
             group = (limit.metric, str(limit.window), limit.window.zone)
