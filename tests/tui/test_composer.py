@@ -25,6 +25,7 @@ from trunkline.domain.messages import ChatRequest, Role
 from trunkline.domain.messages import Message as Said
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.api import Preview
+from trunkline.routing.token_budget import OverBudget
 from trunkline.tui import app as deck_app
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.engine_link import EngineLink
@@ -511,3 +512,25 @@ async def test_in_the_deck_a_message_with_a_slash_can_be_rewritten() -> None:
         assert deck.screen.query_one(Prompt).text == "//etc is full"
         await deck.press("enter")
         assert [one.messages[-1].text for one in deck.engine.requests.values()] == ["/etc is full"] * 2
+
+
+async def test_what_is_over_its_token_budget_is_sent_by_a_second_enter(tmp_path: Path) -> None:
+    over = OverBudget(92_000, 80_000, "coding", "tasks.coding.budget_tokens")
+    async with bench(tmp_path) as desk:
+        await desk.write("a whole repository")
+        desk.composer.ask_preview()
+        desk.engine.previews[-1][1](Preview(world.TASK, world.decision(), over_budget=over))
+        await desk.pilot.pause()
+        await desk.press("enter")
+        assert desk.sent == []
+        assert "about 92,000 tokens with the answer, over the 80,000 that coding" in desk.shown()
+        assert desk.prompt.text == "a whole repository"
+        await desk.press("enter")
+        assert [(one.text, one.over_budget_ok) for one in desk.app.submitted] == [
+            ("a whole repository", True)
+        ]
+        desk.composer.idle()
+        await desk.write("a short one")
+        await desk.preview()
+        await desk.press("enter")
+        assert desk.app.submitted[-1].over_budget_ok is False

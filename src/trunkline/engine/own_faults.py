@@ -97,8 +97,8 @@ def over_budget_fault(excess: OverBudget) -> Fault:
         FaultScope.REQUEST,
         OVER_TOKEN_BUDGET,
         f"about {excess.expected_tokens:,} tokens with the answer, over the {excess.budget_tokens:,} that "
-        f"{excess.work} may take: shorten or split it, send it on purpose (ask --over-budget), raise "
-        f"{excess.setting}, or set rules.token_budgets = false",
+        f"{excess.work} may take: shorten or split it, send it on purpose (ask --over-budget; r in the "
+        f"control centre), raise {excess.setting}, or set rules.token_budgets = false",
         request_sent=False,
     )
 

@@ -65,8 +65,10 @@ class ChatSession:
         messages = self.conversation.messages(text, rewriting.id if rewriting else None)
         return replace(self._unasked(), messages=messages, route=self._route)
 
-    def say(self, text: str, attachments: Sequence[Attachment]) -> tuple[Turn, ...]:
-        """A message is sent; gives the turns that it replaces."""
+    def say(
+        self, text: str, attachments: Sequence[Attachment], *, over_budget_ok: bool = False
+    ) -> tuple[Turn, ...]:
+        """A message is sent, even over its token budget where that is said; gives the turns that it replaces."""
         turn = Turn.written(self._ids.new(), text, attachments, self._clock.wall_ms())
         gone: tuple[Turn, ...] = ()
         turns = self.conversation.turns
@@ -80,19 +82,22 @@ class ChatSession:
             del turns[standing:]
             self.rewriting = None
         turns.append(turn)
-        self._ask(turn, self._route)
+        self._ask(turn, self._route, over_budget_ok=over_budget_ok)
         self.next_route = None
         return gone
 
     def again(self, turn: Turn, route: str | None = None, avoid: tuple[str, ...] = ()) -> None:
         """A turn is asked again: as it was, down `route`, or anywhere but `avoid`, which leaves the conversation's pin
-        aside."""
-        self._ask(turn, route or (None if avoid else self.conversation.settings.route), avoid)
+        aside. Whoever asks again has seen what the message is, and may be over its token budget."""
+        pinned = route or (None if avoid else self.conversation.settings.route)
+        self._ask(turn, pinned, avoid, over_budget_ok=True)
 
-    def _ask(self, turn: Turn, route: str | None, avoid: tuple[str, ...] = ()) -> None:
+    def _ask(
+        self, turn: Turn, route: str | None, avoid: tuple[str, ...] = (), *, over_budget_ok: bool
+    ) -> None:
         messages = self.conversation.messages(turn)
         request = replace(self._unasked(), messages=messages, route=route, avoid=avoid, turn_id=turn.id)
-        self.asking = Asking(turn, request)
+        self.asking = Asking(turn, replace(request, over_budget_ok=over_budget_ok))
 
     @property
     def _route(self) -> str | None:

@@ -41,10 +41,11 @@ class PreviewArrived(Message):
 
 @dataclass
 class PromptSubmitted(Message):
-    """The editor's text is to be sent, with these files."""
+    """The editor's text is to be sent, with these files. `over_budget_ok`: even over the token budget of its task."""
 
     text: str
     attachments: tuple[Attachment, ...] = ()
+    over_budget_ok: bool = False
 
 
 @dataclass

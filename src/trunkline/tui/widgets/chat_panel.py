@@ -183,7 +183,8 @@ class ChatPanel(Vertical):
             self.status(refusal)
             return
         self.composer.taken(message.text)
-        gone = tuple(turn.id for turn in self.session.say(message.text, message.attachments))
+        said = self.session.say(message.text, message.attachments, over_budget_ok=message.over_budget_ok)
+        gone = tuple(turn.id for turn in said)
         if not self.transcript.is_attached:
             return  # the deck was left in the same moment
         if gone and self.engine is not None:

@@ -22,6 +22,7 @@ from trunkline.tui.attachments import (
     suggest_paths,
     with_attachments,
 )
+from trunkline.tui.budget_question import BudgetQuestion
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.commands import (
     Choices,
@@ -88,6 +89,8 @@ class Composer(Vertical):
         self._timer: Timer | None = None
         self._entered: str | None = None
         self._entered_reading = -1
+        self._budget = BudgetQuestion()
+        self._preview_serial = -1
 
     def compose(self) -> ComposeResult:
         completions = CompletionList()
@@ -233,8 +236,15 @@ class Composer(Vertical):
             self._entered = None
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             self._complain(Cell(f"not sent: {problems[0].text}{more}; @@ is a mere @", Tone.BAD))
+            return
+        fits = self._preview_serial == self._serial and not self._busy
+        question = self._budget.ask(reading.sent, self._preview if fits else None)
+        if question is not None:
+            self._entered = None
+            self._complain(question)
         else:
-            self.post_message(PromptSubmitted(reading.sent, reading.attachments))
+            asked_about = self._budget.answered(reading.sent)
+            self.post_message(PromptSubmitted(reading.sent, reading.attachments, asked_about))
 
     def _keep(self, entered: str) -> None:
         """Out of the editor, into the history; a long one only while the deck is open."""
@@ -326,4 +336,5 @@ class Composer(Vertical):
     def on_preview_arrived(self, message: PreviewArrived) -> None:
         message.stop()
         if message.serial == self._serial and not self._busy:
+            self._preview_serial = message.serial
             self._show_preview(message.preview)
