@@ -16,8 +16,9 @@ from tests.support.routing import build_ask, build_config, build_state
 from trunkline.domain.counting import Tokenizer
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.limits import LimitUse, Metric, WindowKind
+from trunkline.domain.money import Price
 from trunkline.domain.preferences import Config
-from trunkline.domain.routes import AccountSpec, Billing, ModelSpec
+from trunkline.domain.routes import AccountSpec, Billing, ModelSpec, Route
 from trunkline.domain.state import AccountState, RouteState, RoutingState
 from trunkline.domain.tasks import Tier
 from trunkline.routing import RoutingAsk, compile_policy, decide
@@ -36,6 +37,8 @@ prices = st.sampled_from(
         [1, 2],
         [0.1, 0.5],
         [3, 15],
+        [1, 2, 0.1, 1.25],
+        [3, 15, 0.3],
         {"input": 1, "output": 2, "bands": [[900, 4, 9]]},
         {"input": 1, "output": 2, "bands": [[1_000, 40, 90]]},
         {"input": 0, "output": 0, "bands": [[900, 1, 2]]},
@@ -104,7 +107,23 @@ preferences = st.fixed_dictionaries(
                 )
             }
         ),
-        "rules": st.fixed_dictionaries({"cheap_simple": st.booleans(), "prefer_free": st.booleans()}),
+        "tiers": st.fixed_dictionaries(
+            {
+                "t1": st.sampled_from([{}, {"ceiling": 0.5}]),
+                "t2": st.sampled_from([{}, {"ceiling": 0.5}, {"ceiling": 2}]),
+                "t3": st.sampled_from([{}, {"ceiling": 2}]),
+            }
+        ),
+        "rules": st.fixed_dictionaries(
+            {
+                "cheap_simple": st.booleans(),
+                "prefer_free": st.booleans(),
+                "off_peak_dearer": st.booleans(),
+                "preserve_context": st.just(False),
+            }
+        ),
+        "budget_day_usd": st.sampled_from([None, None, 10]),
+        "learning": st.sampled_from([{}, {"enabled": False}, {"prior_weight": 4}]),
     }
 )
 limits = st.lists(
@@ -116,6 +135,7 @@ limits = st.lists(
             "used": st.sampled_from([0, 1, 2_000, 3_900, 5_000]),
             "model": st.sampled_from([None, None, "m", "n", "m*", "*/x"]),
             "resets_in_s": st.sampled_from([None, 60, 9_000]),
+            "forecast": st.sampled_from([None, None, [0, 1], [3_000, 0.9], [3_000, 0.4], [100, 0.5]]),
         }
     ),
     max_size=3,
@@ -123,6 +143,16 @@ limits = st.lists(
 blocks = st.sampled_from(
     [None, None, None, {"until_s": 60}, {"until_s": -5}, {"until_s": 60, "half_open": True}]
 )
+
+
+verdicts = st.sampled_from([[30, 0], [0, 30], [2, 1], [0, 4]])
+
+
+def conversations(routes: list[tuple[str, str, str]]) -> st.SearchStrategy[dict[str, Any] | None]:
+    """One that may move, so that the ranking decides; its cache is warm or not."""
+    warm = {"warm_s": st.sampled_from([60, -1]), "cached": st.sampled_from([0, 600, 5_000])}
+    route = st.sampled_from(routes).map("/".join)
+    return st.none() | st.fixed_dictionaries({"route": route, **warm})
 
 
 @st.composite
@@ -136,7 +166,9 @@ def cases(draw: st.DrawFn) -> tuple[Config, RoutingAsk, RoutingState]:
     ]
     known = draw(st.sets(st.sampled_from(routes), max_size=6))
     state: dict[str, Any] = {
-        "mode": draw(st.sampled_from(["balanced", "health_first", "free_only", "quality_first"])),
+        "mode": draw(
+            st.sampled_from(["balanced", "health_first", "free_only", "cost_first", "quality_first"])
+        ),
         "crisis": draw(st.sampled_from([[], [], ["simple_to_cheap"]])),
         "accounts": {
             f"{provider}/{account}": {
@@ -151,10 +183,18 @@ def cases(draw: st.DrawFn) -> tuple[Config, RoutingAsk, RoutingState]:
             "/".join(route): {
                 "block": draw(blocks),
                 "health": draw(st.sampled_from([100, 50])),
+                "success": draw(st.sampled_from([None, 1.0, 0.55])),
                 "first_token_ms": draw(st.sampled_from([None, 900.0])),
             }
             for route in sorted(known)
         },
+        "quality": {
+            f"coding/{tier}": draw(st.dictionaries(st.sampled_from(MODELS), verdicts))
+            for tier in ("t1", "t2")
+        },
+        "off_peak": draw(st.booleans()),
+        "spent_usd": draw(st.sampled_from([0, 9.9999, 7])),
+        "conversation": draw(conversations(routes)),
     }
     counted = draw(counts)
     if counted is not None and not isinstance(
@@ -170,7 +210,8 @@ def cases(draw: st.DrawFn) -> tuple[Config, RoutingAsk, RoutingState]:
         config,
         {
             "counted": counted,
-            "input": 1_000 if counted is None else 990,
+            "input": draw(st.sampled_from([1_000, 1_030])) if counted is None else 990,
+            "critical": draw(st.booleans()),
             "least_input": draw(st.sampled_from([0, 0, 0, 990])),
             "tier": draw(st.sampled_from(["t1", "t2"])),
             "needs": draw(st.sampled_from([[], ["tools"]])),
@@ -243,7 +284,7 @@ class Brute:
         self.usual, self.output = ask.task.input_tokens, ask.task.output_tokens
         self.models = [m for p in config.catalogue.providers for m in p.models]
         self.free_only = state.mode == "free_only"
-        self.crisis = bool(state.crisis_steps) and ask.task.tier is Tier.T1
+        self.crisis = bool(state.crisis_steps) and ask.task.tier is Tier.T1 and not ask.task.critical
 
     def routes(self) -> list[tuple[AccountSpec, ModelSpec]]:
         return [(a, m) for p in self.config.catalogue.providers for a in p.accounts for m in p.models]
@@ -291,7 +332,13 @@ class Brute:
             or not set(self.ask.task.needs) <= set(model.capabilities)
             or (self.free_only and cost > 0 and self.stated(account, model) is None)
             or (cost > 0 and self.ask.budget_pico is not None and cost > self.ask.budget_pico)
+            or (cost > 0 and self.state.spent_day_pico + cost > self.day_pico)
         )
+
+    @property
+    def day_pico(self) -> int:
+        budget_pico = self.config.preferences.budget_day_pico
+        return 10**20 if budget_pico is None else budget_pico
 
     # -- sorting
 
@@ -310,11 +357,54 @@ class Brute:
         places = [i for i, s in enumerate(selectors) if s.matches(model.provider, account.id, model.id)]
         return places[0] if places else None
 
-    def stated(self, account: AccountSpec, model: ModelSpec) -> int | None:
-        below = model.quality_share is not None and model.quality_share < self.policy.quality_floor
-        if self.crisis or not self.policy.stated or not self.policy.prefer or below:
+    def wished(self, account: AccountSpec, model: ModelSpec) -> int | None:
+        if self.crisis or not self.policy.stated or not self.policy.prefer:
             return None
         return self.place(account, model, self.policy.prefer)
+
+    def stated(self, account: AccountSpec, model: ModelSpec) -> int | None:
+        return None if self.below(model) else self.wished(account, model)
+
+    def named(self, account: AccountSpec, model: ModelSpec) -> bool:
+        prefer = self.policy.prefer or self.config.preferences.default_prefer
+        return self.place(account, model, prefer) is not None
+
+    def quality(self, model: ModelSpec, unknown: float = 0.0) -> float:
+        prior = unknown if model.quality_share is None else model.quality_share
+        learning = self.config.preferences.learning
+        found = self.state.quality[self.ask.task.type, self.ask.task.tier.value].get(model.id)
+        if not learning.enabled or found is None:
+            return prior
+        weight = learning.prior_weight
+        return (prior * weight + found.good) / (weight + found.good + found.bad)
+
+    @property
+    def floor(self) -> float:
+        return 0.0 if self.crisis else self.policy.quality_floor
+
+    def below(self, model: ModelSpec) -> bool:
+        return self.quality(model, unknown=1.0) < self.floor
+
+    def meets(self, model: ModelSpec) -> bool:
+        return self.quality(model) >= self.floor
+
+    def dear(self, account: AccountSpec, model: ModelSpec) -> bool:
+        tier, preferences = self.ask.task.tier, self.config.preferences
+        if preferences.rules.off_peak_dearer and self.state.off_peak and not self.ask.task.critical:
+            tier = Tier.T2 if tier is Tier.T1 else Tier.T3
+        policy = preferences.tier(tier)
+        ceiling = None if policy is None else policy.ceiling_pico_per_token
+        if ceiling is None or self.crisis or self.state.mode == "quality_first":
+            return False
+        if self.is_free(account, model) or self.named(account, model):
+            return False
+        blended = {m.id + m.provider: m.price for m in self.models}
+        sums = {
+            name: (3 * price.input + price.output) / 4
+            for name, price in blended.items()
+            if price.input is not None and price.output is not None
+        }
+        return sums.get(model.id + model.provider, max(sums.values(), default=0)) > ceiling
 
     def past_mark(self, account: AccountSpec, model: ModelSpec) -> bool:
         return any(
@@ -330,14 +420,17 @@ class Brute:
 
     def key(self, account: AccountSpec, model: ModelSpec, led: bool) -> tuple[Any, ...]:
         order, stated = self.order(account, model), self.stated(account, model)
-        favoured, lead = 1, 0
+        below = self.below(model)
+        behind = 1 + self.dear(account, model) + 2 * below
+        wished = self.wished(account, model)
+        lead = 0 if not below else 2**20 if wished is None else wished
         if stated is not None:
-            favoured, lead = 0, stated
+            behind, lead = 0, stated
         elif order == 1 and not led and self.favoured(account, model):
-            favoured, lead = 0, self.cost(account, model) if self.rule() == 1 else 0
+            behind, lead = 0, self.cost(account, model) if self.rule() == 1 else 0
         cost = self.cost(account, model)
         # Sums are rounded: two ways of adding the same terms may differ in the last place.
-        return (order, favoured, lead, -round(self.score(account, model), 12), cost, self.id(account, model))
+        return (order, behind, lead, -round(self.score(account, model), 12), cost, self.id(account, model))
 
     def id(self, account: AccountSpec, model: ModelSpec) -> str:
         return f"{model.provider}/{account.id}/{model.id}"
@@ -350,11 +443,14 @@ class Brute:
             return None
         if rules.cheap_simple and self.ask.task.tier is Tier.T1:
             return 1
+        if self.state.spent_day_pico > 0.8 * self.day_pico and not self.ask.task.critical:
+            return 1
+        if self.state.mode == "cost_first":
+            return 1
         return 3 if rules.prefer_free else None
 
     def favoured(self, account: AccountSpec, model: ModelSpec) -> bool:
-        floor = 0.0 if self.crisis else self.policy.quality_floor
-        if floor and (model.quality_share is None or model.quality_share < floor):
+        if not self.meets(model):
             return False
         if self.rule() == 3:
             free = model.price.is_free or account.billing is Billing.FREE
@@ -366,29 +462,59 @@ class Brute:
 
     # -- terms
 
-    def list_cost(self, model: ModelSpec) -> int:
-        price = model.price.at(self.input(model), self.state.now_ms)
+    def parts(self, model: ModelSpec) -> tuple[int, int]:
+        """Of input and of output, cold."""
+        tokens = self.input(model)
+        price = model.price.at(tokens, self.state.now_ms)
         if price.input is not None and price.output is not None:
-            return self.input(model) * price.input + self.output * price.output
+            return tokens * self.fresh(price, tokens), self.output * price.output
         known = [m.price.at(self.usual, self.state.now_ms) for m in self.models]
-        inputs = [price.input for price in known if price.input is not None]
+        inputs = [self.fresh(price, self.usual) for price in known if price.input is not None]
         outputs = [price.output for price in known if price.output is not None]
         if not inputs or not outputs:
-            return self.reference()
-        return self.usual * max(inputs) + self.output * max(outputs)
+            return self.reference_parts()
+        return self.usual * max(inputs), self.output * max(outputs)
+
+    def fresh(self, price: Price, tokens: int) -> int:
+        return price.written if price.written is not None and tokens >= 1_024 else price.input or 0
+
+    def list_cost(self, model: ModelSpec) -> int:
+        return sum(self.parts(model))
+
+    def is_free(self, account: AccountSpec, model: ModelSpec) -> bool:
+        return model.price.is_free or account.billing in (Billing.FREE, Billing.SUBSCRIPTION)
 
     def cost(self, account: AccountSpec, model: ModelSpec) -> int:
-        free = model.price.is_free or account.billing in (Billing.FREE, Billing.SUBSCRIPTION)
-        return 0 if free else self.list_cost(model)
+        if self.is_free(account, model):
+            return 0
+        paid, output = self.parts(model)
+        conversation, price = self.state.conversation, model.price.at(self.input(model), self.state.now_ms)
+        if (
+            conversation is not None
+            and self.state.now_ms < conversation.cache_warm_until_ms
+            and conversation.route == Route(account.provider, account.id, model.id)
+            and price.input is not None
+            and price.output is not None
+        ):
+            held = min(conversation.cached_tokens, self.input(model))
+            cached = price.input if price.cached is None else price.cached
+            paid = held * cached + (self.input(model) - held) * self.fresh(price, self.input(model))
+        share = self.route_state(account, model).success_share
+        return paid + output + (0 if share is None else int((1.0 - share) * paid))
+
+    def reference_parts(self) -> tuple[int, int]:
+        price = compile_policy(self.config).reference_price.at(self.usual, self.state.now_ms)
+        return self.usual * self.fresh(price, self.usual), self.output * (price.output or 0)
 
     def reference(self) -> int:
-        price = compile_policy(self.config).reference_price.at(self.usual, self.state.now_ms)
-        return self.usual * (price.input or 0) + self.output * (price.output or 0)
+        return sum(self.reference_parts())
 
     def score(self, account: AccountSpec, model: ModelSpec) -> float:
         weights = WEIGHTS.get(self.state.mode, WEIGHTS["balanced"])
         if self.state.mode == "quality_first":
             weights = (0.2, 0.2, 0.05, 0.05, 0.5, 0, 0)
+        if self.state.mode == "cost_first":
+            weights = (0.2, 0.2, 0.05, 0.5, 0.05, 0, 0)
         return sum(w * t for w, t in zip(weights, self.terms(account, model), strict=True))
 
     def terms(self, account: AccountSpec, model: ModelSpec) -> tuple[float, ...]:
@@ -402,12 +528,14 @@ class Brute:
         first_ms = self.route_state(account, model).first_token_ms or model.first_token_ms
         speed = 1 / (1 + ((first_ms or 1_000) + 1_000 * self.output / 60) / 4_000)
         health = self.health(account, model) / 100
-        return (preference, quota, context, cheap, model.quality_share or 0.0, speed, health)
+        return (preference, quota, context, cheap, self.quality(model), speed, health)
 
     def quota(self, use: LimitUse, model: ModelSpec) -> float:
-        share = (use.left - self.claim(use, model)) / use.amount
+        needed, window_ms = 1.0, use.window.nominal_ms
+        if use.forecast is not None and use.forecast.confidence >= 0.5 and window_ms is not None:
+            allowances_a_window = use.forecast.burn_per_hour * window_ms / 3_600_000 / use.amount
+            needed = max(allowances_a_window, (1 + allowances_a_window) / 2)
         renews = use.window.kind in (WindowKind.CALENDAR, WindowKind.SESSION)
-        if not renews or use.resets_at_ms is None or use.window.nominal_ms is None:
-            return share
-        window_left = min(1.0, (use.resets_at_ms - self.state.now_ms) / use.window.nominal_ms)
-        return min(1.0, share / window_left)
+        if renews and use.resets_at_ms is not None and window_ms is not None:
+            needed *= min(1.0, (use.resets_at_ms - self.state.now_ms) / window_ms)
+        return min(1.0, (use.left - self.claim(use, model)) / use.amount / needed)

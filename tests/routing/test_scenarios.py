@@ -86,6 +86,12 @@ def _check(decision: Decision, expect: dict[str, Any], proves: str) -> None:
     assert short_reason(decision) == expect.pop("says", short_reason(decision)), proves
     assert costs[decision.route.id] == expect.pop("cost_usd", costs[decision.route.id]), proves
     assert dict(decision.facts).get("moved_because") == expect.pop("moved", None), proves
+    facts = dict(decision.facts)
+    for name, value in expect.pop("facts", {}).items():
+        assert facts.get(name) == value, (proves, facts)
+    behind = {ranked.route.id: ranked.behind for ranked in decision.ranking}
+    for route, step in expect.pop("behind", {}).items():
+        assert behind[route] == step, (proves, behind)
     for route in expect.pop("unknown_cost", []):
         assert costs[route] is None, proves
     for route, cost_usd in expect.pop("costs", {}).items():

@@ -11,12 +11,14 @@ from trunkline.domain.counting import Counted, CountingRule, PromptCount, Tokeni
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin, PinScope
 from trunkline.domain.faults import FaultKind, FaultScope
-from trunkline.domain.limits import FigureSource, LimitScope, LimitUse, Metric, Window, limit_key
+from trunkline.domain.learned import Verdicts
+from trunkline.domain.limits import FigureSource, Forecast, LimitScope, LimitUse, Metric, Window, limit_key
 from trunkline.domain.money import PeakHours, Price, PriceBand, pico_from_usd, pico_per_token
 from trunkline.domain.preferences import (
     BudgetMode,
     Config,
     EnvironmentOverride,
+    LearningPolicy,
     Mode,
     Preferences,
     QualityMode,
@@ -63,8 +65,9 @@ WEIGHTS = (
 
 
 def build_config(data: Data) -> Config:
-    """`providers` by id, `preferences`; a price is `[input, output]` in USD per million tokens, or a table with
-    `bands` (`[above, input, output]`) and `peaks` (`fri 10:00-14:00`, UTC) at `peak_percent`."""
+    """`providers` by id, `preferences`; a price is `[input, output, cached, written]` in USD per million tokens, the
+    last two if there are any, or a table with `bands` (`[above, input, output]`) and `peaks` (`fri 10:00-14:00`, UTC)
+    at `peak_percent`. A tier's `ceiling` is blended USD per million tokens."""
     catalogue = Catalogue(tuple(_provider(name, given) for name, given in data["providers"].items()))
     return Config("test", catalogue, _preferences(data.get("preferences", {})))
 
@@ -158,7 +161,11 @@ def _preferences(given: Data) -> Preferences:
         ),
         tiers=tuple(
             TierPolicy(
-                Tier(name), tuple(tier.get("prefer", ())), tier.get("stated", False), None, tier.get("floor")
+                Tier(name),
+                tuple(tier.get("prefer", ())),
+                tier.get("stated", False),
+                pico_per_token(tier["ceiling"]) if "ceiling" in tier else None,
+                tier.get("floor"),
             )
             for name, tier in given.get("tiers", {}).items()
         ),
@@ -183,6 +190,7 @@ def _preferences(given: Data) -> Preferences:
         quality_floor=given.get("floor", 0.0),
         thresholds=Thresholds(**given.get("thresholds", {})),
         rules=Rules(**given.get("rules", {"cheap_simple": False, "prefer_free": False})),
+        learning=LearningPolicy(**given.get("learning", {})),
     )
 
 
@@ -246,8 +254,9 @@ def _counted(given: Data | None) -> PromptCount | None:
 
 def build_state(config: Config, data: Data) -> RoutingState:
     """Times are seconds from now: `block_s`, `resets_in_s`, `until_s`. `limits` are `[metric, window, amount,
-    used]` with an optional model and reset. `crisis` are the steps in force, `override` what is forced.
-    `token_factors` are tables by tokenizer, by `provider/model`."""
+    used]` with an optional model, reset and `forecast` (`[burn per hour, confidence]`). `crisis` are the steps in
+    force, `override` what is forced. `token_factors` are tables by tokenizer, by `provider/model`. `quality` is
+    `[good, bad]` by model, by `task type/tier`."""
     now_ms = START_MS
     accounts = {}
     for text, given in data.get("accounts", {}).items():
@@ -268,6 +277,7 @@ def build_state(config: Config, data: Data) -> RoutingState:
         parse_route(config, text): RouteState(
             block=_block(text, FaultScope.MODEL, given.get("block"), now_ms),
             health=given.get("health", 100),
+            success_share=given.get("success"),
             first_token_ms=given.get("first_token_ms"),
             tokens_per_s=given.get("tokens_per_s"),
         )
@@ -291,6 +301,14 @@ def build_state(config: Config, data: Data) -> RoutingState:
         draw=data.get("draw", 0.0),
         crisis_steps=tuple(CrisisStep(step) for step in data.get("crisis", ())),
         override=parse_selector(config, data["override"]) if "override" in data else None,
+        quality={
+            (text.split("/")[0], text.split("/")[1]): {
+                model: Verdicts(*counts) for model, counts in models.items()
+            }
+            for text, models in data.get("quality", {}).items()
+        },
+        off_peak=data.get("off_peak", False),
+        explore_draw=data.get("explore_draw", 1.0),
         token_factors={
             (text.split("/", 1)[0], text.split("/", 1)[1]): {
                 Tokenizer(one): by for one, by in factors.items()
@@ -319,7 +337,12 @@ def _use(provider: str, account: str, given: Sequence[Any] | Data, now_ms: int) 
         resets_at_ms=None if resets_in_s is None else now_ms + round(resets_in_s * 1000),
         source=FigureSource.CONFIGURED,
         as_of_ms=now_ms,
+        forecast=_forecast(limit.get("forecast")),
     )
+
+
+def _forecast(given: Sequence[float] | None) -> Forecast | None:
+    return None if given is None else Forecast(given[0], None, given[1])
 
 
 def _block(target: str, scope: FaultScope, given: Data | None, now_ms: int) -> Block | None:
@@ -358,4 +381,7 @@ def _conversation(config: Config, given: Data | None, now_ms: int) -> Conversati
         tier=given.get("tier", "t2"),
         cache_warm_until_ms=now_ms + round(given.get("warm_s", 0) * 1000),
         home=parse_route(config, given["home"]) if "home" in given else None,
+        cached_tokens=given.get("cached", 0),
+        turns=given.get("turns", 1),
+        turns_left=given.get("turns_left", 0.0),
     )

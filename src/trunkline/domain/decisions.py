@@ -45,8 +45,8 @@ class RejectionCode(StrEnum):
     FAILED = "failed_already"
 
 
-# How routes of one order sort before the score (`Ranked.behind`): put in front by a cost rule or a stated list, neither,
-# above the price ceiling of the tier, below the quality floor, both of these.
+# How routes of one order sort before the score (`Ranked.behind`): put in front by a cost rule or a stated list,
+# neither, above the price ceiling of the tier, below the quality floor, both of these.
 FAVOURED, USUAL, DEAR, WEAK, DEAR_AND_WEAK = range(5)
 
 
@@ -83,8 +83,8 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """A route that may answer, with its score (0..1), terms and the expected cash cost of this request.
-    `order` is how it was sorted before the score: 0 stated first choice, 1 the rest, 2 past `route_away_at`; `behind` is
-    how within those: `FAVOURED`, `USUAL`, `DEAR`, `WEAK` or `DEAR_AND_WEAK`."""
+    `order` is how it was sorted before the score: 0 stated first choice, 1 the rest, 2 past `route_away_at`; `behind`
+    is how within those: `FAVOURED`, `USUAL`, `DEAR`, `WEAK` or `DEAR_AND_WEAK`."""
 
     route: Route
     score: float

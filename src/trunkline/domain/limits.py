@@ -161,6 +161,10 @@ def limit_key(*, provider: str, owner: str, model: str | None, metric: Metric, w
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
 
 
+SURE_ENOUGH = 0.5
+"""From this confidence on a forecast is acted upon: alerts are raised, work is paced, and routes are chosen by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """How a limit will fare if use goes on as it has: `burn_per_hour` in the limit's own unit, recent use weighing
@@ -184,7 +188,7 @@ class LimitUse:
     includes what is reserved. `resets_at_ms` is when a full window's allowance is back; None for a balance, an idle
     rolling window or a session that has not begun. `confidence` 0..1 is how far the amount is believed: 1 for what is
     configured or just reported. `flaw` says what was wrong with a figure that was told, empty where nothing was.
-    `forecast` is there where panels are shown it; decisions do not look at it."""
+    `forecast` is there where panels are shown it, and for decisions where it is `SURE_ENOUGH`."""
 
     key: str
     metric: Metric

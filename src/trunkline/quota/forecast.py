@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
+from trunkline.domain.limits import SURE_ENOUGH as SURE_ENOUGH  # for those who ask what is forecast
 from trunkline.domain.limits import Forecast, LimitUse, Metric, Window, WindowKind
 from trunkline.quota import windows
-
-SURE_ENOUGH = 0.5
-"""From this confidence on a forecast is acted upon: alerts are raised and work is paced."""
 
 STEPS_PER_MEMORY = 24
 MEMORIES_KEPT = 2.5

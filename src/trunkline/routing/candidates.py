@@ -3,72 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from trunkline.domain.crisis import CrisisStep
-from trunkline.domain.decisions import Pin, RejectionCode, Terms
-from trunkline.domain.faults import FaultCode
+from trunkline.domain.decisions import FAVOURED, WEAK, Pin, RejectionCode, Terms
 from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
-from trunkline.domain.routes import Route, Selector
-from trunkline.domain.state import EMPTY_ROUTE_STATE, AccountState, Block, RouteState, RoutingState
-from trunkline.routing.accounts import Live, LiveAccounts, Refusal, block_facts, limit_facts
+from trunkline.domain.routes import Selector
+from trunkline.domain.state import EMPTY_ROUTE_STATE, RouteState, RoutingState
+from trunkline.routing.accounts import Live, LiveAccounts, Refusal, limit_facts
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.costs import RequestCosts
 from trunkline.routing.crisis_steps import is_moved
+from trunkline.routing.gate import Gate
 from trunkline.routing.limits import NOTHING_FURTHER, Claims, claims_of, quota_of, quota_of_all
-from trunkline.routing.policy import CompiledPolicy, ModelRow, PoolAccount
-from trunkline.routing.profiles import UNSTATED, Basis, Liking, Profile, ProfileKey, fixed_score
+from trunkline.routing.options import PAST_MARK, PLAIN, STATED, Bound, Key, Option
+from trunkline.routing.policy import CompiledPolicy, ModelRow
+from trunkline.routing.profiles import (
+    BEHIND,
+    UNSTATED,
+    Basis,
+    Profile,
+    ProfileKey,
+    fixed_score,
+    placed_behind,
+)
 from trunkline.routing.prompt import PromptTokens
 from trunkline.routing.rejections import Facts, Refused, Rejections
+from trunkline.routing.rules import CHEAPEST_FIRST, PREFER_FREE
+from trunkline.routing.turn_cost import FREE_TURN, LEAST_CACHED_TOKENS, TurnCost
 
-STATED, PLAIN, PAST_MARK = 0, 1, 2
-# Cost rules 1 and 3, by the names of the settings that turn them off.
-CHEAP_SIMPLE = "cheap_simple"
-PREFER_FREE = "prefer_free"
 # What is taken for a route that nobody has measured and of which the catalogue says nothing.
 _TYPICAL_FIRST_TOKEN_MS = 1_000.0
 _TYPICAL_TOKENS_PER_S = 60.0
 # The whole reply in this time is a speed of one half.
 _HALF_SPEED_MS = 4_000.0
 _CONTEXT_ROOM = 4
-
-# How options sort, the least first: order; 0 for those that a cost rule or a stated list puts in front; their cost
-# or place there; minus the score; cost; route id.
-Key = tuple[int, int, int, float, int, str]
-# Quota, speed and health of a route, each 0..1.
-Changing = tuple[float, float, float]
-
-
-# What no option of a row can beat: the first three parts of a key, and minus the best score; then the row's place,
-# the score without quota, speed and health, the least cost, that at list price, and the row.
-Bound = tuple[int, int, int, float, int, float, int, int, ModelRow]
-
-
-class Option(NamedTuple):
-    """A route that may answer. `account` is None where nothing is known of it. `cost_pico` is the expected cash, an
-    estimate at the dearest known price where `price_known` is False."""
-
-    key: Key
-    route: Route
-    row: ModelRow
-    member: PoolAccount
-    account: AccountState | None
-    score: float
-    cost_pico: int
-    price_known: bool
-    preference: float
-    changing: Changing
-
-    @property
-    def order(self) -> int:
-        """`STATED`, `PLAIN` or `PAST_MARK`."""
-        return self.key[0]
-
-    @property
-    def leads(self) -> bool:
-        """A cost rule or a stated list puts it before others of its order."""
-        return self.key[1] == 0
+# No score is as high.
+_NO_SCORE = -2.0
 
 
 class Scan:
@@ -84,11 +55,7 @@ class Scan:
         self.forced = state.override
         self.pin = None if self.forced is not None else _pinned(ask, state.pin, state.now_ms)
         self.crisis = self.forced is self.pin is None and is_moved(self.task, state.crisis_steps)
-        kind = ProfileKey(self.task.type, self.task.tier, mode, ask.prefer)
-        if self.crisis:
-            any_local = CrisisStep.ALLOW_LOCAL in state.crisis_steps
-            kind = kind._replace(prefer=(), cheapest=True, any_local=any_local)
-        self.profile: Profile = policy.profile(kind)
+        self.profile: Profile = self._profile(mode)
         self.override = self.profile.override if self.forced is self.pin is None else None
         self.only: Selector | None = (
             self.override[0] if self.override is not None else self.pin or self.forced
@@ -97,16 +64,29 @@ class Scan:
         self._prompt = PromptTokens(self.task, policy, state.token_factors)
         self._output_tokens = self.task.output_tokens
         self._needs = frozenset(self.task.needs)
-        self._costs = RequestCosts(self._prompt.usual, self._output_tokens, policy, state.now_ms)
+        self._costs = RequestCosts(self._prompt.usual, self._output_tokens, policy, state)
         self._reference_pico = self._costs.reference_pico
         self._least_inputs: dict[str, int] = {}
         weights = self.profile.weights
         self._changing_weights = (weights.quota, weights.speed, weights.health)
         self._context_weight, self._cost_weight = weights.context, weights.cost
         self._most_changing = weights.speed + weights.health
-        self._free_only = self.profile.mode.budget is BudgetMode.FREE_ONLY and self.only is None
+        free_only = self.profile.mode.budget is BudgetMode.FREE_ONLY and self.only is None
         self._refuses = Refusal(state.now_ms, forced=self.forced is not None and ask.after is None)
+        self._gate = Gate(ask, state, self.preferences, self._refuses, free_only=free_only)
         self._live = self._live_accounts()
+
+    def _profile(self, mode: str) -> Profile:
+        """That of the request's kind, with what is known of its answers, and off-peak of its price ceiling (rule 4)."""
+        task, state, preferences = self.task, self.state, self.preferences
+        if self.crisis:
+            any_local = CrisisStep.ALLOW_LOCAL in state.crisis_steps
+            kind = ProfileKey(task.type, task.tier, mode, cheapest=True, any_local=any_local)
+        else:
+            dearer = state.off_peak and preferences.rules.off_peak_dearer and not task.critical
+            kind = ProfileKey(task.type, task.tier, mode, self.ask.prefer, dearer)
+        known = state.quality.get((task.type, task.tier.value)) if preferences.learning.enabled else None
+        return self.policy.profile(kind, known)
 
     def _live_accounts(self) -> LiveAccounts:
         found = (self.policy, self.state, self.rejections)
@@ -171,44 +151,63 @@ class Scan:
         by name were half of a decision."""
         input_tokens, output_tokens = self._prompt.usual, self._output_tokens
         by_place = self._prompt.by_place
-        reference_pico, rule = self._reference_pico, self.rule
+        reference_pico, warm_row = self._reference_pico, self._costs.warm_row
+        rule, by_cost = self.rule, self.rule in CHEAPEST_FIRST
         context_weight, cost_weight = self._context_weight, self._cost_weight
         quota_weight, most_changing = self._changing_weights[0], self._most_changing
         choosy = self.only is not None or bool(self._needs)
         found: list[Bound] = []
-        for fixed, window, room, price_input, price_output, cash_free, retires, stated, meets, row in bases:
+        for basis in bases:
+            (
+                fixed,
+                window,
+                room,
+                plain,
+                written,
+                price_output,
+                cash_free,
+                retires,
+                stated,
+                behind,
+                meets,
+                row,
+            ) = basis
             if by_place is not None:
                 input_tokens = by_place[row[0]]
             need = input_tokens + (output_tokens if output_tokens < room else room)
             if (choosy or retires or need > window) and not self.considered(row):
                 continue
+            price_input = written if input_tokens >= LEAST_CACHED_TOKENS else plain
             if price_input is None or price_output is None:
-                list_pico = self._costs.of(row, input_tokens)
+                cold_pico = self._costs.cold(row, input_tokens)
             else:
-                list_pico = input_tokens * price_input + output_tokens * price_output
-            cost_pico = 0 if cash_free else list_pico
+                cold_pico = input_tokens * price_input + output_tokens * price_output
+            cost_pico = 0 if cash_free else cold_pico
+            if row is warm_row and cost_pico:
+                cost_pico = self._costs.least(row, input_tokens, cold_pico)
             need *= _CONTEXT_ROOM
             context = 1.0 if need <= window else window / need
             cheapness = 1.0 if cost_pico == 0 else reference_pico / (reference_pico + cost_pico)
             base = (fixed + context_weight * context) + cost_weight * cheapness
             minus_score = -((base + quota_weight) + most_changing)
-            order, behind, lead = PLAIN, 1, 0
-            if stated < UNSTATED:
-                order, behind, lead = STATED, 0, stated
-            elif rule is not None and meets:
-                if rule == CHEAP_SIMPLE:
-                    behind, lead = 0, cost_pico
-                elif cash_free:
-                    behind = 0
-            found.append((order, behind, lead, minus_score, row[0], base, cost_pico, list_pico, row))
+            order, lead = PLAIN, 0
+            if stated < UNSTATED and behind < WEAK:
+                order, behind, lead = STATED, FAVOURED, stated
+            elif behind >= WEAK:
+                lead = stated
+            elif rule is not None and meets and (by_cost or cash_free):
+                behind, lead = FAVOURED, cost_pico if by_cost else 0
+            found.append((order, behind, lead, minus_score, row[0], base, cost_pico, cold_pico, row))
         found.sort()
         return found
 
     def ceiling(self, basis: Basis) -> tuple[int, int, int, float]:
         """What the start of no unstated option's key can be below, for this row and all after it in `by_fixed`."""
+        if self.rule is not None and basis[BEHIND] < WEAK:
+            return (PLAIN, FAVOURED, 0, _NO_SCORE)
         base = (basis[0] + self._context_weight) + self._cost_weight
         highest = (base + self._changing_weights[0]) + self._most_changing
-        return (PLAIN, 1 if self.rule is None else 0, 0, -highest)
+        return (PLAIN, basis[BEHIND], 0, -highest)
 
     # -- options ------------------------------------------------------------------------------------------------
 
@@ -252,20 +251,28 @@ class Scan:
         return best
 
     def _option(self, bound: Bound, live: Live) -> Option | None:
-        _, _, _, _, place, base, least_pico, list_pico, row = bound
+        _, _, _, _, place, base, least_pico, cold_pico, row = bound
         _, _, _, member, account, _ = live
         route = row.routes[member.position]
         routes = self.state.routes
         state = routes.get(route, EMPTY_ROUTE_STATE) if routes else EMPTY_ROUTE_STATE
         cash_free = row.price_free or member.cash_free
-        cost_pico = 0 if cash_free else list_pico
+        share = state.success_share
+        if cash_free:
+            cost_pico = 0
+        elif row is self._costs.warm_row or (share is not None and share < 1.0):
+            cost_pico = self._costs.expected(row, route, self._prompt.of(row), share).pico
+        else:
+            cost_pico = cold_pico
         accounts = self.profile.by_account.get(place)
         liking = self.profile.likings[place] if accounts is None else accounts[member.id]
-        refusal = self._refusal(row, route, state, cost_pico, liking)
+        footing = self.profile.footings[place]
+        stated = liking.stated < UNSTATED and not footing.below
+        refusal = self._gate.refusal(row, route, state, cost_pico, stated=stated)
         if refusal is not None:
             self.rejections.add(Refused(row.provider, member.id, row.model, *refusal))
             return None
-        fitting = self._fit(row, live, list_pico)
+        fitting = self._fit(row, live, cold_pico)
         if fitting is None:
             return None
         quota, past_mark = fitting
@@ -274,45 +281,33 @@ class Scan:
         speed = self._speed(row, state) if weights[1] else 0.0
         changing = (quota, speed, health / 100)
         if accounts is not None or cost_pico != least_pico:
-            fixed = fixed_score(self.profile.weights, liking.preference, row)
+            fixed = fixed_score(self.profile.weights, liking.preference, footing.quality)
             base = self._base(fixed, row, cost_pico)
         score = (base + weights[0] * quota) + (weights[1] * speed + weights[2] * changing[2])
-        order = PAST_MARK if past_mark else STATED if liking.stated < UNSTATED else PLAIN
         free = row.price_free or member.free
-        behind, lead = self._favour(place, free, health, cost_pico, order, liking.stated)
-        key = (order, behind, lead, -score, cost_pico, row.ids[member.position])
+        if stated:
+            order, before, lead = STATED, FAVOURED, liking.stated
+        else:
+            order = PLAIN
+            dear = footing.dear and not cash_free and not liking.named
+            before, lead = placed_behind(footing, dear=dear), liking.stated if footing.below else 0
+            if footing.meets and not past_mark and self._favours(free, health):
+                before, lead = FAVOURED, cost_pico if self.rule in CHEAPEST_FIRST else 0
+        if past_mark:
+            order = PAST_MARK
+        key = (order, before, lead, -score, cost_pico, row.ids[member.position])
         known = cash_free or row.price_known
-        return Option(key, route, row, member, account, score, cost_pico, known, liking.preference, changing)
+        return Option(
+            key, route, row, member, account, score, cost_pico, known, liking.preference, changing, share
+        )
 
-    def _refusal(
-        self, row: ModelRow, route: Route, state: RouteState, cost_pico: int, liking: Liking
-    ) -> tuple[RejectionCode, Facts, int | None] | None:
-        ask = self.ask
-        if ask.failed and route in ask.failed:
-            return RejectionCode.FAILED, (), None
-        block = state.block
-        if block is not None and self._refuses(block):
-            if block.code == FaultCode.MODEL_GONE:
-                return RejectionCode.RETIRED, _gone_facts(route, block, row.successor), None
-            return RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms
-        for selector in ask.avoid:
-            if selector.matches(route.provider, route.account, route.model):
-                return RejectionCode.EXCLUDED, (("rule", f"avoid {selector}"),), None
-        if cost_pico == 0:
-            return None
-        if self._free_only and liking.stated == UNSTATED:
-            return RejectionCode.NOT_FREE, (("cost_pico", cost_pico),), None
-        if ask.budget_pico is not None and cost_pico > ask.budget_pico:
-            facts = (("cost_pico", cost_pico), ("budget_pico", ask.budget_pico), ("per", "request"))
-            return RejectionCode.OVER_BUDGET, facts, None
-        day_pico = self.preferences.budget_day_pico
-        if day_pico is not None and self.state.spent_day_pico + cost_pico > day_pico:
-            left_pico = max(0, day_pico - self.state.spent_day_pico)
-            facts = (("cost_pico", cost_pico), ("budget_pico", left_pico), ("per", "day"))
-            return RejectionCode.OVER_BUDGET, facts, None
-        return None
+    def _favours(self, free: bool, health: int) -> bool:
+        """Whether the cost rule in force puts a route in front that is good enough."""
+        if self.rule == PREFER_FREE:
+            return free and health > self.thresholds.rule3_health_above
+        return self.rule is not None
 
-    def _fit(self, row: ModelRow, live: Live, list_pico: int) -> tuple[float, bool] | None:
+    def _fit(self, row: ModelRow, live: Live, cold_pico: int) -> tuple[float, bool] | None:
         """The quota term over all limits of this route, and whether one is past the route-away mark; None, and
         noted, where the request does not fit."""
         past_mark, minus_quota, _, member, _, flat = live
@@ -324,7 +319,7 @@ class Scan:
         limits, further_past, steady_quota, varying = NOTHING_FURTHER if further is None else further
         now_ms = self.state.now_ms
         quota: float | None = None
-        claims = self._claims(row, input_tokens, list_pico)
+        claims = self._claims(row, input_tokens, cold_pico)
         if row.reserving is not None or heavier:
             quota = quota_of_all((*flat.shared, *limits), claims, now_ms)
         elif steady_quota is not None:
@@ -336,24 +331,12 @@ class Scan:
         self.rejections.add(refused)
         return None
 
-    def _claims(self, row: ModelRow, input_tokens: int, list_pico: int) -> Claims:
+    def _claims(self, row: ModelRow, input_tokens: int, cold_pico: int) -> Claims:
         """What one call takes: of output the whole limit where that is reserved."""
         output_tokens = self._output_tokens
         if row.reserving is not None:
             output_tokens = reserved_output(self.ask.asked_output_tokens, *row.reserving, input_tokens) or 0
-        return claims_of(input_tokens=input_tokens, output_tokens=output_tokens, cost_pico=list_pico)
-
-    def _favour(
-        self, place: int, free: bool, health: int, cost_pico: int, order: int, stated: int
-    ) -> tuple[int, int]:
-        """Whether the option goes before others of its order (0: it does), and by what it is sorted there."""
-        if order != PLAIN:
-            return (0, stated) if stated < UNSTATED else (1, 0)
-        if self.rule is None or not self.profile.meets_floor[place]:
-            return 1, 0
-        if self.rule == CHEAP_SIMPLE:
-            return 0, cost_pico
-        return (0, 0) if free and health > self.thresholds.rule3_health_above else (1, 0)
+        return claims_of(input_tokens=input_tokens, output_tokens=output_tokens, cost_pico=cold_pico)
 
     # -- terms --------------------------------------------------------------------------------------------------
 
@@ -382,13 +365,17 @@ class Scan:
         """The terms behind an option's score."""
         row, (quota, speed, health) = option.row, option.changing
         context, cost = self._context(row), self._cheapness(option.cost_pico)
-        return Terms(option.preference, quota, context, cost, row.quality or 0.0, speed, health)
+        quality = self.profile.footings[row.place].quality
+        return Terms(option.preference, quota, context, cost, quality, speed, health)
 
-
-def _gone_facts(route: Route, block: Block, successor: str | None) -> Facts:
-    """What is said of a model that the provider no longer gives to one account."""
-    account = f"{route.provider}/{route.account}"
-    return (("account", account), ("since_ms", block.since_ms), ("successor", successor))
+    def cost(self, option: Option) -> TurnCost | None:
+        """What an option's expected cash is made of; None where its price is not known."""
+        if not option.price_known:
+            return None
+        row = option.row
+        if row.price_free or option.member.cash_free:
+            return FREE_TURN
+        return self._costs.expected(row, option.route, self._prompt.of(row), option.success_share)
 
 
 def _pinned(ask: RoutingAsk, pin: Pin | None, now_ms: int) -> Selector | None:

@@ -8,14 +8,16 @@ from collections.abc import Iterable
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection, RejectionCode
 from trunkline.domain.routes import Selector
 from trunkline.domain.state import RoutingState
-from trunkline.domain.tasks import Tier
 from trunkline.routing.ask import RoutingAsk
-from trunkline.routing.candidates import CHEAP_SIMPLE, PAST_MARK, PREFER_FREE, STATED, Key, Option, Scan
+from trunkline.routing.candidates import Scan
+from trunkline.routing.exploring import explored
+from trunkline.routing.options import PAST_MARK, STATED, Key, Option
 from trunkline.routing.policy import CompiledPolicy
 from trunkline.routing.pools import pick_account
 from trunkline.routing.profiles import Basis
 from trunkline.routing.reasons import Choice, How, explain_choice
 from trunkline.routing.rejections import Facts
+from trunkline.routing.rules import rule_in_force
 from trunkline.routing.stay import HOME, cache_is_warm, home_option, own_options, reason_to_move
 
 LONGEST_RANKING = 12
@@ -29,7 +31,8 @@ def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Deci
     """The route for one request, with at most 12 routes behind it, one for each provider and model, on its best
     account; only the chosen one's account is the pool's pick. DESIGN §4.2–§4.4, precedence as in policy.md:
     override by a person > pin > crisis, for simple work that is not critical > environment override > stated preference
-    > free_only > rule 3 > mode.
+    > free_only > rule 3 > mode > rule 4. What is above its tier's price ceiling goes behind what is not, and what is
+    below the quality floor behind that; neither is ever excluded, for the promise is that somebody answers.
 
     After a fault (`ask.after`) or a shortage call it again with what failed in `ask.failed`: another account of
     the same model comes first, then the next of the ranking.
@@ -65,7 +68,13 @@ def rank(scan: Scan) -> list[Option]:
     if any(option.order == STATED for option in found):
         bases = profile.unstated
     else:
-        scan.rule = _rule(scan)
+        scan.rule = rule_in_force(
+            scan.task,
+            profile,
+            scan.preferences,
+            spent_day_pico=scan.state.spent_day_pico,
+            crisis=scan.crisis,
+        )
         found = []
     for start in range(0, len(bases), _CHUNK):
         limit = _limit(scan, found)
@@ -101,16 +110,6 @@ def _key(option: Option) -> Key:
     return option.key
 
 
-def _rule(scan: Scan) -> str | None:
-    """The cost rule that applies to the request: 1 for small simple tasks, and in a crisis for what it moves, else
-    3."""
-    task, profile = scan.task, scan.profile
-    small = task.input_tokens + task.output_tokens < scan.thresholds.rule1_below_tokens
-    if scan.crisis or (profile.cheap_simple and task.tier is Tier.T1 and small):
-        return CHEAP_SIMPLE
-    return PREFER_FREE if profile.prefer_free else None
-
-
 # -- choosing ---------------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +130,9 @@ def _choose(scan: Scan, ranking: list[Option]) -> Choice:
             return Choice(_account(scan, own), How.STAY)
         if not own and moved not in ("asked", "fault", "crisis"):
             moved = "unavailable"
-    return Choice(_account(scan, scan.options(ranking[0].row)), How.RANKED, moved)
+    tried = explored(scan, ranking[:LONGEST_RANKING])
+    how, best = (How.RANKED, ranking[0]) if tried is None else (How.EXPLORE, tried)
+    return Choice(_account(scan, scan.options(best.row)), how, moved)
 
 
 def _account(scan: Scan, options: list[Option]) -> Option:
@@ -187,7 +188,7 @@ def _hold_at_limit(scan: Scan) -> None:
 
 def _ranked(scan: Scan, option: Option) -> Ranked:
     cost_pico = option.cost_pico if option.price_known else None
-    return Ranked(option.route, option.score, scan.terms(option), cost_pico, option.order)
+    return Ranked(option.route, option.score, scan.terms(option), cost_pico, option.order, option.behind)
 
 
 def _rejected(scan: Scan) -> tuple[Rejection, ...]:

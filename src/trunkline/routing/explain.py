@@ -24,6 +24,12 @@ _AHEAD_IN = {
     "speed": "faster than",
     "health": "healthier than",
 }
+# By the rule that put the cheapest first: what is said of it, and of whom it is the cheapest where there is no floor.
+_CHEAPEST = {
+    "cheap_simple": ("", "for a simple task"),
+    "cost_first": ("", "of all"),
+    "near_budget": ("the day's budget is almost spent: ", "of all"),
+}
 _MOVED = {
     "small": "the conversation is short",
     "asked": "you asked",
@@ -51,6 +57,8 @@ def reason_sentence(decision: Decision, catalogue: Catalogue) -> str:
     runner_up = decision.runner_up
     if runner_up is not None:
         parts.append(f"next {runner_up.route.id}, margin {decision.confidence:.2f}")
+    if decision.rule == "off_peak_dearer":
+        parts.append(f"dearer than {dict(decision.facts).get('tier')} may be, as it is off-peak")
     provider = catalogue.provider(decision.route.provider)
     if "pool" in facts and provider is not None:
         parts.append(f"{decision.route.account} of {len(provider.accounts)} accounts by {facts['pool']}")
@@ -86,11 +94,21 @@ def _limit(facts: Facts, decision: Decision) -> str:
 
 
 def _cost(facts: Facts, decision: Decision) -> str:
+    if "too_dear" in facts:
+        return f"{facts['too_dear']} is above the price ceiling of {facts.get('tier')}"
     if decision.rule == "prefer_free":
         return "free and in good health"
-    if decision.rule == "cheap_simple":
+    if decision.rule in _CHEAPEST:
         floor = facts.get("floor")
-        return f"cheapest above the {facts.get('task_type')} floor" if floor else "cheapest for a simple task"
+        why, kind = _CHEAPEST[decision.rule]
+        return f"{why}cheapest above the {facts.get('task_type')} floor" if floor else f"{why}cheapest {kind}"
+    return _weighed(facts, decision)
+
+
+def _quality(facts: Facts, decision: Decision) -> str:
+    if "too_weak" in facts:
+        floor = float(str(facts.get("floor")))
+        return f"{facts['too_weak']} is below the {facts.get('task_type')} floor of {floor:.2f}"
     return _weighed(facts, decision)
 
 
@@ -117,7 +135,7 @@ _SHORT: Mapping[Reason, Callable[[Facts, Decision], str]] = {
     Reason.LIMIT: _limit,
     Reason.COST: _cost,
     Reason.CONTEXT: _weighed,
-    Reason.QUALITY: _weighed,
+    Reason.QUALITY: _quality,
     Reason.SPEED: _weighed,
     Reason.BALANCE: _weighed,
     Reason.PIN: lambda facts, _: f"you pinned {facts.get('pin')}",

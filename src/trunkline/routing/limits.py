@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from trunkline.domain.limits import LimitUse, Metric, WindowKind, is_pattern
+from trunkline.domain.limits import SURE_ENOUGH, LimitUse, Metric, WindowKind, is_pattern
 
 _METRICS = tuple(Metric)
+_HOUR_MS = 3_600_000
 _COST = _METRICS.index(Metric.COST)
 _ONE_A_CALL = tuple(
     map(_METRICS.index, (Metric.REQUESTS, Metric.CONCURRENCY, Metric.SHARE)),
@@ -17,7 +18,7 @@ _ONE_A_CALL = tuple(
 class FlatLimit(NamedTuple):
     """One limit. `metric` indexes `Claims`; `used_share` is 0 where a full limit should not push traffic away
     (windows that only pace, concurrency); `span_ms` is the window's length where the share of it that is left
-    counts (calendar, session), else 0."""
+    counts (calendar, session), else 0; `pace` is how much more is needed of it than by an even use (`_pace`)."""
 
     metric: int
     amount: int
@@ -25,11 +26,12 @@ class FlatLimit(NamedTuple):
     used_share: float
     resets_at_ms: int | None
     span_ms: int
+    pace: float
     use: LimitUse
 
 
-# Metric, amount, left, when it resets and the length of its window (0, 0 where its end does not count).
-Allowance = tuple[int, int, int, int, int]
+# Metric, amount, left, when it resets and the length of its window (0, 0 where its end does not count), pace.
+Allowance = tuple[int, int, int, int, int, float]
 
 
 class FurtherLimits(NamedTuple):
@@ -136,12 +138,30 @@ def _flat(use: LimitUse) -> FlatLimit:
         used_share=1.0 - use.share_left if pushes else 0.0,
         resets_at_ms=use.resets_at_ms,
         span_ms=(use.window.nominal_ms or 0) if renews and use.resets_at_ms is not None else 0,
+        pace=_pace(use),
         use=use,
     )
 
 
+def _pace(use: LimitUse) -> float:
+    """What is expected to be used of a limit in one window, as a multiple of its amount: how it is needed against an
+    even use, by which the quota term reckons without a forecast (1).
+
+    A sure forecast says how fast it is used: p whole allowances a window. Where that is more than one, so much is
+    needed until the reset, and what is left is as scarce as the share of the time is short for which it lasts. Where it
+    is less, some would be left over at the reset and be lost: then it is taken as halfway between the forecast and an
+    even use, for what is sent there because it is idle is use that the forecast has not seen. So an idle allowance is
+    worth twice as much as an evenly used one, and no more; and without a forecast, or at an even use, nothing changes.
+    A balance never renews, so that nothing of it is ever lost."""
+    expected, nominal_ms = use.forecast, use.window.nominal_ms
+    if expected is None or expected.confidence < SURE_ENOUGH or not nominal_ms or use.amount <= 0:
+        return 1.0
+    pace = expected.burn_per_hour * nominal_ms / _HOUR_MS / use.amount
+    return max(pace, (1.0 + pace) / 2)
+
+
 def _allowance(flat: FlatLimit) -> Allowance:
-    return (flat.metric, flat.amount, flat.left, flat.resets_at_ms or 0, flat.span_ms)
+    return (flat.metric, flat.amount, flat.left, flat.resets_at_ms or 0, flat.span_ms, flat.pace)
 
 
 NOTHING_FURTHER = FurtherLimits((), False, 1.0, ())
@@ -163,20 +183,26 @@ def quota_of_all(limits: Sequence[FlatLimit], claims: Claims, now_ms: int) -> fl
 def quota_of(
     allowances: Sequence[Allowance], claims: Claims, now_ms: int, quota: float = 1.0
 ) -> float | None:
-    """The least of `quota` and, per allowance, min(1, share left afterwards ÷ share of its window left)."""
-    for metric, amount, left, resets_at_ms, span_ms in allowances:
+    """The least of `quota` and, per allowance, min(1, what is left afterwards ÷ what is needed until it renews), both
+    as shares of its amount: needed is the share of its window left, at its pace.
+
+    It grows with what is left and falls with what is needed. What renews soon is needed little, so that
+    soonest-to-expire goes first; what others use up before then is needed more than it has, so that scarce goes last;
+    what nobody uses is spent before what is used evenly."""
+    for metric, amount, left, resets_at_ms, span_ms, pace in allowances:
         claim = claims[metric]
         if claim > left:
             return None
         if not amount:
             continue
-        share = (left - claim) / amount
+        share, needed = (left - claim) / amount, pace
         if span_ms:
             window_left = (resets_at_ms - now_ms) / span_ms
-            if share >= window_left:
-                continue
             if window_left < 1.0:
-                share /= window_left
+                needed *= window_left
+        if share >= needed:
+            continue
+        share /= needed
         if share < quota:
             quota = share
     return quota

@@ -3,13 +3,14 @@ what is preferred. Built once per configuration generation; profiles are made wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from trunkline.domain.counting import CountingRule, Tokenizer
 from trunkline.domain.decisions import Rejection, RejectionCode
+from trunkline.domain.learned import Verdicts
 from trunkline.domain.money import FREE, Price
 from trunkline.domain.preferences import Config, Preferences
 from trunkline.domain.routes import (
@@ -49,17 +50,21 @@ class PoolAccount(NamedTuple):
 
 class ModelRow(NamedTuple):
     """A model as one provider serves it. `routes` and their `ids` run parallel to the provider's pool. Prices are
-    pico-dollars per token, None where they are not the same for every call (then `varying` is set) or not known;
-    `quality` is None where no score is known; `reserving` is set where a call takes its whole output limit from token
-    allowances."""
+    pico-dollars per token, None where they are not the same for every call or not known; `price_written` is that of
+    input which the provider's cache keeps. `blended_pico` is for comparing models in general: of three input tokens for
+    each output token, of short inputs, outside peak hours. `quality` is the catalogue's, None where no score is known;
+    `reserving` is set where a call takes its whole output limit from token allowances."""
 
     place: int
     provider: str
     model: str
     context_tokens: int
     max_output_tokens: int
+    price: Price
     price_input: int | None
+    price_written: int | None
     price_output: int | None
+    blended_pico: float | None
     quality: float | None
     preference: float
     capabilities: frozenset[Capability]
@@ -71,7 +76,6 @@ class ModelRow(NamedTuple):
     price_free: bool
     any_cash_free: bool
     price_known: bool
-    varying: Price | None
     reserving: tuple[ModelSpec, Quirks] | None
     successor: str | None
     tokenizer: Tokenizer
@@ -112,13 +116,14 @@ class CompiledPolicy:
     flat_limits: dict[tuple[str, str], FlatLimits] = field(default_factory=dict, repr=False)
     row_by_model: dict[tuple[str, str], ModelRow] = field(default_factory=dict, repr=False)
 
-    def profile(self, key: ProfileKey) -> Profile:
-        """The profile of a kind of task, compiled when first asked for."""
+    def profile(self, key: ProfileKey, records: Mapping[str, Verdicts] | None = None) -> Profile:
+        """The profile of a kind of task, compiled when first asked for, and anew when `records`, how its answers were
+        received, are others than before."""
         profile = self.profiles.get(key)
-        if profile is None:
+        if profile is None or profile.records is not records:
             if len(self.profiles) >= _MOST_PROFILES:
                 self.profiles.clear()
-            profile = build_profile(key, self.config, self.rows)
+            profile = build_profile(key, self.config, self.rows, records)
             self.profiles[key] = profile
         return profile
 
@@ -166,15 +171,20 @@ def _pool(provider: ProviderSpec, first_place: int) -> Pool:
 def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> ModelRow:
     quirks = provider.quirks
     successors = {retired.id: retired.successor for retired in provider.retired}
-    varying = None if model.price.is_flat else model.price
+    price = model.price
+    flat = price if price.is_flat else Price()
+    blended = _blended(price)
     return ModelRow(
         place=place,
         provider=model.provider,
         model=model.id,
         context_tokens=model.context_tokens,
         max_output_tokens=_UNLIMITED if model.max_output_tokens is None else model.max_output_tokens,
-        price_input=model.price.input if varying is None else None,
-        price_output=model.price.output if varying is None else None,
+        price=price,
+        price_input=flat.input,
+        price_written=flat.input if flat.written is None else flat.written,
+        price_output=flat.output,
+        blended_pico=None if blended is None else blended / (_INPUT_PER_OUTPUT + 1),
         quality=model.quality_share,
         preference=min(1.0, max(0.0, (model.preference or 0) / 100)),
         capabilities=frozenset(model.capabilities),
@@ -183,10 +193,9 @@ def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> Mo
         tokens_per_s=model.tokens_per_s,
         routes=tuple(Route(model.provider, member.id, model.id) for member in pool.members),
         ids=tuple(f"{model.provider}/{member.id}/{model.id}" for member in pool.members),
-        price_free=model.price.is_free,
-        any_cash_free=model.price.is_free or any(member.cash_free for member in pool.members),
-        price_known=_blended(model.price) is not None,
-        varying=varying,
+        price_free=price.is_free,
+        any_cash_free=price.is_free or any(member.cash_free for member in pool.members),
+        price_known=blended is not None,
         reserving=(model, quirks) if quirks.reserves_output_limit else None,
         successor=model.successor or successors.get(model.id),
         tokenizer=model.tokenizer,
@@ -233,7 +242,7 @@ def _static_facts(accounts: Sequence[AccountSpec]) -> tuple[tuple[str, str], ...
 
 
 def _blended(price: Price) -> int | None:
-    """For comparing models in general: of short inputs, outside peak hours."""
+    """`ModelRow.blended_pico`, of four tokens together."""
     if price.input is None or price.output is None:
         return None
     return _INPUT_PER_OUTPUT * price.input + price.output
@@ -277,5 +286,8 @@ def _known_prices(catalogue: Catalogue) -> tuple[Price, ...]:
     flat = [price for price in prices if price.is_flat]
     inputs = [price.input for price in flat if price.input is not None]
     outputs = [price.output for price in flat if price.output is not None]
-    dearest = Price(max(inputs, default=None), max(outputs, default=None))
+    written = [
+        price.input if price.written is None else price.written for price in flat if price.input is not None
+    ]
+    dearest = Price(max(inputs, default=None), max(outputs, default=None), written=max(written, default=None))
     return (dearest, *(price for price in prices if not price.is_flat))

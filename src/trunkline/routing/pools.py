@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from trunkline.domain.limits import LimitUse
 from trunkline.domain.routes import PoolStrategy
 from trunkline.domain.state import RoutingState
-from trunkline.routing.candidates import Option
+from trunkline.routing.options import Option
 
 _NEVER_MS = 1 << 62
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from trunkline.domain.decisions import DEAR, USUAL, WEAK
+from trunkline.domain.learned import Verdicts
 from trunkline.domain.preferences import (
     BudgetMode,
     Config,
@@ -17,47 +19,71 @@ from trunkline.domain.preferences import (
 )
 from trunkline.domain.routes import Billing, Catalogue, Selector
 from trunkline.domain.tasks import Tier
+from trunkline.routing.quality import Floor, against_floor, posterior
 from trunkline.routing.weights import weights_for
 
 if TYPE_CHECKING:
     from trunkline.routing.policy import ModelRow
 
 UNSTATED = 1 << 20
-# Where a `Basis` has its place in a stated list.
-_STATED: Final = 7
+# Where a `Basis` has its place in a stated list, and what puts its row behind others.
+STATED_PLACE: Final = 8
+BEHIND: Final = 9
+# Off-peak its price ceiling counts; none beyond the last.
+_NEXT: Final = {Tier.T1: Tier.T2, Tier.T2: Tier.T3}
 
 
 class ProfileKey(NamedTuple):
-    """A kind of task under a mode, with the asker's own list. `cheapest`: in a crisis, the cheapest there is, whatever
-    lists and floors say; of local models those below the floor too where `any_local`."""
+    """A kind of task under a mode, with the asker's own list. `dearer`: at the price ceiling of the next tier.
+    `cheapest`: in a crisis, the cheapest there is, whatever lists and floors say; of local models those below the floor
+    too where `any_local`."""
 
     task_type: str
     tier: Tier
     mode: str
     prefer: tuple[Selector, ...] = ()
+    dearer: bool = False
     cheapest: bool = False
     any_local: bool = False
 
 
 class Liking(NamedTuple):
-    """The preference term 0..1, and the place in a stated list (`UNSTATED`: in none)."""
+    """The preference term 0..1, the place in a stated list (`UNSTATED`: in none), and whether the list that applies,
+    stated or shipped, names the route."""
 
     preference: float
     stated: int
+    named: bool
 
 
-# What a row's best score is made from: weighted preference and quality, context and output tokens, prices of a
-# token (None: unknown or not the same for every call), whether some account pays no cash, whether the model retires,
-# its best place in a stated list, whether it meets the quality floor; and the row. Unpacked for every row of a
-# decision, where names of fields cost too much.
-Basis = tuple[float, int, int, int | None, int | None, bool, bool, int, bool, "ModelRow"]
+class Footing(NamedTuple):
+    """How a model stands to what the task's kind wants. `quality` is that of the model at this kind of task, 0..1;
+    `meets` the quality floor for sure, or is surely `below` it; `dear`: above the price ceiling in force, which counts
+    where it costs cash and no list names it; `lifted`: above the tier's own, but not above that which counts
+    off-peak."""
+
+    quality: float
+    meets: bool
+    below: bool
+    dear: bool
+    lifted: bool
+
+
+# What a row's best score is made from: weighted preference and quality, context and output tokens, prices of a token
+# of input, of input that the cache keeps, and of output (None: unknown or not the same for every call), whether some
+# account pays no cash, whether the model retires, its best place in a stated list, `Ranked.behind` at best and before
+# any cost rule, whether it meets the quality floor; and the row. Unpacked for every row of a decision, where names of
+# fields cost too much.
+Basis = tuple[float, int, int, int | None, int | None, int | None, bool, bool, int, int, bool, "ModelRow"]
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`likings` runs parallel to the policy's rows; `by_account` overrides it where a list names accounts.
-    `bases` runs parallel too; `by_fixed` are the same, the highest weighted preference and quality first: of those
-    some are `stated` in a list, the rest `unstated`. `floor` is the least quality 0..1."""
+    `footings` and `bases` run parallel too; `by_fixed` are the same bases, those that nothing puts behind first and of
+    these the highest weighted preference and quality: some lead as `stated` in a list, the rest are `unstated`.
+    `floor` is the least quality 0..1; `ceiling_pico` the highest blended price of a token, None where there is none.
+    `records` is what was known of answers when it was made, by whose identity it is known to be current."""
 
     mode: Mode
     weights: Weights
@@ -67,82 +93,143 @@ class Profile:
     unstated: tuple[Basis, ...]
     likings: tuple[Liking, ...]
     by_account: dict[int, dict[str, Liking]]
-    meets_floor: tuple[bool, ...]
+    footings: tuple[Footing, ...]
     floor: float
+    ceiling_pico: int | None
+    rules_on: bool
     cheap_simple: bool
     prefer_free: bool
     override: tuple[Selector, EnvironmentOverride] | None
+    records: Mapping[str, Verdicts] | None
+
+    @property
+    def has_list(self) -> bool:
+        """Whether a stated list names any model."""
+        return any(basis[STATED_PLACE] < UNSTATED for basis in self.bases)
 
 
-def build_profile(key: ProfileKey, config: Config, rows: Sequence[ModelRow]) -> Profile:
-    """Resolve everything that does not change between requests of one kind."""
+def build_profile(
+    key: ProfileKey, config: Config, rows: Sequence[ModelRow], records: Mapping[str, Verdicts] | None = None
+) -> Profile:
+    """Resolve everything that does not change between requests of one kind; `records` says how answers of its task
+    type and tier were received, by model."""
     preferences, catalogue = config.preferences, config.catalogue
     mode = preferences.mode_named(key.mode) or Mode("balanced")
     stated = key.prefer or _resolve(_stated_list(key, preferences), catalogue)
     if key.cheapest:
         stated = ()
     shipped = stated if key.prefer else _resolve(_applying_list(key, mode, preferences), catalogue)
-    floor = preferences.floor(key.task_type, key.tier)
     likings: list[Liking] = []
     by_account: dict[int, dict[str, Liking]] = {}
     for row in rows:
-        may_lead = row.quality is None or row.quality >= floor
-        likings.append(_liking(row, None, stated, shipped, may_lead))
-        accounts = {
-            route.account: _liking(row, route.account, stated, shipped, may_lead) for route in row.routes
-        }
+        likings.append(_liking(row, None, stated, shipped))
+        accounts = {route.account: _liking(row, route.account, stated, shipped) for route in row.routes}
         if any(liking != likings[-1] for liking in accounts.values()):
             by_account[row.place] = accounts
-    floors = [floor] * len(rows)
+    floor = preferences.floor(key.task_type, key.tier)
+    rules_on = preferences.rules.auto_routing and mode.budget is not BudgetMode.QUALITY_FIRST
+    own_ceiling = _ceiling(key.tier, mode, preferences)
+    ceiling = _ceiling(_NEXT.get(key.tier), mode, preferences) if key.dearer else own_ceiling
     if key.cheapest:
-        local = {provider.id for provider in catalogue.providers if provider.billing is Billing.LOCAL}
-        floors = [floor if row.provider in local and not key.any_local else 0.0 for row in rows]
-    meets_floor = tuple(
-        least <= 0 or (row.quality is not None and row.quality >= least)
-        for row, least in zip(rows, floors, strict=True)
-    )
+        own_ceiling = ceiling = None
+    footings = _footings(key, config, rows, records, floor, (own_ceiling, ceiling))
     weights = weights_for(preferences, mode)
     bases = tuple(
-        _basis(row, weights, tuple(by_account.get(row.place, {}).values()) or (liking,), meets)
-        for row, liking, meets in zip(rows, likings, meets_floor, strict=True)
+        _basis(row, weights, tuple(by_account.get(row.place, {}).values()) or (liking,), footing)
+        for row, liking, footing in zip(rows, likings, footings, strict=True)
     )
-    by_fixed = tuple(sorted(bases, key=lambda basis: -basis[0]))
-    rules_on = preferences.rules.auto_routing and mode.budget is not BudgetMode.QUALITY_FIRST
+    by_fixed = tuple(sorted(bases, key=lambda basis: (basis[BEHIND], -basis[0])))
     return Profile(
         mode=mode,
         weights=weights,
         bases=bases,
         by_fixed=by_fixed,
-        stated=tuple(basis for basis in by_fixed if basis[_STATED] < UNSTATED),
-        unstated=tuple(basis for basis in by_fixed if basis[_STATED] == UNSTATED),
+        stated=tuple(basis for basis in by_fixed if _leads(basis)),
+        unstated=tuple(basis for basis in by_fixed if not _leads(basis)),
         likings=tuple(likings),
         by_account=by_account,
-        meets_floor=meets_floor,
+        footings=footings,
         floor=floor,
+        ceiling_pico=ceiling,
+        rules_on=rules_on,
         cheap_simple=key.cheapest or (rules_on and preferences.rules.cheap_simple),
         prefer_free=rules_on and preferences.rules.prefer_free,
         override=None if key.cheapest else _override(key, preferences, catalogue),
+        records=records,
     )
 
 
-def _basis(row: ModelRow, weights: Weights, likings: Sequence[Liking], meets_floor: bool) -> Basis:
+def _leads(basis: Basis) -> bool:
+    return basis[STATED_PLACE] < UNSTATED and basis[BEHIND] < WEAK
+
+
+def _basis(row: ModelRow, weights: Weights, likings: Sequence[Liking], footing: Footing) -> Basis:
+    dear = footing.dear and not row.any_cash_free and not any(liking.named for liking in likings)
     return (
-        fixed_score(weights, max(liking.preference for liking in likings), row),
+        fixed_score(weights, max(liking.preference for liking in likings), footing.quality),
         row.context_tokens,
         row.max_output_tokens,
         row.price_input,
+        row.price_written,
         row.price_output,
         row.any_cash_free,
         row.retired_at_ms is not None,
         min(liking.stated for liking in likings),
-        meets_floor,
+        placed_behind(footing, dear=dear),
+        footing.meets,
         row,
     )
 
 
-def fixed_score(weights: Weights, preference: float, row: ModelRow) -> float:
+def placed_behind(footing: Footing, *, dear: bool) -> int:
+    """`Ranked.behind` before any cost rule or list, of a route that is `dear` or not."""
+    return USUAL + (WEAK - USUAL) * footing.below + (DEAR - USUAL) * dear
+
+
+def fixed_score(weights: Weights, preference: float, quality: float) -> float:
     """The part of the score that is the same for every request and account of one preference."""
-    return weights.preference * preference + weights.quality * (row.quality or 0.0)
+    return weights.preference * preference + weights.quality * quality
+
+
+def _footings(
+    key: ProfileKey,
+    config: Config,
+    rows: Sequence[ModelRow],
+    records: Mapping[str, Verdicts] | None,
+    floor: float,
+    ceilings: tuple[int | None, int | None],
+) -> tuple[Footing, ...]:
+    """Of every row, under the floor and under the ceilings of the tier and of the hour."""
+    weight = config.preferences.learning.prior_weight
+    local = {provider.id for provider in config.catalogue.providers if provider.billing is Billing.LOCAL}
+    dearest_pico = max((row.blended_pico for row in rows if row.blended_pico is not None), default=None)
+    found = []
+    for row in rows:
+        verdicts = records.get(row.model) if records else None
+        no_floor = key.cheapest and (row.provider not in local or key.any_local)
+        standing = against_floor(row.quality, verdicts, weight, 0.0 if no_floor else floor)
+        price_pico = dearest_pico if row.blended_pico is None else row.blended_pico
+        own, now = (ceiling is not None and (price_pico or 0) > ceiling for ceiling in ceilings)
+        found.append(
+            Footing(
+                quality=posterior(row.quality, verdicts, weight),
+                meets=standing is Floor.MEETS,
+                below=standing is Floor.BELOW,
+                dear=now,
+                lifted=own and not now,
+            )
+        )
+    return tuple(found)
+
+
+def _ceiling(tier: Tier | None, mode: Mode, preferences: Preferences) -> int | None:
+    """The highest blended price of a token in pico-dollars; None without a tier, and where quality is what counts."""
+    best = mode.budget is BudgetMode.QUALITY_FIRST or mode.quality is QualityMode.MAX_QUALITY
+    rules = preferences.rules
+    policy = preferences.tier(tier) if tier is not None else None
+    if policy is None or best or not (rules.auto_routing and rules.price_ceilings):
+        return None
+    return policy.ceiling_pico_per_token
 
 
 def _resolve(texts: Sequence[str], catalogue: Catalogue) -> tuple[Selector, ...]:
@@ -196,17 +283,13 @@ def _place(row: ModelRow, account: str | None, selectors: Sequence[Selector]) ->
 
 
 def _liking(
-    row: ModelRow,
-    account: str | None,
-    stated: Sequence[Selector],
-    shipped: Sequence[Selector],
-    may_lead: bool,
+    row: ModelRow, account: str | None, stated: Sequence[Selector], shipped: Sequence[Selector]
 ) -> Liking:
     """DESIGN §4.3: max(0.2, 1 − 0.2 i) for the i-th of a list, else the model's own preference."""
     lead = _place(row, account, stated)
     place = lead if lead is not None else _place(row, account, shipped)
     preference = row.preference if place is None else max(0.2, 1.0 - 0.2 * place)
-    return Liking(preference, lead if lead is not None and may_lead else UNSTATED)
+    return Liking(preference, UNSTATED if lead is None else lead, place is not None)
 
 
 def _override(

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from trunkline.domain.crisis import CrisisStep
-from trunkline.domain.decisions import Reason
-from trunkline.routing.candidates import PAST_MARK, STATED, Option, Scan
+from trunkline.domain.decisions import WEAK, Reason
+from trunkline.routing.candidates import Scan
+from trunkline.routing.options import PAST_MARK, STATED, Option
 from trunkline.routing.policy import BY_A_PERSON
 from trunkline.routing.rejections import Facts
+from trunkline.routing.rules import OFF_PEAK_DEARER
 
 
 class How(Enum):
@@ -18,6 +20,7 @@ class How(Enum):
 
     RANKED = auto()
     SIBLING = auto()
+    EXPLORE = auto()
     STAY = auto()
     HOME = auto()
 
@@ -56,15 +59,24 @@ def explain_choice(scan: Scan, choice: Choice, others: Sequence[Option]) -> Why:
     """Why `choice` and not the first of `others`, the best option of every other provider and model."""
     chosen = choice.option
     runner_up = others[0] if others else None
-    rule = scan.rule if choice.how is How.RANKED and _favoured(scan, chosen) else None
-    if rule is not None and scan.crisis:
-        rule = CrisisStep.SIMPLE_TO_CHEAP.value
+    rule = _rule(scan, choice, runner_up)
     reason, figures = _reason(scan, choice, runner_up, rule)
-    return Why(reason, rule, _confidence(chosen, runner_up), (*_common_facts(scan, choice), *figures))
+    facts = (*_common_facts(scan, choice), *figures, *_cost_facts(scan, chosen, runner_up))
+    return Why(reason, rule, _confidence(chosen, runner_up), facts)
 
 
-def _favoured(scan: Scan, option: Option) -> bool:
-    return scan.rule is not None and option.leads and option.order not in (STATED, PAST_MARK)
+def _rule(scan: Scan, choice: Choice, runner_up: Option | None) -> str | None:
+    """The cost rule by which the choice was made."""
+    chosen = choice.option
+    if choice.how is not How.RANKED:
+        return None
+    if scan.rule is not None and chosen.leads and chosen.order not in (STATED, PAST_MARK):
+        return CrisisStep.SIMPLE_TO_CHEAP.value if scan.crisis else scan.rule
+    place = chosen.row.place
+    liking = scan.profile.by_account.get(place, {}).get(chosen.route.account, scan.profile.likings[place])
+    pays = not (chosen.row.price_free or chosen.member.cash_free)
+    lifted = scan.profile.footings[place].lifted and pays and not liking.named
+    return OFF_PEAK_DEARER if lifted and runner_up is not None and scan.only is None else None
 
 
 def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | None) -> tuple[Reason, Facts]:
@@ -89,14 +101,30 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
         return Reason.CRISIS, ()
     if runner_up is None:
         return Reason.ONLY, ()
-    if rule is not None:
+    if choice.how is How.EXPLORE:
+        return Reason.EXPLORE, (("otherwise", runner_up.route.id),)
+    if rule is not None and chosen.leads:
         return Reason.COST, (("floor", scan.profile.floor),)
     if chosen.order == STATED:
         return Reason.PREFERENCE, (("stated_place", chosen.key[2] + 1),)
     if runner_up.order == PAST_MARK > chosen.order and runner_up.score > chosen.score:
         mark = scan.thresholds.route_away_at
         return Reason.LIMIT, (("routed_away_from", runner_up.route.id), ("route_away_at", mark))
+    if (
+        runner_up.order == chosen.order
+        and runner_up.behind > chosen.behind
+        and runner_up.score > chosen.score
+    ):
+        return _put_behind(scan, chosen, runner_up)
     return _dominant(scan, chosen, runner_up)
+
+
+def _put_behind(scan: Scan, chosen: Option, runner_up: Option) -> tuple[Reason, Facts]:
+    """The better scored of two is below the floor or above the ceiling, and the other is not."""
+    if runner_up.behind >= WEAK > chosen.behind:
+        return Reason.QUALITY, (("too_weak", runner_up.route.id), ("floor", scan.profile.floor))
+    ceiling = ("ceiling_pico_per_token", scan.profile.ceiling_pico)
+    return Reason.COST, (("too_dear", runner_up.route.id), ceiling)
 
 
 def _after_reason(scan: Scan) -> Reason:
@@ -137,6 +165,18 @@ def _confidence(chosen: Option, runner_up: Option | None) -> float:
     if runner_up is None:
         return 1.0
     return min(1.0, max(0.0, chosen.score - runner_up.score))
+
+
+def _cost_facts(scan: Scan, chosen: Option, runner_up: Option | None) -> Facts:
+    """What the expected cash of the chosen route and of the next one is made of, as far as it is anything."""
+    facts: list[tuple[str, str | int | float | None]] = []
+    for name, option in (("cost", chosen), ("next", runner_up)):
+        cost = scan.cost(option) if option is not None else None
+        if cost is not None:
+            facts += [
+                (f"{name}_{part}_pico", pico) for part, pico in zip(cost._fields, cost, strict=True) if pico
+            ]
+    return tuple(facts)
 
 
 def _common_facts(scan: Scan, choice: Choice) -> Facts:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from trunkline.domain.state import ConversationState
 from trunkline.domain.tasks import Task, Tier
-from trunkline.routing.candidates import Option, Scan
+from trunkline.routing.candidates import Scan
+from trunkline.routing.options import Option
 
 # Below this confidence another task type is taken for a guess, not for a change.
 _SURE = 0.6

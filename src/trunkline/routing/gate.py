@@ -1,0 +1,67 @@
+"""What keeps a single route out that its account and its model's figures do not: DESIGN §4.2 for one request."""
+
+from __future__ import annotations
+
+from trunkline.domain.decisions import RejectionCode
+from trunkline.domain.faults import FaultCode
+from trunkline.domain.preferences import Preferences
+from trunkline.domain.routes import Route
+from trunkline.domain.state import Block, RouteState, RoutingState
+from trunkline.routing.accounts import Refusal, block_facts
+from trunkline.routing.ask import RoutingAsk
+from trunkline.routing.policy import ModelRow
+from trunkline.routing.rejections import Facts
+
+Refusing = tuple[RejectionCode, Facts, int | None]
+
+
+class Gate:
+    """For one request. `free_only`: what costs money is out, unless it leads a list that somebody wrote."""
+
+    def __init__(
+        self,
+        ask: RoutingAsk,
+        state: RoutingState,
+        preferences: Preferences,
+        refuses: Refusal,
+        *,
+        free_only: bool,
+    ) -> None:
+        self._ask, self._refuses, self._free_only = ask, refuses, free_only
+        self._day_pico, self._spent_pico = preferences.budget_day_pico, state.spent_day_pico
+
+    def refusal(
+        self, row: ModelRow, route: Route, state: RouteState, cost_pico: int, *, stated: bool
+    ) -> Refusing | None:
+        """Why a route that should cost `cost_pico` may not answer; None: it may. `stated`: it leads a list."""
+        ask = self._ask
+        if ask.failed and route in ask.failed:
+            return RejectionCode.FAILED, (), None
+        block = state.block
+        if block is not None and self._refuses(block):
+            if block.code == FaultCode.MODEL_GONE:
+                return RejectionCode.RETIRED, _gone_facts(route, block, row.successor), None
+            return RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms
+        for selector in ask.avoid:
+            if selector.matches(route.provider, route.account, route.model):
+                return RejectionCode.EXCLUDED, (("rule", f"avoid {selector}"),), None
+        return None if cost_pico == 0 else self._too_dear(cost_pico, stated)
+
+    def _too_dear(self, cost_pico: int, stated: bool) -> Refusing | None:
+        if self._free_only and not stated:
+            return RejectionCode.NOT_FREE, (("cost_pico", cost_pico),), None
+        budget_pico = self._ask.budget_pico
+        if budget_pico is not None and cost_pico > budget_pico:
+            facts = (("cost_pico", cost_pico), ("budget_pico", budget_pico), ("per", "request"))
+            return RejectionCode.OVER_BUDGET, facts, None
+        if self._day_pico is not None and self._spent_pico + cost_pico > self._day_pico:
+            left_pico = max(0, self._day_pico - self._spent_pico)
+            facts = (("cost_pico", cost_pico), ("budget_pico", left_pico), ("per", "day"))
+            return RejectionCode.OVER_BUDGET, facts, None
+        return None
+
+
+def _gone_facts(route: Route, block: Block, successor: str | None) -> Facts:
+    """What is said of a model that the provider no longer gives to one account."""
+    account = f"{route.provider}/{route.account}"
+    return (("account", account), ("since_ms", block.since_ms), ("successor", successor))
