@@ -14,6 +14,7 @@ from trunkline.config.keys import KeyRing, numbered_variables
 from trunkline.config.problems import problem, suggestion
 from trunkline.config.schema import (
     BandTable,
+    CacheTable,
     LimitTable,
     ModelTable,
     PeakTable,
@@ -22,6 +23,7 @@ from trunkline.config.schema import (
     ProviderTable,
     QuirksTable,
 )
+from trunkline.domain.caching import PromptCache
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.limits import model_matches
 from trunkline.domain.money import Price, PriceBand, pico_per_token
@@ -163,6 +165,18 @@ def _model(provider: str, id_: str, table: ModelTable, best: float | None, owner
         successor=table.successor,
         first_token_ms=table.first_token_ms,
         tokens_per_s=table.tokens_per_s,
+        cache=_cache(table.cache, owner.cache),
+    )
+
+
+def _cache(own: CacheTable, of_provider: CacheTable) -> PromptCache:
+    """What is said of the model, else of its provider, else what holds where nothing is said."""
+    minutes = of_provider.minutes if own.minutes is None else own.minutes
+    least_tokens = own.least_tokens or of_provider.least_tokens
+    unsaid = PromptCache()
+    return PromptCache(
+        warm_ms=unsaid.warm_ms if minutes is None else round(60_000 * minutes),
+        least_tokens=least_tokens or unsaid.least_tokens,
     )
 
 

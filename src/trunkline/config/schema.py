@@ -50,6 +50,7 @@ from trunkline.domain.routes import (
 )
 
 CheckSeconds = Annotated[float, Field(ge=0, le=86_400)]
+CacheMinutes = Annotated[float, Field(ge=0, le=1_440)]
 
 
 class BandTable(Table):
@@ -82,6 +83,13 @@ class PeakTable(Table):
     hours: list[HoursText] = doc('hours of the week in UTC, such as "Mon-Fri 06:00-10:00"')
 
 
+class CacheTable(Table):
+    minutes: CacheMinutes | None = doc(
+        "how long a prompt stays in the cache after its last use, 0 where nothing is kept", None
+    )
+    least_tokens: Count | None = doc("shortest prompt that is kept", None)
+
+
 class LimitTable(Table):
     metric: MetricText = doc("what is counted")
     amount: Amount = doc("how much of it is allowed; USD where the metric is cost")
@@ -101,6 +109,7 @@ class ModelTable(Table):
     max_output: Tokens | None = doc("most tokens of one answer", None)
     price: PriceTable = doc("prices in USD per million tokens", PriceTable())
     peak: PeakTable | None = doc("hours in which it costs more, in place of the provider's", None)
+    cache: CacheTable = doc("its prompt cache, as far as it differs from the provider's", CacheTable())
     quality: Usd | None = doc("score on the catalogue's one scale", None)
     preference: Percent | None = doc("0 to 100, counts where no list names the model", None)
     capabilities: list[CapabilityText] = doc("what it takes or gives beyond text", [])
@@ -188,6 +197,7 @@ class ProviderTable(Table):
     timezone: Zone = doc("time zone of day, week and month windows", "UTC")
     limits: list[LimitTable] = doc("allowances of every account that has none of its own", [])
     peak: PeakTable | None = doc("hours in which its models cost more than is written", None)
+    cache: CacheTable = doc("its prompt cache; 5 minutes and 1024 tokens where nothing is said", CacheTable())
     free_limits: list[LimitTable] = doc("allowances of accounts whose billing is free", [])
     check_s: CheckSeconds | None = doc(
         "seconds between two askings of its account endpoints, where not provider_check_s; 0 for never", None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from trunkline.domain.caching import PromptCache
 from trunkline.domain.counting import CountingRule, Tokenizer
 from trunkline.domain.limits import LimitSpec
 from trunkline.domain.money import Price
@@ -184,6 +185,7 @@ class ModelSpec:
     tokens_per_s: float | None = None
     tokenizer: Tokenizer = Tokenizer.O200K
     counting: CountingRule = CountingRule.OPENAI
+    cache: PromptCache = field(default_factory=PromptCache)
 
 
 @dataclass(frozen=True, slots=True)
