@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.support.clock import START_MS
 
+from trunkline.domain.caching import PromptCache
 from trunkline.domain.counting import Counted, CountingRule, PromptCount, Tokenizer
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin, PinScope
@@ -113,6 +114,7 @@ def _model(provider: str, model: str, given: Data) -> ModelSpec:
         tokens_per_s=given.get("tokens_per_s"),
         tokenizer=Tokenizer(given.get("tokenizer", "o200k")),
         counting=CountingRule(given.get("counting", "openai")),
+        cache=PromptCache(round(60_000 * given.get("cache_minutes", 5))),
     )
 
 
@@ -166,6 +168,8 @@ def _preferences(given: Data) -> Preferences:
                 tier.get("stated", False),
                 pico_per_token(tier["ceiling"]) if "ceiling" in tier else None,
                 tier.get("floor"),
+                tier.get("emergency"),
+                tier.get("pauses", False),
             )
             for name, tier in given.get("tiers", {}).items()
         ),
@@ -210,9 +214,16 @@ def parse_route(config: Config, text: str) -> Route:
     return Route(selector.provider, selector.account, selector.model)
 
 
+def config_model(config: Config, text: str) -> tuple[str, str]:
+    """`provider/model` of a model that there is."""
+    provider, _, model = text.partition("/")
+    assert config.catalogue.model(provider, model) is not None, text
+    return provider, model
+
+
 def build_ask(config: Config, data: Data) -> RoutingAsk:
     """`type`, `tier`, `input`, `output`, `needs`; `counted` (see `_counted`), `least_input`; `pin`, `prefer`, `avoid`,
-    `failed`, `after`, `budget_usd`."""
+    `failed`, `after`, `budget_usd`; `may_wait_s`, in seconds from now."""
     complexity = data.get("complexity", {"t1": 0.1, "t2": 0.5, "t3": 0.9}[data.get("tier", "t2")])
     task = Task(
         type=data.get("type", "coding"),
@@ -237,6 +248,7 @@ def build_ask(config: Config, data: Data) -> RoutingAsk:
         after=parse_route(config, data["after"]) if "after" in data else None,
         budget_pico=None if budget_usd is None else pico_from_usd(budget_usd),
         exhaustive=data.get("exhaustive", False),
+        may_wait_until_ms=START_MS + 1000 * data["may_wait_s"] if "may_wait_s" in data else None,
     )
 
 
@@ -384,4 +396,8 @@ def _conversation(config: Config, given: Data | None, now_ms: int) -> Conversati
         cached_tokens=given.get("cached", 0),
         turns=given.get("turns", 1),
         turns_left=given.get("turns_left", 0.0),
+        cached_share=given.get("cached_share", 1.0),
+        turn_tokens=given.get("turn_tokens", 0),
+        pause_ms=round(given.get("pause_s", 0) * 1000),
+        left=tuple(config_model(config, text) for text in given.get("left", ())),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from trunkline.engine.accounting import Books
 from trunkline.engine.asking import ask_of
 from trunkline.engine.failover import is_spent
 from trunkline.engine.generation import Generation
-from trunkline.routing import decide
+from trunkline.routing import Inputs, decide, frozen_state
 
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
@@ -24,7 +25,7 @@ _GONE_OF_ONE_ACCOUNT = 2
 
 
 class Choice:
-    """Of one request. `state` is what was decided on last; `left` is the route whose place the next one takes."""
+    """Of one request. `inputs` is what was decided on last; `left` is the route whose place the next one takes."""
 
     def __init__(self, core: EngineCore, request: ChatRequest, books: Books) -> None:
         self._core = core
@@ -32,8 +33,13 @@ class Choice:
         self._books = books
         self._failed: set[Route] = set()
         self._silent: set[Route] = set()
-        self.state = RoutingState(0)
+        self.inputs: Inputs | None = None
         self.left: Route | None = None
+
+    @property
+    def state(self) -> RoutingState:
+        """What was known when it was decided last."""
+        return RoutingState(0) if self.inputs is None else self.inputs.state
 
     @property
     def is_forced(self) -> bool:
@@ -44,12 +50,24 @@ class Choice:
         self, task: Task, generation: Generation, *, besides: tuple[Route, ...] = ()
     ) -> Decision | NoRoute:
         """Who should answer now, none of `besides`."""
-        self.state = self._core.routing_state(self._request, generation)
+        state = frozen_state(self._core.routing_state(self._request, generation))
         # An account may have been taken out since this request began.
         set_aside = self._core.control.state.set_aside
         ask = ask_of(self._request, task, generation, set_aside=set_aside)
         failed = frozenset((*self._failed, *self._silent, *besides))
-        return decide(replace(ask, failed=failed, after=self.left), generation.policy, self.state)
+        may_wait_until_ms = None if besides else self._may_wait_until_ms(generation, state.now_ms)
+        ask = replace(ask, failed=failed, after=self.left, may_wait_until_ms=may_wait_until_ms)
+        self.inputs = Inputs(ask, state, generation.config)
+        return decide(ask, generation.policy, state)
+
+    def _may_wait_until_ms(self, generation: Generation, now_ms: int) -> int | None:
+        """How long the request may be kept for somebody good enough; None where it may not be kept at all."""
+        if not self._request.park:
+            return None
+        longest_ms = generation.config.preferences.queue.park_at_most_ms
+        kept_until_ms = sys.maxsize if longest_ms is None else now_ms + longest_ms
+        deadline_at_ms = self._request.deadline_at_ms
+        return kept_until_ms if deadline_at_ms is None else min(kept_until_ms, deadline_at_ms)
 
     def decide_again(self, task: Task, generation: Generation) -> Decision | NoRoute:
         """`decide`; where nobody is left, routes that failed in passing may be asked again as soon as their breakers

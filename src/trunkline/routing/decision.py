@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection, RejectionCode
 from trunkline.domain.routes import Selector
-from trunkline.domain.state import RoutingState
+from trunkline.domain.state import ConversationState, RoutingState
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.candidates import Scan
+from trunkline.routing.emergency import emergency_of, emergency_options, note_paused, pauses_until_ms
 from trunkline.routing.exploring import explored
 from trunkline.routing.options import PAST_MARK, STATED, Key, Option
 from trunkline.routing.policy import CompiledPolicy
@@ -18,7 +19,17 @@ from trunkline.routing.profiles import Basis
 from trunkline.routing.reasons import Choice, How, explain_choice
 from trunkline.routing.rejections import Facts
 from trunkline.routing.rules import rule_in_force
-from trunkline.routing.stay import HOME, cache_is_warm, home_option, own_options, reason_to_move
+from trunkline.routing.saving import weigh
+from trunkline.routing.stay import (
+    BY_CHOICE,
+    HOME,
+    SAVING,
+    cache_is_warm,
+    home_option,
+    may_carry,
+    own_options,
+    reason_to_move,
+)
 
 LONGEST_RANKING = 12
 # So many models are looked at before it is asked whether any of the rest can still matter.
@@ -32,7 +43,8 @@ def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Deci
     account; only the chosen one's account is the pool's pick. DESIGN §4.2–§4.4, precedence as in policy.md:
     override by a person > pin > crisis, for simple work that is not critical > environment override > stated preference
     > free_only > rule 3 > mode > rule 4. What is above its tier's price ceiling goes behind what is not, and what is
-    below the quality floor behind that; neither is ever excluded, for the promise is that somebody answers.
+    below the quality floor behind that; neither is ever excluded, for the promise is that somebody answers, unless the
+    request may wait and its tier says that it does (see `emergency`).
 
     After a fault (`ask.after`) or a shortage call it again with what failed in `ask.failed`: another account of
     the same model comes first, then the next of the ranking.
@@ -43,6 +55,13 @@ def decide(ask: RoutingAsk, policy: CompiledPolicy, state: RoutingState) -> Deci
     if not ranking:
         return _no_route(scan)
     choice = _choose(scan, ranking)
+    tier = emergency_of(scan, ranking) if choice.how is How.RANKED else None
+    if tier is not None:
+        if (back_at_ms := pauses_until_ms(scan, tier)) is not None:
+            note_paused(scan, tier, ranking)
+            return NoRoute(_rejected(scan), back_at_ms)
+        if options := emergency_options(scan, tier):
+            choice = Choice(_account(scan, options), How.EMERGENCY, choice.moved)
     chosen = choice.option
     others = [option for option in ranking if option.row is not chosen.row]
     why = explain_choice(scan, choice, others)
@@ -127,12 +146,24 @@ def _choose(scan: Scan, ranking: list[Option]) -> Choice:
             return Choice(home, How.HOME, HOME)
         own = own_options(scan, conversation)
         if own and moved is None:
-            return Choice(_account(scan, own), How.STAY)
+            return _settled(scan, conversation, _account(scan, own), ranking)
+        if own and moved in BY_CHOICE:
+            ranking = [option for option in ranking if may_carry(scan, conversation, option.row)]
+            if not ranking:
+                return Choice(_account(scan, own), How.STAY)
         if not own and moved not in ("asked", "fault", "crisis"):
             moved = "unavailable"
     tried = explored(scan, ranking[:LONGEST_RANKING])
     how, best = (How.RANKED, ranking[0]) if tried is None else (How.EXPLORE, tried)
     return Choice(_account(scan, scan.options(best.row)), how, moved)
+
+
+def _settled(scan: Scan, conversation: ConversationState, own: Option, ranking: list[Option]) -> Choice:
+    """A conversation that nothing else makes move stays, unless it saves to move."""
+    weighed = weigh(scan, conversation, own, ranking)
+    if weighed is not None and weighed.sums.pays:
+        return Choice(_account(scan, scan.options(weighed.option.row)), How.SAVING, SAVING, weighed)
+    return Choice(own, How.STAY, weighed=weighed)
 
 
 def _account(scan: Scan, options: list[Option]) -> Option:

@@ -40,6 +40,7 @@ _MOVED = {
     "preserve_context_off": "conversations need not stay",
     "crisis": "in a crisis simple work goes to the cheapest route that is left",
     "home": "its home route can answer again",
+    "saving": "that saves more than its cache is worth",
 }
 _BY_OVERRIDE = "override"
 _OVERRIDE_OFF = "`trunkline override off` or the key ! undoes it"
@@ -65,6 +66,7 @@ def reason_sentence(decision: Decision, catalogue: Catalogue) -> str:
     moved = moved_sentence(decision)
     if moved is not None:
         parts.append(moved)
+    parts += carried_sentences(decision)
     return "; ".join(parts)
 
 
@@ -77,11 +79,20 @@ def moved_sentence(decision: Decision) -> str | None:
     return f"moved from {facts['moved_from']} as {_MOVED.get(because, because)}"
 
 
+def carried_sentences(decision: Decision) -> tuple[str, ...]:
+    """What a switch to the chosen route left behind, and what was mended for it; nothing where it lost nothing."""
+    facts = dict(decision.facts)
+    said = (("left_behind", "left behind"), ("refused", "could not be carried"), ("mended", "mended for it"))
+    return tuple(f"{words}: {facts[name]}" for name, words in said if name in facts)
+
+
 def _preference(facts: Facts, _: Decision) -> str:
     task = str(facts.get("task_type", "task"))
     place = facts.get("stated_place")
     if isinstance(place, int):
         return f"{_ordinal(place)} on your list for {task}"
+    if "emergency" in facts:
+        return f"nobody good enough can answer now, and it is the emergency route of {facts['emergency']}"
     return _weighed(facts, _)
 
 
@@ -94,6 +105,10 @@ def _limit(facts: Facts, decision: Decision) -> str:
 
 
 def _cost(facts: Facts, decision: Decision) -> str:
+    if "saving_pico" in facts:
+        return (
+            f"moving saves {_fine_dollars(facts['saving_pico'])}{_over_turns(facts)}, its cold cache paid for"
+        )
     if "too_dear" in facts:
         return f"{facts['too_dear']} is above the price ceiling of {facts.get('tier')}"
     if decision.rule == "prefer_free":
@@ -121,7 +136,19 @@ def _weighed(facts: Facts, _: Decision) -> str:
 def _stay(facts: Facts, _: Decision) -> str:
     if "home" in facts:
         return "the conversation is back on its home route"
+    saving_pico = facts.get("saving_pico")
+    if isinstance(saving_pico, int):
+        over = _over_turns(facts)
+        if saving_pico > 0:
+            return f"moving to {facts['weighed']} would save only {_fine_dollars(saving_pico)}{over}"
+        return f"moving to {facts['weighed']} would cost {_fine_dollars(-saving_pico)} more{over}"
     return f"the conversation of {facts.get('conversation_tokens', 0):,} tokens keeps its route"
+
+
+def _over_turns(facts: Facts) -> str:
+    """How many turns the sums cover, roughly, the next one included."""
+    turns = 1 + round(float(str(facts.get("turns_left", 0))))
+    return " on the next turn" if turns == 1 else f" over the next ~{turns} turns"
 
 
 def _override(facts: Facts, _: Decision) -> str:
@@ -308,6 +335,14 @@ def _dollars(value: Fact) -> str:
         if amount >= 0.01 or amount == 0
         else f"${amount:.4f}"
     )
+
+
+def _fine_dollars(value: Fact) -> str:
+    """Of a sum that may be small: three places, or as many as show its first figures."""
+    amount = usd(value) if isinstance(value, int) else None
+    if amount is None or amount >= 1 or amount == 0:
+        return _dollars(value)
+    return f"${amount:.3f}" if amount >= 0.01 else f"${amount:.4f}" if amount >= 0.0001 else "under $0.0001"
 
 
 def _span(span_ms: int) -> str:

@@ -13,6 +13,8 @@ from trunkline.routing.options import PAST_MARK, STATED, Option
 from trunkline.routing.policy import BY_A_PERSON
 from trunkline.routing.rejections import Facts
 from trunkline.routing.rules import OFF_PEAK_DEARER
+from trunkline.routing.saving import Weighed
+from trunkline.routing.stay import carrying
 
 
 class How(Enum):
@@ -23,15 +25,19 @@ class How(Enum):
     EXPLORE = auto()
     STAY = auto()
     HOME = auto()
+    EMERGENCY = auto()
+    SAVING = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The chosen option. `moved` says why a running conversation was not kept where it was."""
+    """The chosen option. `moved` says why a running conversation was not kept where it was; `weighed` is what staying
+    was weighed against, where it was."""
 
     option: Option
     how: How
     moved: str | None = None
+    weighed: Weighed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +100,18 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
         conversation = scan.state.conversation
         tokens = conversation.tokens if conversation is not None else 0
         better = runner_up.route.id if runner_up is not None and runner_up.key < chosen.key else None
-        return Reason.STAY, (("conversation_tokens", tokens), ("otherwise", better))
+        facts = (("conversation_tokens", tokens), ("otherwise", better))
+        return Reason.STAY, (*facts, *_sums(choice.weighed))
+    if choice.how is How.SAVING:
+        return Reason.COST, _sums(choice.weighed)
     if choice.how is How.HOME:
         return Reason.STAY, (("home", chosen.route.id),)
     if scan.crisis:
         return Reason.CRISIS, ()
     if runner_up is None:
         return Reason.ONLY, ()
+    if choice.how is How.EMERGENCY:
+        return Reason.PREFERENCE, (("emergency", scan.task.tier.value),)
     if choice.how is How.EXPLORE:
         return Reason.EXPLORE, (("otherwise", runner_up.route.id),)
     if rule is not None and chosen.leads:
@@ -117,6 +128,22 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
     ):
         return _put_behind(scan, chosen, runner_up)
     return _dominant(scan, chosen, runner_up)
+
+
+def _sums(weighed: Weighed | None) -> Facts:
+    """What staying and moving cost until the conversation's likely end, the next turn and `turns_left` more."""
+    if weighed is None:
+        return ()
+    sums = weighed.sums
+    return (
+        ("weighed", weighed.option.route.id),
+        ("stay_pico", sums.stay_pico),
+        ("move_pico", sums.move_pico),
+        ("saving_pico", sums.saving_pico),
+        ("cold_pico", sums.cold_pico),
+        ("turns_left", round(sums.turns_left, 1)),
+        ("cached_tokens", weighed.cached_tokens),
+    )
 
 
 def _put_behind(scan: Scan, chosen: Option, runner_up: Option) -> tuple[Reason, Facts]:
@@ -192,4 +219,8 @@ def _common_facts(scan: Scan, choice: Choice) -> Facts:
     conversation = scan.state.conversation
     if conversation is not None and choice.moved and conversation.route != chosen.route:
         facts += [("moved_from", conversation.route.id), ("moved_because", choice.moved)]
+    left = scan.ask.after or (conversation.route if conversation is not None else None)
+    if left is not None:
+        carried = carrying(scan, (left.provider, left.model), chosen.row)
+        facts += [(name, ", ".join(what)) for name, what in carried._asdict().items() if what]
     return tuple(facts)

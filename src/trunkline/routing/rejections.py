@@ -45,11 +45,15 @@ class Rejections:
         """Take note; the first reason given for a route is the one that counts."""
         self._found.setdefault(refused[:3], refused)
 
-    def is_limited(self, route: Route) -> bool:
-        """Whether `route` was noted as out of allowance, by its limits or by a refusal."""
+    def of(self, route: Route) -> Refused | None:
+        """What was noted against an account of `route`, or against all of its provider's."""
         provider, account, model = route.provider, route.account, route.model
         keys = ((provider, account, model), (provider, account, None), (provider, None, None))
-        refused = next((self._found[key] for key in keys if key in self._found), None)
+        return next((self._found[key] for key in keys if key in self._found), None)
+
+    def is_limited(self, route: Route) -> bool:
+        """Whether `route` was noted as out of allowance, by its limits or by a refusal."""
+        refused = self.of(route)
         if refused is None:
             return False
         kind = dict(refused.facts).get("kind")
