@@ -47,3 +47,7 @@ class StoreError(TrunklineError):
 
 class EngineClosedError(TrunklineError):
     """The engine was asked for something after it was closed."""
+
+
+class UnknownRequestError(TrunklineError):
+    """No request has that id, or none that this can be said of."""

@@ -126,6 +126,17 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True)
+class Redo:
+    """The answer that a request is to replace: that of the request `request_id`, whose task was taken for `tier` and
+    which `route` (its id) answered, each None where it is not known. `elsewhere`: the asker chose who answers now."""
+
+    request_id: str
+    tier: Tier | None = None
+    route: str | None = None
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request as a face (chat, ask, gateway, job) hands it to the engine.
 
@@ -134,7 +145,8 @@ class ChatRequest:
     None leaves thinking as the model has it. `stream` says whether the asker reads the answer as it comes; an engine
     asks providers for a stream either way. `park` says that it may be kept until somebody can serve it, however long
     that is and whatever becomes of this process; without it, it fails when nobody can in time. `over_budget_ok` says
-    that it may take more tokens than its task is given.
+    that it may take more tokens than its task is given. `redo` is the answer that this one is to replace, where there
+    is one.
     """
 
     messages: tuple[Message, ...]
@@ -159,3 +171,4 @@ class ChatRequest:
     stream: bool = True
     park: bool = False
     over_budget_ok: bool = False
+    redo: Redo | None = None

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.faults import Fault
+from trunkline.domain.learned import Verdict
 from trunkline.domain.money import Usage
 from trunkline.domain.routes import Route
-from trunkline.domain.tasks import Origin, Task
+from trunkline.domain.tasks import Origin, Task, Tier
 
 
 class AttemptOutcome(StrEnum):
@@ -70,13 +71,26 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class TierUpgrade:
+    """That a request was asked again with more behind it, and what was wrong with the answer before: from the attempt
+    after `after_attempt` on its task was taken for `to_tier`. Where no tier is above, or the asker named the tier, it
+    is the same one, and the next best route was asked."""
+
+    from_tier: Tier
+    to_tier: Tier
+    because: Verdict
+    after_attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """The account of one request: who answered and why, every attempt, tokens, money, time and quota.
 
     `cost_pico` is the answering attempt's, `waste_pico` what the others cost (`waste_unknown` of them are not
     known). `total_ms` and `first_token_ms` count from the engine's receipt of the request. `complete` is False
     for any answer that is not whole. `alternative_cost_pico` is the same tokens on the user's default model.
-    `no_route` says why nobody could serve, where that is how it ended.
+    `no_route` says why nobody could serve, where that is how it ended. `upgrade` is what was done about an answer that
+    was none, or not wanted. `verdicts` are what was said of the answer by the time this was read.
     """
 
     request_id: str
@@ -105,6 +119,8 @@ class Receipt:
     served_model: str | None = None
     warnings: tuple[str, ...] = field(default=())
     no_route: NoRoute | None = None
+    upgrade: TierUpgrade | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def rerouted(self) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from trunkline.domain.learned import SignKind, Verdict
 from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.snapshot import LogEntry, RunningCall
@@ -20,6 +21,7 @@ from trunkline.store.totals import add_up
 T = TypeVar("T")
 Row = tuple[Any, ...]
 _LATENCY_SAMPLES = 5_000
+_VERDICTS = frozenset(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def _log_entry(row: Row) -> LogEntry:
     )
 
 
-_ONE_REQUEST = """(SELECT coalesce(
+# The row of the request of an id, given three times, or of the only one whose id begins so.
+ONE_REQUEST = """(SELECT coalesce(
     (SELECT row FROM request WHERE id = ?),
     (SELECT CASE WHEN count(*) = 1 THEN min(row) END
         FROM (SELECT row FROM request WHERE id >= ? AND id < ? || char(1114111) LIMIT 2))))"""
@@ -124,10 +127,15 @@ def receipt(request_id: str) -> Query[Receipt | None]:
         ("decision", "body", "request", ""),
         ("attempt", "body", "request", "ORDER BY number"),
     )
+    verdicts = f"""SELECT kind, value FROM feedback
+        WHERE request_id = (SELECT id FROM request WHERE row = {ONE_REQUEST}) ORDER BY kind"""  # noqa: S608 - as below
     return Query(
-        tuple(
-            (f"SELECT {column} FROM {table} WHERE {key} = {_ONE_REQUEST} {order}", (request_id,) * 3)  # noqa: S608 - only texts of this module are put in
-            for table, column, key, order in tables
+        (
+            *(
+                (f"SELECT {column} FROM {table} WHERE {key} = {ONE_REQUEST} {order}", (request_id,) * 3)  # noqa: S608 - only texts of this module are put in
+                for table, column, key, order in tables
+            ),
+            (verdicts, (request_id,) * 3),
         ),
         _receipt,
     )
@@ -138,14 +146,19 @@ def _receipt(results: list[list[Row]]) -> Receipt | None:
 
     from trunkline.store import codec, packed
 
-    requests, decisions, attempts = results
+    requests, decisions, attempts, signs = results
     if not requests:
         return None
     kept = orjson.loads(requests[0][0])
     kept["decision"] = None
     kept["attempts"] = [orjson.loads(body) for (body,) in attempts]
-    found = codec.decode(orjson.dumps(kept), Receipt)
+    found = replace(codec.decode(orjson.dumps(kept), Receipt), verdicts=verdicts_of(signs))
     return replace(found, decision=packed.unpack(decisions[0][0])) if decisions and decisions[0][0] else found
+
+
+def verdicts_of(rows: Sequence[Row]) -> tuple[Verdict, ...]:
+    """The verdicts among rows of a feedback's kind and value."""
+    return tuple(Verdict(value) for kind, value in rows if kind != SignKind.TASK and value in _VERDICTS)
 
 
 def totals_since(at_ms: int) -> Query[StoredTotals]:

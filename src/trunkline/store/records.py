@@ -10,8 +10,12 @@ from trunkline.domain.receipts import Attempt, AttemptOutcome, Outcome, Receipt
 from trunkline.domain.routes import Route
 from trunkline.store import codec, packed
 
+PackInputs = Callable[[sqlite3.Connection, int, Receipt], bytes]
+"""Packs what the decision of the request in that row was made from."""
+
 _HOUR_MS = 3_600_000
-_KEPT_WHOLE = tuple(field.name for field in fields(Receipt) if field.name not in ("decision", "attempts"))
+_KEPT_APART = ("decision", "attempts", "verdicts")
+_KEPT_WHOLE = tuple(field.name for field in fields(Receipt) if field.name not in _KEPT_APART)
 
 
 @dataclass(frozen=True, slots=True)
