@@ -25,7 +25,7 @@ from trunkline.config.places import Places
 from trunkline.domain.events import TextDelta
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.receipts import Outcome
-from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.domain.tasks import Origin, OriginKind, Priority
 from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
 from trunkline.engine.settings import EngineSettings
@@ -143,6 +143,7 @@ def engine_calls(engine: Engine) -> dict[str, Callable[[], Awaitable[None]]]:
             (Message.of(Role.USER, PROMPT),),
             Origin(OriginKind.GATEWAY, "bench"),
             route=f"fast/main/{model}",
+            priority=Priority.HIGH,
             stream=model == "stream",
         )
 
@@ -184,7 +185,11 @@ async def failover(engine: Engine, requests: int) -> None:
     for _ in range(requests):
         engine.reset()
         request = ChatRequest(
-            (Message.of(Role.USER, PROMPT),), Origin(OriginKind.GATEWAY, "bench"), route="pool", stream=True
+            (Message.of(Role.USER, PROMPT),),
+            Origin(OriginKind.GATEWAY, "bench"),
+            route="pool",
+            stream=True,
+            priority=Priority.HIGH,
         )
         answer = await engine.complete(request)
         assert answer.receipt.outcome is Outcome.ANSWERED, answer.receipt.fault
