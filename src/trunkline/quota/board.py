@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from trunkline.domain.limits import Forecast, Metric
@@ -15,6 +15,7 @@ from trunkline.quota.book import AccountKey, LimitBook
 from trunkline.quota.breaker import account_target, targets_above
 from trunkline.quota.breakers import Breakers
 from trunkline.quota.concurrency import CallsUnderWay, at_most
+from trunkline.quota.foreseen import Foreseen
 from trunkline.quota.health import RecentStats, health_of
 from trunkline.quota.views import AccountFacts, provider_view
 
@@ -39,6 +40,7 @@ class Board:
         self._dirty_routes: set[Route] = set()
         self._views: dict[AccountKey, AccountView] = {}
         self._forecasts: Mapping[str, Forecast] = {}
+        self._foreseen = Foreseen()
         self.calls = CallsUnderWay(lambda account: book.changed.add(account))
         self.all_stats = RecentStats()
 
@@ -98,12 +100,17 @@ class Board:
         if self._breakers.expire(target, now_ms):
             self.block_changed(target)
 
-    def use_forecasts(self, forecasts: Mapping[str, Forecast], changed: Iterable[str]) -> None:
-        """Show limits with these forecasts, by key, of which the `changed` ones are others than before."""
+    def use_forecasts(self, forecasts: Mapping[str, Forecast], changed: Collection[str]) -> None:
+        """Show limits with these forecasts, by key, of which the `changed` ones are others than before, and have
+        decisions reckon with those that are sure."""
         self._forecasts = forecasts
         for key in changed:
             for holder in self._book.holders(key):
                 self._views.pop(holder, None)
+        for key in self._foreseen.use(forecasts, changed):
+            for holder in self._book.holders(key):
+                self._foreseen.forget(holder)
+                self._book.changed.add(holder)
 
     # -- keeping up --------------------------------------------------------------------------------------------
 
@@ -131,7 +138,7 @@ class Board:
         self._views.pop(key, None)
         if self._catalogue.account(*key) is None:
             return
-        limits = self._book.uses(key)
+        limits = self._foreseen.of(key, self._book.uses(key))
         wide = [limit for limit in limits if limit.model is None]
         stats = self._account_stats.get(key)
         block = self._breakers.block(account_target(*key))
