@@ -52,6 +52,7 @@ async def play(name: str, at_once: int, *, known: bool, headers: str, retry_afte
             places, {f"K{one}": f"sim-{one}" for one in ACCOUNTS}, "pool", _catalogue(simulator, known=known)
         )
         async with Engine.open(settings, clock=clock) as engine:
+            engine.load_transport()
             numbers = iter(range(REQUESTS))
             wasted = failed = 0
 
