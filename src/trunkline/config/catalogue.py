@@ -12,6 +12,7 @@ from trunkline.config.files import KeyPath, Layer, layer_of
 from trunkline.config.hours import parse_hours
 from trunkline.config.keys import KeyRing, numbered_variables
 from trunkline.config.problems import problem, suggestion
+from trunkline.config.quality import Shares, quality_shares
 from trunkline.config.schema import (
     BandTable,
     CacheTable,
@@ -48,17 +49,15 @@ def compile_catalogue(
     """The catalogue, and what should be said about it. Raises ConfigError for values that contradict each
     other."""
     outside = Outside(layers, environ, keys, numbered_variables(environ))
-    best = max(
-        (m.quality for p in file.providers.values() for m in p.models.values() if m.enabled and m.quality),
-        default=None,
+    shares, notes = quality_shares(file, layers)
+    providers = tuple(
+        _provider(name, table, shares, outside, notes) for name, table in file.providers.items()
     )
-    notes: list[str] = []
-    providers = tuple(_provider(name, table, best, outside, notes) for name, table in file.providers.items())
     return Catalogue(providers), notes
 
 
 def _provider(
-    name: str, table: ProviderTable, best: float | None, outside: Outside, notes: list[str]
+    name: str, table: ProviderTable, shares: Shares, outside: Outside, notes: list[str]
 ) -> ProviderSpec:
     base_url, overridden = _base_url(table, outside.environ)
     enabled = table.enabled or overridden
@@ -77,7 +76,11 @@ def _provider(
         billing=table.billing,
         timezone=table.timezone,
         accounts=tuple(accounts),
-        models=tuple(_model(name, id_, m, best, table) for id_, m in table.models.items() if m.enabled),
+        models=tuple(
+            _model(name, id_, m, shares.get((name, id_)), table)
+            for id_, m in table.models.items()
+            if m.enabled
+        ),
         quirks=Quirks(
             **quirks,
             extra_headers=tuple(table.quirks.extra_headers.items()),
@@ -146,7 +149,9 @@ def _capabilities(table: ModelTable, quirks: QuirksTable) -> tuple[Capability, .
     return (*table.capabilities, Capability.IMAGE_URLS) if by_address else tuple(table.capabilities)
 
 
-def _model(provider: str, id_: str, table: ModelTable, best: float | None, owner: ProviderTable) -> ModelSpec:
+def _model(
+    provider: str, id_: str, table: ModelTable, quality_share: float | None, owner: ProviderTable
+) -> ModelSpec:
     return ModelSpec(
         provider=provider,
         id=id_,
@@ -154,7 +159,7 @@ def _model(provider: str, id_: str, table: ModelTable, best: float | None, owner
         max_output_tokens=table.max_output,
         price=_price(table.price, table.peak or owner.peak),
         quality=table.quality,
-        quality_share=None if table.quality is None or not best else table.quality / best,
+        quality_share=quality_share,
         preference=table.preference,
         capabilities=_capabilities(table, owner.quirks),
         tags=tuple(table.tags),

@@ -110,7 +110,10 @@ class ModelTable(Table):
     price: PriceTable = doc("prices in USD per million tokens", PriceTable())
     peak: PeakTable | None = doc("hours in which it costs more, in place of the provider's", None)
     cache: CacheTable = doc("its prompt cache, as far as it differs from the provider's", CacheTable())
-    quality: Usd | None = doc("score on the catalogue's one scale", None)
+    quality: Usd | None = doc("score in the catalogue's column, or in one whose best is quality_best", None)
+    quality_best: Annotated[float, Field(gt=0, le=MOST_USD)] | None = doc(
+        "best score of the column that quality is from, where that is not the catalogue's", None
+    )
     preference: Percent | None = doc("0 to 100, counts where no list names the model", None)
     capabilities: list[CapabilityText] = doc("what it takes or gives beyond text", [])
     tags: list[Text] = doc("free words", [])
