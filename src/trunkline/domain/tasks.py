@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trunkline.domain.carried import Carried
 from trunkline.domain.counting import PromptCount
 from trunkline.domain.routes import Capability
 
@@ -86,7 +87,8 @@ class Task:
     """What a request is. `complexity` and `type_confidence` are 0..1; `input_tokens` is the upper end of the
     estimate for models of which nothing was learned, `counted` what it was made from. By that each model has its own
     upper end (see `domain.input_tokens`), used for context fit and reservations; it is never under
-    `least_input_tokens`, which a refusal has taught. `hinted` says the type came from the asker."""
+    `least_input_tokens`, which a refusal has taught. `hinted` says the type came from the asker. `carried` is what its
+    messages hold beside words, None where there is nothing."""
 
     type: str
     type_confidence: float
@@ -102,3 +104,4 @@ class Task:
     hinted: bool = False
     counted: PromptCount | None = None
     least_input_tokens: int = 0
+    carried: Carried | None = None

@@ -127,7 +127,7 @@ class Scan:
         if self._needs and not self._needs <= row.capabilities:
             missing = ", ".join(sorted(need.value for need in self._needs - row.capabilities))
             return self._refuse(row, RejectionCode.CAPABILITY, (("missing", missing),))
-        need = self._need_tokens(row)
+        need = self.need_tokens(row)
         if need > row.context_tokens:
             facts = (("window_tokens", row.context_tokens), ("needed_tokens", need))
             return self._refuse(row, RejectionCode.CONTEXT_WINDOW, facts)
@@ -138,7 +138,7 @@ class Scan:
             self.rejections.add(Refused(row.provider, None, row.model, code, facts))
         return False
 
-    def _need_tokens(self, row: ModelRow) -> int:
+    def need_tokens(self, row: ModelRow) -> int:
         """The window that the request takes, with room for its answer."""
         output = self._output_tokens
         room = row.max_output_tokens
@@ -347,7 +347,7 @@ class Scan:
         )
 
     def _context(self, row: ModelRow) -> float:
-        need = _CONTEXT_ROOM * self._need_tokens(row)
+        need = _CONTEXT_ROOM * self.need_tokens(row)
         return 1.0 if need <= row.context_tokens else row.context_tokens / need
 
     def _cheapness(self, cost_pico: int) -> float:
@@ -367,6 +367,15 @@ class Scan:
         context, cost = self._context(row), self._cheapness(option.cost_pico)
         quality = self.profile.footings[row.place].quality
         return Terms(option.preference, quota, context, cost, quality, speed, health)
+
+    def score_at(self, option: Option, cost_pico: int) -> float:
+        """An option's score if its expected cash were `cost_pico`."""
+        gain = self._cheapness(cost_pico) - self._cheapness(option.cost_pico)
+        return option.score + self._cost_weight * gain
+
+    def input_tokens(self, row: ModelRow) -> int:
+        """The prompt as the row's model counts it, at the upper end."""
+        return self._prompt.of(row)
 
     def cost(self, option: Option) -> TurnCost | None:
         """What an option's expected cash is made of; None where its price is not known."""

@@ -137,7 +137,7 @@ def _stay(facts: Facts, _: Decision) -> str:
     if "home" in facts:
         return "the conversation is back on its home route"
     saving_pico = facts.get("saving_pico")
-    if isinstance(saving_pico, int):
+    if isinstance(saving_pico, int) and saving_pico:
         over = _over_turns(facts)
         if saving_pico > 0:
             return f"moving to {facts['weighed']} would save only {_fine_dollars(saving_pico)}{over}"

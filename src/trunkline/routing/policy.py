@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from trunkline.domain.caching import PromptCache
 from trunkline.domain.counting import CountingRule, Tokenizer
 from trunkline.domain.decisions import Rejection, RejectionCode
 from trunkline.domain.learned import Verdicts
@@ -80,6 +81,7 @@ class ModelRow(NamedTuple):
     successor: str | None
     tokenizer: Tokenizer
     counting: CountingRule
+    cache: PromptCache
 
 
 class Pool(NamedTuple):
@@ -200,6 +202,7 @@ def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> Mo
         successor=model.successor or successors.get(model.id),
         tokenizer=model.tokenizer,
         counting=model.counting,
+        cache=model.cache,
     )
 
 

@@ -1,4 +1,4 @@
-"""Stay with the route of a running conversation, or choose anew (DESIGN §4.4, without the economics)."""
+"""Stay with the route of a running conversation, or choose anew (DESIGN §4.4); `saving` has the economics."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from trunkline.domain.state import ConversationState
 from trunkline.domain.tasks import Task, Tier
 from trunkline.routing.candidates import Scan
 from trunkline.routing.options import Option
+from trunkline.routing.policy import ModelRow
+from trunkline.routing.portability import Load, Portability, portability
 
 # Below this confidence another task type is taken for a guess, not for a change.
 _SURE = 0.6
 _TIERS = tuple(Tier)
 # Why a conversation moves that returns to its home route.
 HOME = "home"
+# Why one moves that another route serves for less.
+SAVING = "saving"
+# Reasons that leave it free to stay, where a switch would lose too much.
+BY_CHOICE = frozenset({"preserve_context_off", "small", "task_changed", "tier_changed"})
 
 
 def reason_to_move(scan: Scan, conversation: ConversationState) -> str | None:
@@ -58,6 +64,18 @@ def home_option(scan: Scan, conversation: ConversationState, moved: str | None) 
     row = scan.policy.row_by_model.get((home.provider, home.model))
     options = scan.options(row) if row is not None and scan.considered(row) else []
     return min(options, key=lambda option: (option.route != home, option.key), default=None)
+
+
+def may_carry(scan: Scan, conversation: ConversationState, row: ModelRow) -> bool:
+    """Whether a switch to that row would lose nothing that forbids it."""
+    route = conversation.route
+    return not carrying(scan, (route.provider, route.model), row).refused
+
+
+def carrying(scan: Scan, left: tuple[str, str], row: ModelRow) -> Portability:
+    """What a switch from one model (provider, id) to the row's does to what is carried."""
+    load = Load(scan.task.carried, scan.task.needs, scan.need_tokens(row))
+    return portability(load, scan.policy.config.catalogue, left, (row.provider, row.model))
 
 
 def cache_is_warm(scan: Scan, conversation: ConversationState) -> bool:
