@@ -247,3 +247,10 @@ async def _config_news(news: object) -> ConfigChanged:
             if isinstance(event.body, ConfigChanged):
                 return event.body
     raise AssertionError("no news of the configuration")
+
+
+async def test_an_engine_that_is_begun_twice_does_every_chore_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *TWO) as world:
+        before = asyncio.all_tasks()
+        world.engine.start()
+        assert asyncio.all_tasks() == before

@@ -77,7 +77,9 @@ class Upkeep:
         self._take_in_store()
 
     def start(self) -> None:
-        """Begin, on the running loop."""
+        """Begin, on the running loop; nothing where it has begun."""
+        if self._chores:
+            return
         self._core.store.on_change(self._store_changed)
         loop = asyncio.get_running_loop()
         self._chores = [
