@@ -169,8 +169,8 @@ async def test_a_route_that_mostly_fails_is_put_off_but_not_for_people_nor_where
                 stats.failed()
         put_off = await world.run(agent())
         assert [
-            held.until_ms is not None and held.why.startswith("bad/a/m") for held in put_off.of(Held)
-        ] == [True]
+            (held.held_for, held.until_ms is not None, held.why.split(" ")[0]) for held in put_off.of(Held)
+        ] == [(HeldFor.THROTTLE, True, "bad/a/m")]
         assert put_off.receipt.complete
         assert put_off.receipt.total_ms >= 195
         for stats in bad:

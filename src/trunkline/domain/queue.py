@@ -15,6 +15,8 @@ class HeldFor(StrEnum):
     """Its lane lets one go after another."""
     PACE = "pace"
     """Its limit would be used up before it renews: calls on it are spread out."""
+    THROTTLE = "throttle"
+    """The route chosen for it mostly fails of late: it is asked more slowly."""
     SLOT = "slot"
     """Every account that could serve has as many calls under way as it takes."""
     RESET = "reset"

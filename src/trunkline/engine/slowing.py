@@ -37,7 +37,7 @@ class Slowing:
         self._slowed.add(route)
         core.slots.decline(ticket.request_id)
         why, until_ms = f"{route.id} mostly fails of late: it is asked more slowly", now_ms + round(delay_ms)
-        self._emit(Held(HeldFor.LANE, why, until_ms))
-        item = ticket.item(HeldFor.LANE, why, until_ms=until_ms, process=core.process_name)
+        self._emit(Held(HeldFor.THROTTLE, why, until_ms))
+        item = ticket.item(HeldFor.THROTTLE, why, until_ms=until_ms, process=core.process_name)
         await core.waiting_room.rest(item, delay_ms, rousable=False)
         return True

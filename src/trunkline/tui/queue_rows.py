@@ -27,6 +27,7 @@ COLUMNS = (
 WHY_WORDS = {
     HeldFor.LANE: ("its turn", Tone.PLAIN),
     HeldFor.PACE: ("spread out", Tone.PLAIN),
+    HeldFor.THROTTLE: ("throttled", Tone.WARN),
     HeldFor.SLOT: ("a free slot", Tone.PLAIN),
     HeldFor.RESET: ("nobody can", Tone.WARN),
     HeldFor.PAUSE: ("paused", Tone.WARN),
