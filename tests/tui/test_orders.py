@@ -102,3 +102,20 @@ def test_why_nothing_can_be_ordered_is_said() -> None:
     starting = Orders(EngineLink(FakeEngine), FakeClock(), dead.said.append, lambda: None)
     starting.switch("zai")
     assert dead.said[-1] == "the engine is still starting"
+
+
+def test_what_is_forced_otherwise_by_now_is_not_taken_back_and_nothing_is_forced_again_without_asking() -> (
+    None
+):
+    desk = Desk(world.snapshot())
+    desk.orders.override("google")
+    desk.orders.take_snapshot(world.snapshot(override="google"))
+    desk.orders.take_snapshot(world.snapshot(override="zai"))
+    desk.orders.undo()
+    assert desk.engine.orders == [("override", "google")], "zai was forced elsewhere since"
+    assert desk.said == ["nothing is taken back: google is not forced for everything any more"]
+    desk.orders.set_mode("cost_first")
+    desk.orders.override("google")
+    desk.orders.override(None)
+    desk.orders.undo()
+    assert desk.engine.orders[-2:] == [("override", None), ("set_mode", "balanced")]

@@ -21,10 +21,12 @@ _WATCHING = "this deck only watches; open `trunkline` to give orders"
 
 @dataclass(frozen=True, slots=True)
 class _Undo:
-    """How to take back an order, and what was taken back then."""
+    """How to take back an order, and what was taken back then. `forced` is the route that it forced for everything,
+    where it did: it is taken back only while that one is in force."""
 
     sentence: str
     run: Callable[[HostedEngine], None]
+    forced: str | None = None
 
 
 class Orders:
@@ -74,8 +76,10 @@ class Orders:
             return None
         return engine, snapshot
 
-    def _remember(self, sentence: str, run: Callable[[HostedEngine], None]) -> None:
-        self._undo.append(_Undo(sentence, run))
+    def _remember(
+        self, sentence: str, run: Callable[[HostedEngine], None], *, forced: str | None = None
+    ) -> None:
+        self._undo.append(_Undo(sentence, run, forced))
         del self._undo[:-MOST_UNDONE]
 
     # -- orders ---------------------------------------------------------------------------------------------
@@ -149,14 +153,19 @@ class Orders:
         return None if self._snapshot is None else self._snapshot.override
 
     def override(self, route: str | None) -> None:
-        """Force a route for everything; None takes that back."""
+        """Force a route for everything; None takes that back, for good: forcing one is never done without asking, so
+        that nothing is left of it to undo."""
         if found := self._begin():
             before = self.overriding
             self._force(found[0], route)
-            self._remember(
-                f"everything goes to {before} again" if before else "no route is forced any more",
-                lambda engine: self._force(engine, before),
-            )
+            if route is None:
+                self._undo = [one for one in self._undo if one.forced is None]
+            else:
+                self._remember(
+                    f"everything goes to {before} again" if before else "no route is forced any more",
+                    lambda engine: self._force(engine, before),
+                    forced=route,
+                )
 
     def _force(self, engine: HostedEngine, route: str | None) -> None:
         self._asked_override, self._override_asked_at_ms = route, self._clock.wall_ms()
@@ -199,6 +208,9 @@ class Orders:
             self._say(refusal or _STARTING)
             return
         last = self._undo.pop()
+        if last.forced is not None and last.forced != self.overriding:
+            self._say(f"nothing is taken back: {last.forced} is not forced for everything any more")
+            return
         self._asked_mode = None
         last.run(engine)
         self._say(f"taken back: {last.sentence}")
