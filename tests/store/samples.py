@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,10 +15,13 @@ from trunkline.domain.faults import Fault, FaultKind, FaultScope
 from trunkline.domain.ids import IdSource
 from trunkline.domain.limits import Metric, Window
 from trunkline.domain.money import Usage
+from trunkline.domain.preferences import Config, Preferences
 from trunkline.domain.receipts import Attempt, AttemptOutcome, FinishReason, Outcome, Receipt
-from trunkline.domain.routes import Route
+from trunkline.domain.routes import Catalogue, Route
+from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Origin, OriginKind, Priority, Task, Tier
 from trunkline.quota.ledger import Claim, ReserveAsk
+from trunkline.routing import Inputs, RoutingAsk
 from trunkline.store.store import Store
 
 ROUTE = Route("google", "google-1", "gemini/with/slashes")
@@ -108,3 +112,15 @@ def receipt(
         fault=None if answered else REFUSAL,
         warnings=("a word",),
     )
+
+
+def inputs(state: RoutingState | None = None, config: Config | None = None) -> Inputs:
+    """What a decision was made from."""
+    known = state or RoutingState(START_MS)
+    return Inputs(RoutingAsk(TASK), known, config or Config("g", Catalogue(), Preferences()))
+
+
+def many_inputs() -> Inputs:
+    """The same of more than fits into a few pages, however well it is packed."""
+    names = [hashlib.blake2b(b"%d" % n).hexdigest() for n in range(2_000)]
+    return inputs(RoutingState(START_MS, cursors={name: name[::-1] for name in names}))

@@ -176,10 +176,14 @@ async def test_an_end_is_kept_whole_and_nothing_of_the_request_is_left_in_the_fi
     path = tmp_path / "t.db"
     async with opened(path, FakeClock()) as store, opened(path, FakeClock()) as other:
         await keep(store, RECEIPT.request_id)
-        await other.write(lambda c: parking.end(c, RECEIPT, None, None, process_id=other.process_id))
+        await other.write(
+            lambda c: parking.end(c, RECEIPT, other.recording(RECEIPT), None, process_id=other.process_id)
+        )
         assert await other.receipt(RECEIPT.request_id) is None
         assert await order(store) == [RECEIPT.request_id]
-        await store.write(lambda c: parking.end(c, RECEIPT, None, None, process_id=store.process_id))
+        await store.write(
+            lambda c: parking.end(c, RECEIPT, store.recording(RECEIPT), None, process_id=store.process_id)
+        )
         assert await other.receipt(RECEIPT.request_id) == RECEIPT
         assert await order(store) == []
         await store.write(lambda c: c.execute("SELECT 1"))

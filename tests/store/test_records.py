@@ -5,14 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.store.samples import OTHER, ROUTE, ask, claim, opened, receipt
+from tests.store.samples import OTHER, ROUTE, ask, claim, inputs, opened, receipt
 from tests.support.clock import START_MS, FakeClock
 
 from trunkline.domain.messages import Role
 from trunkline.domain.money import MoneySum
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Outcome, Receipt
+from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.store import queries, upkeep
+from trunkline.store.inputs import kept_inputs
 from trunkline.store.records import StoredRequest
 from trunkline.store.store import StoreReader
 from trunkline.store.totals import percentile
@@ -171,13 +173,15 @@ async def test_whole_states_are_kept_for_the_last_ones_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "SNAPSHOTS_KEPT", 3)
+    monkeypatch.setattr(upkeep, "CHAIN_ROWS", 0)
+    monkeypatch.setattr("trunkline.store.inputs.LONGEST_CHAIN", 1)
     async with opened(tmp_path / "t.db") as store:
         for number in range(6):
-            store.record(receipt(f"r{number}"), inputs=b"state %d" % number)
+            store.record(receipt(f"r{number}"), inputs=inputs(RoutingState(number)))
         for _ in range(upkeep.BEATS_PER_TIDY):
             await store.beat()
-        kept = [await store.decision_inputs(f"r{number}") for number in range(6)]
-        assert kept == [None, None, None, b"state 3", b"state 4", b"state 5"]
+        kept = [await store.ask(kept_inputs(f"r{number}")) for number in range(6)]
+        assert [one and one.state.now_ms for one in kept] == [None, None, None, 3, 4, 5]
         assert (await store.receipt("r0")) == receipt("r0")
 
 
@@ -188,7 +192,7 @@ async def test_text_is_in_the_message_table_only(tmp_path: Path) -> None:
         store.record(
             replace(receipt(), conversation_id="talk"),
             request=StoredRequest("generation", pinned_to="zai"),
-            inputs=b"{}",
+            inputs=inputs(),
         )
         await store.ledger.reserve(ask("a", claim()))
         await store.flush()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.store.samples import MINUTE, ask, claim, opened, receipt
+from tests.store.samples import MINUTE, ask, claim, many_inputs, opened, receipt
 from tests.support.clock import FakeClock
 
 from trunkline.domain.errors import StoreError
@@ -110,7 +110,7 @@ async def test_a_full_disk_is_said_counted_and_got_over(
         with pytest.raises(StoreError, match=r"t\.db: .*full.*free some space"):
             await store.write(lambda c: c.execute("INSERT INTO meta VALUES ('big', zeroblob(100000))"))
         with caplog.at_level(logging.ERROR):
-            store.record(receipt(), inputs=b"x" * 100_000)
+            store.record(receipt(), inputs=many_inputs())
             with pytest.raises(StoreError, match="full"):
                 await store.write(lambda c: c.execute("INSERT INTO meta VALUES ('big', zeroblob(100000))"))
         assert store.lost_writes == 1

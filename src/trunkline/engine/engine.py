@@ -13,10 +13,12 @@ from trunkline.config.load import Loaded
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.crisis import CrisisSummary
+from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.errors import ConfigError, EngineClosedError
 from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
 from trunkline.domain.latency_history import LatencyHistory
+from trunkline.domain.learned import Received, Verdict
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import LogEntry, Snapshot
@@ -27,14 +29,17 @@ from trunkline.engine.chats import Chats
 from trunkline.engine.core import EngineCore
 from trunkline.engine.generation import Generation
 from trunkline.engine.preview import preview_of
+from trunkline.engine.replay import Replay, as_now, replay
 from trunkline.engine.requests import Handle, Requests
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.snapshots import SnapshotParts, build_snapshot
 from trunkline.engine.upkeep import Upkeep
 from trunkline.providers.call import Transport
-from trunkline.store import crises, keep, queries
+from trunkline.routing import Inputs
+from trunkline.store import crises, keep, learned, queries
 from trunkline.store.keep import Order
 from trunkline.store.latency import latency
+from trunkline.store.learned import Learned
 from trunkline.store.parking import KeptRequest
 from trunkline.store.queries import Query
 from trunkline.store.store import Store, StoreReader
@@ -79,6 +84,7 @@ class Engine:
             generation=Generation.of(loaded.config, loaded.keys),
             make_transport=lambda: _http_transport(clock),
             process_name=settings.process_name,
+            load_vocabulary=settings.load_vocabulary,
         )
         core.crisis.drill = settings.rehearsal
         try:
@@ -219,6 +225,15 @@ class Engine:
         """`receipt` without a loop."""
         return self._ask_now(queries.receipt(request_id))
 
+    def replay_now(self, request_id: str) -> Replay | None:
+        """The decision of any of the last requests made again, from the store alone and without a loop: see
+        `engine.replay`. Raises CannotReplayError and StoreError."""
+        return replay(self._ask_now, request_id)
+
+    def decide_as_now(self, inputs: Inputs) -> Decision | NoRoute:
+        """Who would be chosen for what was asked then, as things are now."""
+        return as_now(inputs, self._core.generation, self._core.state_without_request(self._core.generation))
+
     def log_now(
         self,
         limit: int,
@@ -314,6 +329,23 @@ class Engine:
     def crises_now(self, limit: int) -> tuple[CrisisSummary, ...]:
         """`crises` without a loop."""
         return self._ask_now(crises.crises(limit))
+
+    async def feedback(self, request_id: str, verdict: Verdict | None) -> Received:
+        """See `EngineFace.feedback`."""
+        return await self._core.learning.feedback(request_id, verdict)
+
+    async def forget_quality(self, model: str | None = None, task_type: str | None = None) -> int:
+        """Forget how answers were received: of a model, of a task type, of both together, or of all. Gives of how many
+        kinds of answers something was known. Raises StoreError."""
+        return await self._core.learning.forget(model, task_type, self._settings.process_name)
+
+    def learned_now(self) -> Learned:
+        """All that was learned of answers, as the store has it, without a loop. Raises StoreError."""
+        return self._ask_now(learned.learned())
+
+    def last_answered_now(self) -> str | None:
+        """The id of the last request that was answered, without a loop; None where none was. Raises StoreError."""
+        return self._ask_now(learned.last_answered())
 
     def reset(self) -> None:
         """See `EngineFace.reset`."""

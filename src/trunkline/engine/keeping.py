@@ -9,6 +9,7 @@ from trunkline.domain.events import Answered, Cancelled, Ending
 from trunkline.domain.messages import ChatRequest, Role
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
+from trunkline.routing import Inputs
 from trunkline.store.chats import StoredMessage
 from trunkline.store.records import StoredRequest
 
@@ -34,12 +35,18 @@ def keep_question(core: EngineCore, request: ChatRequest, request_id: str) -> No
 
 
 def request_over(
-    core: EngineCore, request: ChatRequest, ending: Ending, log: EventLog, generation: Generation
+    core: EngineCore,
+    request: ChatRequest,
+    ending: Ending,
+    log: EventLog,
+    generation: Generation,
+    inputs: Inputs | None,
 ) -> None:
-    """Record a finished request and tell everybody: whatever goes wrong with the one, nobody waits in vain."""
+    """Record a finished request, with what its decision was made from, and tell everybody: whatever goes wrong with the
+    one, nobody waits in vain."""
     try:
         if not (isinstance(ending, Cancelled) and ending.kept):
-            _keep(core, request, ending, log.text(), generation)
+            _keep(core, request, ending, log.text(), generation, inputs)
     except Exception:
         _log.exception("what became of a request could not be kept", extra={"request_id": log.request_id})
     core.changed = True
@@ -49,7 +56,12 @@ def request_over(
 
 
 def _keep(
-    core: EngineCore, request: ChatRequest, ending: Ending, answer: str, generation: Generation
+    core: EngineCore,
+    request: ChatRequest,
+    ending: Ending,
+    answer: str,
+    generation: Generation,
+    inputs: Inputs | None,
 ) -> None:
     receipt = ending.receipt
     home = core.crisis_moves.over(receipt)
@@ -59,11 +71,12 @@ def _keep(
     asked = _stored(request, generation.config.generation)
     message = _answer_of(core, ending, answer) if request.conversation_id is not None and answer else None
     if core.parking.has(receipt.request_id):
-        core.parking.end(receipt, asked, message)
-        return
-    core.store.record(receipt, request=asked)
-    if message is not None and request.conversation_id is not None:
-        core.store.keep_message(request.conversation_id, message)
+        core.parking.end(receipt, asked, inputs, message)
+    else:
+        core.store.record(receipt, request=asked, inputs=inputs)
+        if message is not None and request.conversation_id is not None:
+            core.store.keep_message(request.conversation_id, message)
+    core.learning.request_over(request, receipt, generation)
 
 
 def _answer_of(core: EngineCore, ending: Ending, answer: str) -> StoredMessage:

@@ -15,6 +15,7 @@ from trunkline.domain.money import Usage
 from trunkline.domain.queue import QueueItem
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
 from trunkline.engine.ticket import Ticket
+from trunkline.routing import Inputs
 from trunkline.store import codec, parking
 from trunkline.store.chats import StoredMessage
 from trunkline.store.parking import KeptRequest, ParkedRow
@@ -138,13 +139,14 @@ class ParkingLot:
         self._left[ticket.request_id] = generation
         self.let_go(ticket, item)
 
-    def end(self, receipt: Receipt, asked: StoredRequest, answer: StoredMessage | None) -> None:
+    def end(
+        self, receipt: Receipt, asked: StoredRequest, inputs: Inputs | None, answer: StoredMessage | None
+    ) -> None:
         """A kept request of this process is over."""
-        process_id = self._core.store.process_id
+        store = self._core.store
+        process_id, record = store.process_id, store.recording(receipt, request=asked, inputs=inputs)
         self.forget(receipt.request_id)
-        self._core.store.post(
-            lambda connection: parking.end(connection, receipt, asked, answer, process_id=process_id)
-        )
+        store.post(lambda connection: parking.end(connection, receipt, record, answer, process_id=process_id))
 
     def forget(self, request_id: str) -> None:
         """The request runs here no more."""
@@ -180,6 +182,7 @@ class ParkingLot:
     def drop(self, request_id: str) -> None:
         """Forget a kept request; where a process runs it, that one ends it as cancelled."""
         process_id, now_ms = self._core.store.process_id, self._core.clock.wall_ms()
+        record = self._core.store.recording
 
         def dropping(connection: sqlite3.Connection) -> None:
             body = parking.drop(connection, request_id, process_id=process_id, at_ms=now_ms)
@@ -190,7 +193,7 @@ class ParkingLot:
             except ValueError:  # a newer version's, of which nothing can be told
                 parking.erase(connection, request_id)
             else:
-                parking.end(connection, receipt, None, None, process_id=process_id)
+                parking.end(connection, receipt, record(receipt), None, process_id=process_id)
 
         self._order(dropping)
 

@@ -7,24 +7,27 @@ from dataclasses import dataclass, field, replace
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.faults import Fault
 from trunkline.domain.money import Price, Usage
-from trunkline.domain.receipts import Attempt, AttemptOutcome, FinishReason, Outcome, Receipt
+from trunkline.domain.receipts import Attempt, AttemptOutcome, FinishReason, Outcome, Receipt, TierUpgrade
 from trunkline.domain.tasks import Task
 from trunkline.engine.accounting import Books
 from trunkline.engine.answer import AnswerSoFar
 from trunkline.engine.ticket import Ticket
+from trunkline.routing import Inputs
 
 
 @dataclass(slots=True)
 class Course:
-    """How a request goes: the task as it is understood by now, the last decision, and how the last call or the whole
-    of it ended."""
+    """How a request goes: the task as it is understood by now, the last decision and what it was made from, and how the
+    last call or the whole of it ended."""
 
     task: Task
     decision: Decision | None = None
     no_route: NoRoute | None = None
+    inputs: Inputs | None = None
     fault: Fault | None = None
     finish: FinishReason | None = None
     served_model: str | None = None
+    upgrade: TierUpgrade | None = None
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, warning: str | None) -> None:
@@ -70,6 +73,7 @@ def receipt_of(
         served_model=course.served_model,
         warnings=tuple(course.warnings),
         no_route=course.no_route,
+        upgrade=course.upgrade,
     )
 
 

@@ -23,6 +23,7 @@ from trunkline.domain.messages import ChatRequest
 from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
 from trunkline.domain.routes import Route
+from trunkline.domain.tasks import Task
 from trunkline.engine.accounting import Books
 from trunkline.engine.admission import Admission
 from trunkline.engine.answer import AnswerSoFar
@@ -47,6 +48,7 @@ from trunkline.engine.request_time import RequestTime
 from trunkline.engine.rerouting import Rerouting
 from trunkline.engine.slowing import Slowing
 from trunkline.engine.ticket import Ticket
+from trunkline.engine.upgrading import Upgrading
 from trunkline.engine.upstream import upstream_call
 from trunkline.quota.ledger import Reservation, Shortage
 from trunkline.store.parking import KeptRequest
@@ -98,7 +100,8 @@ class RequestRun:
             earlier=() if kept is None else kept.attempts,
         )
         self._time = RequestTime(core.clock, request)
-        task = core.analyse(request, core.generation)
+        self._upgrading = Upgrading(request)
+        task = self._upgrading.begin(core.analyse(request, core.generation), self._preferences.rules)
         self._ticket = Ticket(
             log.request_id,
             request,
@@ -112,7 +115,9 @@ class RequestRun:
         self._slowing = Slowing(core, self._ticket, self._answer.emit)
         self._choice = Choice(core, request, self._books)
         self._rerouting = Rerouting(self._answer, self._books)
-        self._course = Course(task)
+        self._course = Course(task, upgrade=self._upgrading.done)
+        if request.redo is not None and self._course.upgrade is not None:
+            self._choice.replace_answer(request.redo, self._course.upgrade, core.generation)
         self._crowded = False
 
     async def serve(self) -> None:
@@ -143,11 +148,13 @@ class RequestRun:
             self._books.close_call()
             self._course.fault = internal_fault()
             ending = Failed(self._receipt(Outcome.FAILED))
-        request_over(self._core, self._request, ending, self._log, self._generation)
+        request_over(self._core, self._request, ending, self._log, self._generation, self._course.inputs)
 
     def cancelled_unstarted(self) -> None:
         """End the log of a run that was cancelled before its first step."""
-        request_over(self._core, self._request, self._stopped(), self._log, self._generation)
+        request_over(
+            self._core, self._request, self._stopped(), self._log, self._generation, self._course.inputs
+        )
 
     def leave(self) -> None:
         """The engine closes, and this run is cancelled next: what is kept, or may be and has asked nobody yet, is left
@@ -183,6 +190,7 @@ class RequestRun:
         if not await Admission(self._core, self._ticket, self._answer.emit).admit():
             self._course.fault = deadline_fault(None, waited_for=self._core.parking.why(self._log.request_id))
             return Outcome.FAILED
+        await self._count()
         await self._go_on()
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
         self._time.allow(self._preferences.thresholds)
@@ -196,8 +204,9 @@ class RequestRun:
                 return Outcome.FAILED
             number = self._core.slots.take(self._log.request_id, route)
             try:
+                task = self._core.on_route(self._course.task, route, self._generation)
                 booked = await self._books.reserve(
-                    route, self._course.task, self._core.ids.new(), held_output=self._held_output
+                    route, task, self._core.ids.new(), held_output=self._held_output
                 )
                 if isinstance(booked, Shortage):
                     self._core.tracker.give_back(route)
@@ -208,7 +217,7 @@ class RequestRun:
                         self._course.fault = self._course.fault or nobody_fault(NoRoute(()), None)
                         return Outcome.FAILED
                     continue
-                await self._call(route, booked)
+                await self._call(route, booked, task)
                 self._crowded = self._core.slots.learn(route, number, self._course.fault)
                 if self._crowded:
                     self._books.spare(route)
@@ -224,6 +233,19 @@ class RequestRun:
             same_route = route if step is Step.RETRY_SAME else None
             if not await self._prepare(step, fault, route) and not await self._rests(fault):
                 return Outcome.FAILED
+
+    async def _count(self) -> None:
+        """Count what is too long for the event loop, and was estimated so far."""
+        core, generation = self._core, self._generation
+        core.counting.request_begins(generation.counting)
+        if await core.counting.count(self._request, generation.counting):
+            counted = core.analyse(self._request, generation)
+            self._course.task = replace(
+                self._course.task,
+                input_tokens=counted.input_tokens,
+                counted=counted.counted,
+                count_source=counted.count_source,
+            )
 
     # -- choosing -----------------------------------------------------------------------------------------------
 
@@ -243,7 +265,7 @@ class RequestRun:
                 continue
             forced = self._choice.is_forced
             if self._core.tracker.try_half_open(decision.route, self._clock.wall_ms(), forced=forced):
-                course.decision = decision
+                course.decision, course.inputs = decision, self._choice.inputs
                 self._core.tracker.picked(decision.route)
                 self._core.warming.keep_warm(decision, self._choice.state, self._generation)
                 self._core.crisis_moves.decided(self._ticket, decision)
@@ -274,6 +296,8 @@ class RequestRun:
             fault = self._patience.fault or nobody_fault(no_route, course.fault)
             course.fault = self._core.crisis.blamed(fault)
             course.no_route = no_route
+            if course.decision is None:
+                course.inputs = self._choice.inputs
             return False
         await self._go_on()
         return True
@@ -306,12 +330,12 @@ class RequestRun:
 
     # -- calling ------------------------------------------------------------------------------------------------
 
-    async def _call(self, route: Route, booked: Reservation) -> None:
+    async def _call(self, route: Route, booked: Reservation, task: Task) -> None:
         """One upstream call from `AttemptStarted` to its settled booking; sets or clears the fault."""
         core, course = self._core, self._course
         self._rerouting.announce(route, course.fault)
         continuation = self._answer.carry_on(self._generation.model(route), route)
-        record = self._books.open_call(route, booked, course.task)
+        record = self._books.open_call(route, booked, task)
         self._answer.emit(AttemptStarted(record.number, route))
         began_at_ms = self._clock.wall_ms()
         core.changed = True
@@ -328,6 +352,7 @@ class RequestRun:
             self._generation,
             self._ticket,
             course,
+            task,
             route,
             continuation,
             remaining_ms=self._time.remaining_ms,
@@ -345,7 +370,9 @@ class RequestRun:
             course.fault = deadline_fault(None)
         if course.fault is None and attempt is not None:
             core.lessons.call_succeeded(attempt)
-            course.warn(core.lessons.window_read(self._request, course.task, attempt, self._generation))
+            if continuation is None:
+                core.lessons.prompt_read(task, attempt, self._generation)
+            course.warn(core.lessons.window_read(self._request, task, attempt, self._generation))
 
     def _can_go_elsewhere(self, route: Route) -> bool:
         """Whether somebody beside `route` could carry the answer on now, within the calls that are allowed."""
@@ -370,6 +397,7 @@ class RequestRun:
             first_choice=bool(ranking) and ranking[0].route == route and ranking[0].order == 0,
             now_ms=self._clock.wall_ms(),
             deadline_at_ms=self._time.deadline_at_ms,
+            may_upgrade=self._upgrading.may_follow(fault, self._preferences.rules),
         )
         return next_step(fault, situation, thresholds, self._preferences.rules)
 
@@ -399,7 +427,7 @@ class RequestRun:
             self._core.lessons.fault_seen(route, fault)
         if step is Step.STOP:
             return await self._put_off(fault)
-        self._choice.left = None if step is Step.WAIT else route
+        self._choice.left = None if step in (Step.WAIT, Step.UPGRADE) else route
         if step is Step.WAIT and fault.usable_at_ms is not None:
             self._answer.emit(Waiting(fault.usable_at_ms, route, fault))
             await self._clock.sleep(max(0, fault.usable_at_ms - self._clock.wall_ms()) + 1)
@@ -407,7 +435,14 @@ class RequestRun:
         if step is Step.LARGER_WINDOW:
             too_small_tokens = self._generation.model(route).context_tokens
             task = self._course.task
-            self._course.task = replace(task, input_tokens=max(task.input_tokens, too_small_tokens))
+            least = max(task.least_input_tokens, too_small_tokens)
+            self._course.task = replace(
+                task, input_tokens=max(task.input_tokens, least), least_input_tokens=least
+            )
+        if step is Step.UPGRADE:
+            self._upgrading.after(fault, self._course, len(self._books.attempts))
+            self._rerouting.raised(self._upgrading.done)
+            self._choice.leave_model(route.provider, route.model, self._generation)
         self._choice.rule_out(route, fault, self._generation)
         return True
 

@@ -13,13 +13,19 @@ from trunkline.routing.explain import (
     short_reason,
     way_out,
 )
+from trunkline.routing.inputs import Difference, Inputs, decide_again, differences, frozen_state
 from trunkline.routing.policy import CompiledPolicy, compile_policy
 
 __all__ = [
     "CompiledPolicy",
+    "Difference",
+    "Inputs",
     "RoutingAsk",
     "compile_policy",
     "decide",
+    "decide_again",
+    "differences",
+    "frozen_state",
     "moved_sentence",
     "no_route_sentence",
     "reason_sentence",

@@ -8,17 +8,16 @@ request; who has none, or one that has ended, may be claimed, by one process alo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.queue import QueueItem
 from trunkline.domain.receipts import Attempt, Receipt
 from trunkline.domain.tasks import Task
-from trunkline.store import chats, codec, records
+from trunkline.store import chats, codec
 from trunkline.store.chats import StoredMessage, erasing
 from trunkline.store.queries import Query, Row
-from trunkline.store.records import StoredRequest
 
 _NOBODYS = """NOT EXISTS (SELECT 1 FROM process
     WHERE process.id = parked.process_id AND process.ended_at_ms IS NULL)"""
@@ -146,16 +145,16 @@ def claim(connection: sqlite3.Connection, process_id: str, but_not: Collection[s
 def end(
     connection: sqlite3.Connection,
     receipt: Receipt,
-    asked: StoredRequest | None,
+    record: Callable[[sqlite3.Connection], object],
     answer: StoredMessage | None,
     *,
     process_id: str,
 ) -> None:
-    """The request is over: keep its receipt and its answer and erase its row, all at once, so that a process which dies
-    has done either all of that or nothing. What another process has taken over is that one's to end."""
+    """The request is over: `record` its receipt, keep its answer and erase its row, all at once, so that a process
+    which dies has done either all of that or nothing. What another process has taken over is that one's to end."""
     if not is_of(connection, receipt.request_id, process_id):
         return
-    records.record(connection, receipt, request=asked, inputs=None, process_id=process_id)
+    record(connection)
     if receipt.conversation_id is not None and answer is not None:
         chats.save_message(connection, receipt.conversation_id, answer)
     erase(connection, receipt.request_id)

@@ -253,12 +253,6 @@ def _samples(rows: list[Row]) -> tuple[AttemptSample, ...]:
     return tuple(AttemptSample(Route(*row[:3]), AttemptOutcome(row[3]), *row[4:]) for row in reversed(rows))
 
 
-def decision_inputs(request_id: str) -> Query[bytes | None]:
-    """The routing state that a decision was made on, where it is still kept."""
-    sql = "SELECT inputs FROM decision WHERE request = (SELECT row FROM request WHERE id = ?)"
-    return Query(((sql, (request_id,)),), lambda results: results[0][0][0] if results[0] else None)
-
-
 def control() -> Query[ControlState]:
     """What is set for everything on this machine."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from trunkline.domain.money import MoneySum
@@ -54,10 +55,11 @@ def record(
     receipt: Receipt,
     *,
     request: StoredRequest | None,
-    inputs: bytes | None,
+    inputs: PackInputs | None,
     process_id: str,
 ) -> None:
-    """Keep a request that is over: its row, attempts, decision and roll-ups. A second time it does nothing."""
+    """Keep a request that is over: its row, attempts, decision with what `inputs` makes of its inputs, and roll-ups. A
+    second time it does nothing."""
     row = _insert_request(connection, receipt, request, process_id)
     if row is None:
         return
@@ -67,7 +69,8 @@ def record(
     )
     if receipt.decision is not None or inputs is not None:
         body = None if receipt.decision is None else packed.pack(receipt.decision)
-        connection.execute("INSERT INTO decision VALUES (?, ?, ?)", (row, body, inputs))
+        kept = None if inputs is None else inputs(connection, row, receipt)
+        connection.execute("INSERT INTO decision VALUES (?, ?, ?)", (row, body, kept))
     _roll_up(connection, receipt)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,9 +20,11 @@ from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.snapshot import LogEntry, RunningCall
 from trunkline.domain.state import Block
 from trunkline.quota.ledger import KeyUse
+from trunkline.routing import Inputs
 from trunkline.store import chat_queries, chats, keep, queries, records, schema
 from trunkline.store.books import BookClock, Books
 from trunkline.store.chats import StoredMessage
+from trunkline.store.inputs import InputsBook
 from trunkline.store.keep import AuditEntry, ControlState, StoredReading
 from trunkline.store.ledger import SqliteLedger
 from trunkline.store.queries import AttemptSample, Query
@@ -47,6 +50,7 @@ class Store:
         self.process_id = upkeep.process_id
         self._writer = writer
         self._upkeep = upkeep
+        self._inputs = InputsBook()
         self._reading: asyncio.Task[Connection] | None = None
         self._closing = False
         self._reading_lock = asyncio.Lock()
@@ -121,15 +125,20 @@ class Store:
     # -- what is recorded: posted --------------------------------------------------------------------------------
 
     def record(
-        self, receipt: Receipt, *, request: StoredRequest | None = None, inputs: bytes | None = None
+        self, receipt: Receipt, *, request: StoredRequest | None = None, inputs: Inputs | None = None
     ) -> None:
-        """Keep a request that is over; a second time it does nothing. `inputs` is the encoded routing state its
-        decision was made on, kept for the last 1,000."""
+        """Keep a request that is over; a second time it does nothing. `inputs` is what its decision was made from, kept
+        for the last 1,000."""
+        self.post(self.recording(receipt, request=request, inputs=inputs))
+
+    def recording(
+        self, receipt: Receipt, *, request: StoredRequest | None = None, inputs: Inputs | None = None
+    ) -> Unit[object]:
+        """The unit of work of `record`, to be part of another one."""
         process_id = self.process_id
-        self.post(
-            lambda connection: records.record(
-                connection, receipt, request=request, inputs=inputs, process_id=process_id
-            )
+        packed = None if inputs is None else partial(self._inputs.add, inputs=inputs)
+        return lambda connection: records.record(
+            connection, receipt, request=request, inputs=packed, process_id=process_id
         )
 
     def save_message(
@@ -253,10 +262,6 @@ class Store:
     async def recent_attempts(self, limit: int) -> tuple[AttemptSample, ...]:
         """The last attempts that were sent, oldest first."""
         return await self.ask(queries.recent_attempts(limit))
-
-    async def decision_inputs(self, request_id: str) -> bytes | None:
-        """The routing state a decision was made on, where it is still kept."""
-        return await self.ask(queries.decision_inputs(request_id))
 
     async def conversations(self, search: str, limit: int) -> tuple[ConversationSummary, ...]:
         """Conversations that hold every word of `search`, most recently used first."""

@@ -15,6 +15,7 @@ from trunkline.domain.clock import Clock
 from trunkline.quota.windows import STANDING_BUCKET
 from trunkline.store.books import BookClock, Books
 from trunkline.store.checkpoint import Checkpointer
+from trunkline.store.inputs import CHAIN_ROWS
 from trunkline.store.writer import Unit
 
 POLL_MS = 250
@@ -168,5 +169,9 @@ class Upkeep:
         connection.execute(
             """UPDATE decision SET inputs = NULL WHERE inputs IS NOT NULL AND request <= (
                 SELECT request FROM decision WHERE inputs IS NOT NULL ORDER BY request DESC LIMIT 1 OFFSET ?)""",
-            (SNAPSHOTS_KEPT,),
+            (SNAPSHOTS_KEPT + CHAIN_ROWS,),  # what the last ones begin with
+        )
+        connection.execute(
+            """DELETE FROM generation WHERE at_ms < (SELECT coalesce(min(request.at_ms), 0)
+                FROM decision JOIN request ON request.row = decision.request WHERE inputs IS NOT NULL)"""
         )
