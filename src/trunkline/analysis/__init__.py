@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from trunkline.analysis.analyser import analyse, tier_of
 from trunkline.analysis.classify import Guess, classify
-from trunkline.analysis.tokens import TokenCounter, estimate_tokens
+from trunkline.analysis.estimate import estimate_tokens
+from trunkline.analysis.prompt import CountingPlan, Rereads, count_ahead, is_ready, messages_tokens
+from trunkline.analysis.tokens import CountText, TokenCounter
 
-__all__ = ["Guess", "TokenCounter", "analyse", "classify", "estimate_tokens", "tier_of"]
+__all__ = [
+    "CountText",
+    "CountingPlan",
+    "Guess",
+    "Rereads",
+    "TokenCounter",
+    "analyse",
+    "classify",
+    "count_ahead",
+    "estimate_tokens",
+    "is_ready",
+    "messages_tokens",
+    "tier_of",
+]

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from trunkline.analysis.classify import Guess, classify, is_follow_up
-from trunkline.analysis.tokens import TokenCounter, estimate_tokens
+from trunkline.analysis.prompt import CountingPlan, count_prompt
+from trunkline.analysis.tokens import TokenCounter
+from trunkline.domain.counting import PromptCount, Tokenizer
 from trunkline.domain.messages import ChatRequest, ImagePart, ResponseFormat, Role, ToolCallPart
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Capability
-from trunkline.domain.tasks import Priority, Task, Tier
+from trunkline.domain.tasks import CountSource, Priority, Task, Tier
 
-_TOOL_OVERHEAD_TOKENS = 12
 _UNSURE = 0.5
 
 
@@ -25,13 +26,14 @@ def analyse(
     role_priorities: Mapping[tuple[str, Tier], Priority] = MappingProxyType({}),
     previous_type: str | None = None,
     counter: TokenCounter | None = None,
+    plan: CountingPlan | None = None,
 ) -> Task:
     """What `request` is, judged by its last user message; hints win over every judgement.
 
     The asker's priority goes before that of the role, which is a task type at a tier, and this before the task type's.
     `previous_type` is the task type of the conversation's last turn, which a follow-up ("do it") inherits.
-    `counter` remembers counts between calls; without one every message is counted. Work is bounded: of a long
-    text only its two ends are read.
+    `counter` remembers counts between calls; without one every text is estimated. `plan` is what the models at hand
+    are counted by. Work is bounded: what is long and was not counted before is estimated.
     """
     hints = request.hints
     text = _last_user_text(request)
@@ -41,7 +43,7 @@ def analyse(
     task_type = hints.task_type or guess.type
     complexity = _complexity(request, guess, thresholds)
     tier = hints.tier or tier_of(complexity, thresholds)
-    input_tokens = _input_tokens(request, counter or TokenCounter(), thresholds.estimate_margin)
+    counted = count_prompt(request, plan or CountingPlan(), counter or TokenCounter())
     usual = role_priorities.get((task_type, tier)) or task_priorities.get(task_type, Priority.MEDIUM)
     priority = request.priority or usual
     return Task(
@@ -49,13 +51,15 @@ def analyse(
         type_confidence=1.0 if hints.task_type else guess.confidence,
         complexity=complexity,
         tier=tier,
-        input_tokens=input_tokens,
+        input_tokens=_usual_tokens(counted, thresholds.estimate_margin),
         output_tokens=_output_tokens(request, task_type, complexity),
         priority=priority,
         interactive=request.origin.interactive,
         critical=request.critical or request.origin.interactive or priority is Priority.HIGH,
         needs=_needs(request),
+        count_source=_source(counted),
         hinted=hints.task_type is not None,
+        counted=counted,
     )
 
 
@@ -87,12 +91,14 @@ def tier_of(complexity: float, thresholds: Thresholds) -> Tier:
     return Tier.T3 if complexity > thresholds.tier_complex_above else Tier.T2
 
 
-def _input_tokens(request: ChatRequest, counter: TokenCounter, margin: float) -> int:
-    tokens = sum(counter.message_tokens(message) for message in request.messages)
-    for tool in request.tools:
-        tokens += _TOOL_OVERHEAD_TOKENS + estimate_tokens(tool.name)
-        tokens += estimate_tokens(tool.description) + estimate_tokens(tool.schema)
-    return math.ceil(tokens * margin)
+def _usual_tokens(counted: PromptCount, margin: float) -> int:
+    """The upper end for a model of which nothing was learned, whichever counts most."""
+    return math.ceil(max(one.tokens for one in counted.totals) * margin)
+
+
+def _source(counted: PromptCount) -> CountSource:
+    estimated = any(one.tokenizer is Tokenizer.ESTIMATE for one in counted.totals)
+    return CountSource.ESTIMATE if estimated else CountSource.TOKENIZER
 
 
 _OUTPUT_TOKENS = {

@@ -1,97 +1,91 @@
-"""Token estimates without a tokenizer, calibrated by kind of content."""
+"""Counting text, each piece of it once: with a vocabulary where one is loaded, else by the estimator."""
 
 from __future__ import annotations
 
-import re
+import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 
-from trunkline.domain.messages import (
-    ImagePart,
-    Message,
-    Part,
-    TextPart,
-    ThinkingPart,
-    ToolCallPart,
-    ToolResultPart,
-)
+from trunkline.analysis.estimate import MOST_CHARS, estimate_tokens
+from trunkline.analysis.pieces import PIECE_CHARS, pieces
+from trunkline.domain.counting import Tokenizer
 
-# Characters per token by kind of content, a little below what o200k needs: an estimate should rather be high.
-_PROSE = 4.9
-_CODE = 4.2
-_JSON = 2.5
-_CJK = 1.25
-_OTHER_SCRIPT = 2.4
-# Every message costs a few tokens of its own in every chat format.
-MESSAGE_TOKENS = 4
-IMAGE_TOKENS = 1_100
-_SAMPLE = 4_000
-_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003134f]")
-_PUNCTUATION = re.compile(r"[^\w\s]")
+# Tokens of a text by one vocabulary; may be called from any thread.
+CountText = Callable[[str], int]
 
-
-def estimate_tokens(text: str) -> int:
-    """Tokens of `text`, judged by its first and last 2,000 characters and scaled to its length."""
-    length = len(text)
-    if length == 0:
-        return 0
-    half = _SAMPLE // 2
-    sample = text if length <= _SAMPLE else text[:half] + text[-half:]
-    return max(1, round(length / _characters_per_token(sample)))
-
-
-def _characters_per_token(sample: str) -> float:
-    if sample.isascii():
-        return _ascii_ratio(sample)
-    wide = len(_WIDE.findall(sample))
-    ascii_count = len(sample.encode("ascii", "ignore"))
-    other = len(sample) - ascii_count - wide
-    plain = _ascii_ratio(sample)
-    tokens = wide / _CJK + other / _OTHER_SCRIPT + ascii_count / plain
-    return len(sample) / tokens
-
-
-def _ascii_ratio(sample: str) -> float:
-    length = len(sample)
-    marks = len(_PUNCTUATION.findall(sample))
-    share = marks / length
-    if share > 0.16 and sample.count('"') * 16 > length and sample.lstrip()[:1] in ("{", "["):
-        return _JSON
-    if share < 0.05:
-        return _PROSE
-    # Between prose (few marks) and code (many), in proportion.
-    return max(_JSON, _PROSE - (share - 0.05) * (_PROSE - _CODE) / 0.07)
+_Key = tuple[int, int, Tokenizer]
 
 
 class TokenCounter:
-    """Counts messages once: a conversation that grows costs only its new part. Remembers at most `capacity`
-    counts by the message's hash (no text is held), the longest unused forgotten first."""
+    """Remembers at most `capacity` counts by the text's hash (no text is held), the longest unused forgotten first. May
+    be used from several threads. A text that has grown at its end costs only its new part."""
 
-    def __init__(self, capacity: int = 4_096) -> None:
+    def __init__(self, capacity: int = 16_384) -> None:
         self._capacity = capacity
-        self._counts: OrderedDict[int, int] = OrderedDict()
+        self._counts: OrderedDict[_Key, int] = OrderedDict()
+        self._lock = threading.Lock()
+        self._vocabularies: Mapping[Tokenizer, CountText] = {}
 
-    def message_tokens(self, message: Message) -> int:
-        """Tokens of one message in a prompt."""
-        key = hash(message)
-        known = self._counts.get(key)
+    def use(self, vocabularies: Mapping[Tokenizer, CountText]) -> None:
+        """Count with these from now on."""
+        self._vocabularies = dict(vocabularies)
+
+    def has(self, tokenizer: Tokenizer) -> bool:
+        """Whether its vocabulary is loaded; the estimator needs none."""
+        return tokenizer is Tokenizer.ESTIMATE or tokenizer in self._vocabularies
+
+    def tokens(self, text: str, tokenizer: Tokenizer) -> int:
+        """Tokens of `text`, however long that takes: a long text is for a thread. Raises KeyError where that vocabulary
+        is not loaded."""
+        known = self.known(text, tokenizer)
         if known is not None:
-            self._counts.move_to_end(key)
             return known
-        count = MESSAGE_TOKENS + sum(map(_part_tokens, message.parts))
-        self._counts[key] = count
-        if len(self._counts) > self._capacity:
-            self._counts.popitem(last=False)
-        return count
+        if tokenizer is Tokenizer.ESTIMATE:
+            return self._keep(text, tokenizer, estimate_tokens(text))
+        count = self._vocabularies[tokenizer]
+        if len(text) <= PIECE_CHARS:
+            return self._keep(text, tokenizer, count(text))
+        total = 0
+        for piece in pieces(text):
+            known = self._find(piece, tokenizer)
+            total += self._keep(piece, tokenizer, count(piece)) if known is None else known
+        return self._keep(text, tokenizer, total)
+
+    def known(self, text: str, tokenizer: Tokenizer) -> int | None:
+        """Tokens of `text` where they were counted before."""
+        return self._find(text, tokenizer) if text else 0
+
+    def work_chars(self, texts: Iterable[str], tokenizer: Tokenizer, *, most: int) -> int:
+        """How many characters would have to be read for the `tokens` of all `texts`; stops looking beyond `most`."""
+        chars = 0
+        for text in texts:
+            if self.known(text, tokenizer) is None:
+                chars += self._work_chars(text, tokenizer)
+                if chars > most:
+                    break
+        return chars
+
+    def _work_chars(self, text: str, tokenizer: Tokenizer) -> int:
+        if tokenizer is Tokenizer.ESTIMATE:
+            return min(len(text), MOST_CHARS)
+        if len(text) <= PIECE_CHARS:
+            return len(text)
+        return sum(len(piece) for piece in pieces(text) if self._find(piece, tokenizer) is None)
 
     def __len__(self) -> int:
         return len(self._counts)
 
+    def _find(self, text: str, tokenizer: Tokenizer) -> int | None:
+        key = (hash(text), len(text), tokenizer)
+        with self._lock:
+            known = self._counts.get(key)
+            if known is not None:
+                self._counts.move_to_end(key)
+            return known
 
-def _part_tokens(part: Part) -> int:
-    match part:
-        case TextPart(text) | ToolResultPart(_, text) | ThinkingPart(text):
-            return estimate_tokens(text)
-        case ToolCallPart(_, name, arguments):
-            return estimate_tokens(name) + estimate_tokens(arguments)
-        case ImagePart():
-            return IMAGE_TOKENS
+    def _keep(self, text: str, tokenizer: Tokenizer, count: int) -> int:
+        with self._lock:
+            self._counts[hash(text), len(text), tokenizer] = count
+            if len(self._counts) > self._capacity:
+                self._counts.popitem(last=False)
+        return count

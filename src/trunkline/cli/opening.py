@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from trunkline.config.places import find_places
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
+from trunkline.engine.vocabularies import tiktoken_vocabulary
 
 
 def settings_of(process_name: str) -> EngineSettings:
     """The engine settings of this user's own configuration."""
-    return EngineSettings(find_places(os.environ), os.environ, process_name)
+    return EngineSettings(
+        find_places(os.environ), os.environ, process_name, load_vocabulary=tiktoken_vocabulary
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from trunkline.config.accounts import Outside, accounts_of
+from trunkline.config.counting import counting_rule
 from trunkline.config.files import KeyPath, Layer, layer_of
 from trunkline.config.hours import parse_hours
 from trunkline.config.keys import KeyRing, numbered_variables
@@ -166,6 +167,8 @@ def _model(
         prefill=table.prefill,
         temperature=table.temperature,
         thinking=table.thinking,
+        tokenizer=table.tokenizer,
+        counting=counting_rule(owner.protocol, id_),
         retired_on=table.retired_on,
         successor=table.successor,
         first_token_ms=table.first_token_ms,

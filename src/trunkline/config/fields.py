@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from trunkline.config.hours import parse_hours
 from trunkline.config.keys import REFERENCE_EXPECTED, parse_key_ref
+from trunkline.domain.counting import Tokenizer
 from trunkline.domain.limits import LimitScope, Window
 from trunkline.domain.preferences import BudgetMode, QualityMode
 from trunkline.domain.routes import (
@@ -178,6 +179,7 @@ PoolText = Annotated[PoolStrategy, Field(strict=False)]
 CapabilityText = Annotated[Capability, Field(strict=False)]
 PrefillText = Annotated[Prefill, Field(strict=False)]
 ThinkingText = Annotated[ThinkingControl, Field(strict=False)]
+TokenizerText = Annotated[Tokenizer, Field(strict=False)]
 EchoText = Annotated[ReasoningEcho, Field(strict=False)]
 ToolIdsText = Annotated[ToolIds, Field(strict=False)]
 SelfReportText = Annotated[SelfReport, Field(strict=False)]

@@ -29,6 +29,7 @@ from trunkline.config.fields import (
     Table,
     Text,
     ThinkingText,
+    TokenizerText,
     Tokens,
     ToolIdsText,
     Url,
@@ -38,6 +39,7 @@ from trunkline.config.fields import (
     Zone,
     doc,
 )
+from trunkline.domain.counting import Tokenizer
 from trunkline.domain.routes import (
     Billing,
     LocalServer,
@@ -120,6 +122,9 @@ class ModelTable(Table):
     prefill: PrefillText = doc("how it continues an answer already begun", Prefill.NONE)
     temperature: bool = doc("whether it accepts a temperature", True)
     thinking: ThinkingText = doc("how a request says how long it should think", ThinkingControl.NONE)
+    tokenizer: TokenizerText = doc(
+        "what its prompts are counted with: o200k, cl100k, or estimate for none", Tokenizer.O200K
+    )
     retired_on: Day | None = doc("day from which it is no longer served", None)
     successor: Text | None = doc("the model of the same provider that takes its place", None)
     first_token_ms: Usd | None = doc("usual wait for the first token, until it is measured", None)

@@ -16,11 +16,15 @@ class Tokenizer(StrEnum):
 
 
 class CountingRule(StrEnum):
-    """Whose rule says what images, tools and thinking take."""
+    """Whose rule says what images, tools and thinking take: of OpenAI's models those that see tiles and those that see
+    patches, of Anthropic's those from Opus 4.7 on that see larger images, of Google's those from Gemini 3 on."""
 
     OPENAI = "openai"
+    OPENAI_PATCHES = "openai_patches"
     ANTHROPIC = "anthropic"
+    ANTHROPIC_LARGE = "anthropic_large"
     GEMINI = "gemini"
+    GEMINI_3 = "gemini_3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,13 @@ class PromptCount:
     thinking: tuple[tuple[str, int], ...] = ()
 
     def of(self, tokenizer: Tokenizer, rule: CountingRule, provider: str) -> Counted:
-        """What a model of `provider` is to be sent, by its own tokenizer, or by the estimator in its place. Raises
-        LookupError where it was not counted at all."""
-        found = self._total(tokenizer, rule) or self._total(Tokenizer.ESTIMATE, rule)
-        if found is None:
-            raise LookupError(f"not counted by the rule of {rule}")
+        """What a model of `provider` is to be sent: by its own tokenizer, else by the estimator; where its rule is new
+        since, by whichever counts most."""
+        found = (
+            self._total(tokenizer, rule)
+            or self._total(Tokenizer.ESTIMATE, rule)
+            or max(self.totals, key=lambda one: one.tokens)
+        )
         extra = next((tokens for sender, tokens in self.thinking if sender == provider), 0)
         return Counted(found.tokenizer, rule, found.tokens + extra) if extra else found
 

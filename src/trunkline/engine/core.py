@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from trunkline.analysis import TokenCounter, analyse
+from trunkline.analysis import analyse, messages_tokens
 from trunkline.domain.clock import Clock
 from trunkline.domain.ids import IdSource
+from trunkline.domain.input_tokens import input_tokens
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.queue import QueueItem
+from trunkline.domain.routes import Route
 from trunkline.domain.state import ConversationState, RoutingState
 from trunkline.domain.tasks import OriginKind, Task
 from trunkline.engine.account_reports import AccountReports
 from trunkline.engine.bus import Bus
 from trunkline.engine.control import Control, Standing
 from trunkline.engine.conversations import Conversations
+from trunkline.engine.corrections import Corrections
+from trunkline.engine.counting import Counting
 from trunkline.engine.crisis_moves import CrisisMoves
 from trunkline.engine.crisis_watch import CrisisWatch
 from trunkline.engine.generation import Generation
@@ -24,6 +29,7 @@ from trunkline.engine.pacing import Pacing
 from trunkline.engine.parking import ParkingLot
 from trunkline.engine.quota_watch import QuotaWatch
 from trunkline.engine.slots import Slots
+from trunkline.engine.vocabularies import LoadVocabulary
 from trunkline.engine.waiting_room import WaitingRoom
 from trunkline.engine.warming import Warming
 from trunkline.engine.window_watch import WindowWatch
@@ -54,6 +60,7 @@ class EngineCore:
         generation: Generation,
         make_transport: Callable[[], Transport],
         process_name: str,
+        load_vocabulary: LoadVocabulary | None = None,
     ) -> None:
         self.clock = clock
         self.ids = ids
@@ -96,7 +103,8 @@ class EngineCore:
         self.bus = Bus(clock)
         self.changed = True
         self.spent_day_pico = 0
-        self._token_counter = TokenCounter()
+        self.counting = Counting(clock, load_vocabulary)
+        self.corrections = Corrections(store)
         self._make_transport = make_transport
         self._transport: Transport | None = None
         self.lessons = Lessons(self)
@@ -128,15 +136,31 @@ class EngineCore:
             task_priorities=generation.task_priorities,
             role_priorities=generation.role_priorities,
             previous_type=conversation.task_type if conversation is not None else None,
-            counter=self._token_counter,
+            counter=self.counting.counter,
+            plan=generation.counting,
         )
+
+    def on_route(self, task: Task, route: Route, generation: Generation) -> Task:
+        """`task` as the model of `route` counts it: its `input_tokens` are that model's upper end."""
+        model = generation.model(route)
+        margin = generation.config.preferences.thresholds.estimate_margin
+        tokens = input_tokens(
+            task,
+            provider=route.provider,
+            model=route.model,
+            tokenizer=model.tokenizer,
+            rule=model.counting,
+            factors=self.corrections.factors(margin),
+            margin=margin,
+        )
+        return replace(task, input_tokens=tokens)
 
     def over_budget(self, request: ChatRequest, task: Task, generation: Generation) -> OverBudget | None:
         """What of `request` is more than may be sent without a word (cost rule 5); None where nothing is."""
         if request.over_budget_ok or request.origin.kind is OriginKind.INTERNAL:
             return None
         preferences = generation.config.preferences
-        new_tokens = sum(map(self._token_counter.message_tokens, new_messages(request.messages)))
+        new_tokens = messages_tokens(new_messages(request.messages), self.counting.counter)
         return over_budget(task, new_tokens, preferences)
 
     def standing(self, generation: Generation) -> Standing:
@@ -159,7 +183,7 @@ class EngineCore:
         self, generation: Generation, conversation: ConversationState | None, draw: float
     ) -> RoutingState:
         standing = self.standing(generation)
-        return self.tracker.routing_state(
+        state = self.tracker.routing_state(
             self.clock.wall_ms(),
             mode=standing.mode,
             pin=standing.pin,
@@ -169,6 +193,8 @@ class EngineCore:
             crisis_steps=self.crisis.steps,
             override=standing.override,
         )
+        margin = generation.config.preferences.thresholds.estimate_margin
+        return replace(state, token_factors=self.corrections.factors(margin))
 
     # -- waiting ------------------------------------------------------------------------------------------------
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from trunkline.analysis import CountingPlan
 from trunkline.domain.preferences import Config
 from trunkline.domain.routes import AccountSpec, KeyRef, ModelSpec, ProviderSpec, Route, Selector
 from trunkline.domain.secret import Secret
 from trunkline.domain.tasks import Priority, Tier
+from trunkline.engine.counting import counting_plan
 from trunkline.routing import CompiledPolicy, compile_policy
 
 _Part = TypeVar("_Part", ProviderSpec, AccountSpec, ModelSpec)
@@ -32,6 +34,7 @@ class Generation:
     keys: Keys
     task_priorities: Mapping[str, Priority]
     role_priorities: Mapping[tuple[str, Tier], Priority]
+    counting: CountingPlan
 
     @classmethod
     def of(cls, config: Config, keys: Keys) -> Generation:
@@ -44,7 +47,8 @@ class Generation:
             for task_type in one.task_types
             if (role := preferences.role(task_type, one.tier)) is not None and role.priority is not None
         }
-        return cls(config, compile_policy(config), keys, priorities, of_roles)
+        plan = counting_plan(config.catalogue)
+        return cls(config, compile_policy(config), keys, priorities, of_roles, plan)
 
     def provider(self, route: Route) -> ProviderSpec:
         """The provider of a route of this generation."""

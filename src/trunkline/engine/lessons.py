@@ -11,7 +11,7 @@ from trunkline.domain.faults import Fault, FaultCode, FaultKind
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Attempt
-from trunkline.domain.routes import LocalServer, Route
+from trunkline.domain.routes import Capability, LocalServer, Route
 from trunkline.domain.state import Block
 from trunkline.domain.tasks import Task
 from trunkline.engine import reach
@@ -53,6 +53,15 @@ class Lessons:
         reach.keep_disproved(core, core.clock.wall_ms())
         for target in freed:
             self.unblocked(target)
+
+    def prompt_read(self, task: Task, attempt: Attempt, generation: Generation) -> None:
+        """A whole answer tells how many tokens its provider counts in the prompt. What an image takes depends on more
+        than is known here, so that nothing is learned where there is one."""
+        usage, model = attempt.usage, generation.model(attempt.route)
+        if usage is None or usage.estimated or task.counted is None or Capability.IMAGES in task.needs:
+            return
+        counted = task.counted.of(model.tokenizer, model.counting, model.provider)
+        self._core.corrections.learn(attempt.route, counted, usage.input_tokens, self._core.clock.wall_ms())
 
     def window_read(
         self, request: ChatRequest, task: Task, attempt: Attempt, generation: Generation

@@ -26,6 +26,7 @@ from trunkline.engine.past_attempts import PastAttempts
 from trunkline.engine.polling import Polling
 from trunkline.engine.settings import EngineSettings
 from trunkline.store import crises, queries
+from trunkline.store.corrections import corrections
 from trunkline.store.keep import ControlState
 from trunkline.store.queries import StoredTotals
 from trunkline.store.reports_kept import kept_reports
@@ -36,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_MS = 1_000.0
 _LOOK_MS = 200.0
+_VOCABULARIES_AFTER_MS = 1_500.0
 LOG_LINES = 200
 _READING_SHARE = 0.1
 # A command that is over in a moment erases nothing.
@@ -86,8 +88,15 @@ class Upkeep:
             loop.create_task(self._keep_house()),
             loop.create_task(self._follow_other_processes()),
             loop.create_task(self.discovery.follow(self._found_others)),
+            loop.create_task(self._load_vocabularies()),
             *(loop.create_task(follow()) for follow in self._followers),
         ]
+
+    async def _load_vocabularies(self) -> None:
+        """In a process that stays, soon after its start: by then it has shown itself, which loading would delay."""
+        if self._settings.long_lived:
+            await self._core.clock.sleep(_VOCABULARIES_AFTER_MS)
+            self._core.counting.prepare(self._core.generation.counting)
 
     async def stop(self) -> None:
         """End."""
@@ -110,6 +119,7 @@ class Upkeep:
             core.tracker.restore(core.lessons.kept_blocks(blocks), readings)
             suspected = reader.ask(suspicions())
             core.scopes.suspicions.restore(suspected)
+            core.corrections.restore(reader.ask(corrections()))
             core.reports.take_in(reader.ask(kept_reports()))
             self._past_attempts.take_in(reader.ask(self._past_attempts.unread()), core.clock.wall_ms())
             core.crisis.take_in(reader.ask(crises.crises(2)))
@@ -145,6 +155,7 @@ class Upkeep:
                 blocks, readings = await core.store.blocks(), await core.store.readings()
                 reports = await core.store.ask(kept_reports())
                 suspected = await core.store.ask(suspicions())
+                counted = await core.store.ask(corrections())
                 attempts = await core.store.ask(self._past_attempts.unread())
             except StoreError:
                 _log.exception("what other processes changed cannot be read")
@@ -153,6 +164,7 @@ class Upkeep:
             before = {block.target for block in core.tracker.blocks()}
             core.tracker.restore(core.lessons.kept_blocks(blocks), readings, written)
             core.scopes.suspicions.restore(suspected)
+            core.corrections.restore(counted)
             core.tracker.refresh_all(now_ms)
             core.slots.look_again()
             core.reports.take_in(reports)

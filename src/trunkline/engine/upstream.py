@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trunkline.domain.output_limit import output_limit
 from trunkline.domain.preferences import CallLimits
 from trunkline.domain.routes import ModelSpec, ProviderSpec, Route
+from trunkline.domain.tasks import Task
 from trunkline.engine.call_limits import limits_of_call
 from trunkline.engine.continuation import Continuation
 from trunkline.engine.generation import Generation
@@ -25,30 +26,31 @@ def upstream_call(
     generation: Generation,
     ticket: Ticket,
     course: Course,
+    task: Task,
     route: Route,
     continuation: Continuation | None,
     *,
     remaining_ms: int,
 ) -> UpstreamCall:
-    """The call that asks a ticket's request down `route`, from its beginning or as `continuation` of what is shown
-    already, with so much time left of the request."""
+    """The call that asks a ticket's request down `route`, on which its task is `task`, from its beginning or as
+    `continuation` of what is shown already, with so much time left of the request."""
     provider, account, model = generation.provider(route), generation.account(route), generation.model(route)
     context = CallContext(provider, account, model, core.clock.wall_ms())
     protocol = core.protocol(provider.protocol)
     request = ticket.request if continuation is None else continuation.apply(ticket.request)
     # Always as a stream: only in one can a provider that is silent or stalls be told from one that works.
     asked = replace(request, stream=True)
-    limit_tokens = _output_limit(core, ticket, course, provider, model)
+    limit_tokens = _output_limit(core, ticket, course, task, provider, model)
     wire = protocol.encode(asked, context, max_output_tokens=limit_tokens)
     limits = _limits(core, generation, route, remaining_ms)
     return UpstreamCall(protocol, context, wire, generation.keys.secret(account.key), limits)
 
 
 def _output_limit(
-    core: EngineCore, ticket: Ticket, course: Course, provider: ProviderSpec, model: ModelSpec
+    core: EngineCore, ticket: Ticket, course: Course, task: Task, provider: ProviderSpec, model: ModelSpec
 ) -> int | None:
     """In tokens; None: the model's own. Where a crisis makes it smaller, the receipt is to say so."""
-    usual = output_limit(ticket.request.max_output_tokens, model, provider.quirks, course.task.input_tokens)
+    usual = output_limit(ticket.request.max_output_tokens, model, provider.quirks, task.input_tokens)
     limit_tokens, warning = core.crisis_moves.output_limit(ticket, model, usual)
     course.warn(warning)
     return limit_tokens

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from trunkline.analysis.tokens import estimate_tokens
+from trunkline.analysis import estimate_tokens
 from trunkline.tui.attachments import Attachment, Entry, Mention, bytes_text, mentions
 
 MOST_BYTES = 1_000_000

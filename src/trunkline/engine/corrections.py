@@ -1,0 +1,53 @@
+"""What reported usage has taught of how providers count, kept for all processes and at hand for decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from trunkline.analysis.correction import Correction, factors_of, observed
+from trunkline.domain.counting import Counted, TokenFactors, Tokenizer
+from trunkline.domain.routes import Route
+from trunkline.store.corrections import CorrectionKey, Seen, add_seen
+
+if TYPE_CHECKING:
+    from trunkline.store.store import Store
+
+
+class Corrections:
+    """Of all models, as known in this process."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: Mapping[CorrectionKey, Correction] = {}
+        self._factors: dict[float, TokenFactors] = {}
+
+    def restore(self, kept: Mapping[CorrectionKey, Correction]) -> None:
+        """Know from now on what the store holds."""
+        if kept != self._known:
+            self._known = dict(kept)
+            self._factors.clear()
+
+    def learn(self, route: Route, counted: Counted, reported_tokens: int | None, now_ms: int) -> None:
+        """A whole prompt that we counted so was answered, and its provider reports so many input tokens for it."""
+        found = observed(counted.tokens, reported_tokens)
+        if found is None:
+            return
+        ratio, weight = found
+        seen = Seen(route.provider, route.model, counted.tokenizer, ratio, weight, now_ms)
+        self._store.post(lambda connection: add_seen(connection, seen))
+        key = (seen.provider, seen.model, seen.tokenizer)
+        correction = self._known.get(key, Correction()).seen(ratio, weight, now_ms)
+        self._known = {**self._known, key: correction}
+        self._factors.clear()
+
+    def factors(self, margin: float) -> TokenFactors:
+        """The upper ends, `margin` being that while nothing is known."""
+        factors = self._factors.get(margin)
+        if factors is None:
+            by_model: dict[tuple[str, str], dict[Tokenizer, float]] = {}
+            for (provider, model, tokenizer), correction in self._known.items():
+                of_model = by_model.setdefault((provider, model), {})
+                of_model[tokenizer] = factors_of(correction, margin).upper
+            factors = self._factors[margin] = by_model
+        return factors
