@@ -15,9 +15,11 @@ from trunkline.domain.crisis import Crisis, CrisisStep, CrisisSummary, MoveKind
 from trunkline.domain.decisions import Decision, Reason
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, AlertLevel, Held
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.messages import ChatRequest, Hints, ResponseFormat
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import Outcome
+from trunkline.domain.routes import Route
 from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine
 from trunkline.engine.monitor import watch_once
@@ -333,13 +335,48 @@ async def test_a_crisis_whose_end_nobody_saw_is_over_for_who_comes_next(tmp_path
             assert (await over(later)).recovered == ("east", "west")
 
 
-async def test_whom_nobody_has_tried_since_is_not_said_to_be_back(tmp_path: Path) -> None:
+async def test_whom_no_request_tries_is_asked_by_a_free_call_and_back_when_that_is_answered(
+    tmp_path: Path,
+) -> None:
     impatient = preferences().replace("[thresholds]", "[thresholds]\npatience_s = 0.01")
     async with open_world(tmp_path, *THREE, preferences=impatient) as world:
         await lose(world, "west")
         await lose(world, "east", kind="limited", wait_s=1.2, wrong="overloaded")
         await crisis_of(world.engine)
-        assert (await over(world.engine)).recovered == ()
+        assert (await over(world.engine)).recovered == ("east",)
+        assert "east" not in world.engine.blocked
+
+
+async def test_who_is_lost_is_not_back_by_waiting_while_nothing_says_so(tmp_path: Path) -> None:
+    clock, nobody = FakeClock(), "http://127.0.0.1:9/v1"
+    down = Fault(FaultKind.NETWORK, FaultScope.PROVIDER, FaultCode.CONNECT, "refused")
+    dead = (Serves("east", models={"big": DEAR}, url=nobody), Serves("west", url=nobody))
+    settings = preferences()
+    async with open_world(
+        tmp_path, *dead, THREE[2], preferences=settings, clock=clock, started=False
+    ) as world:
+        world.draw = 1.0
+        core = world.engine._core
+        for _ in range(4):
+            clock.advance(10_000)
+            for route in (Route("east", "a", "big"), Route("west", "a", "m")):
+                core.lessons.fault_seen(route, down)
+        await core.crisis.look()
+        clock.advance(200)
+        await core.crisis.look()
+        assert world.engine.snapshot().crisis is not None
+        for passed_ms in (60_000, 3_600_000, 20 * 3_600_000):
+            clock.advance(passed_ms)
+            for _ in range(3):
+                clock.advance(200)
+                await core.crisis.look()
+                await asyncio.gather(*core.crisis.probes._checking.values())
+            assert world.engine.snapshot().crisis is not None
+        late = world.open("late")
+        try:
+            assert late.snapshot().crisis is not None, "nor for who comes now"
+        finally:
+            await late.aclose()
 
 
 async def test_a_person_lets_one_go_that_a_crisis_holds(tmp_path: Path) -> None:

@@ -104,6 +104,24 @@ DOWN: dict[str, Any] = {"until_s": 600, "failures": 3}
         pytest.param({"blocks": {"pair": {"until_s": -1}}}, UNPROVEN, None, id="its block has ended"),
         pytest.param({"blocks": {"pair": {"until_s": 5, "half_open": True}}}, UNPROVEN, None, id="half-open"),
         pytest.param(
+            {"blocks": {"pair": {"kind": "quota_window", "since_s": -120, "until_s": -1}}},
+            USABLE,
+            None,
+            id="the stated reset of its limit has passed",
+        ),
+        pytest.param(
+            {"blocks": {"pair": {"kind": "quota_window", "since_s": -50, "until_s": -1}}},
+            UNPROVEN,
+            None,
+            id="a limit of which nobody said when it resets",
+        ),
+        pytest.param(
+            {"blocks": {"pair": {"kind": "overloaded", "since_s": -120, "until_s": -1}}},
+            UNPROVEN,
+            None,
+            id="down for a stated time that has passed",
+        ),
+        pytest.param(
             {"blocks": {"pair": {"until_s": 0.9, "since_s": 0, "failures": 1}}}, UNPROVEN, None, id="a hiccup"
         ),
         pytest.param({"blocks": {"pair": {"kind": "auth"}}}, LOST, None, id="until a person acts"),
@@ -141,7 +159,7 @@ def play(*steps: Step, policy: CrisisPolicy = POLICY) -> list[bool]:
     for second, stands in steps:
         now_ms = START_MS + round(1000 * second)
         standings = [ProviderStanding(name, _WORDS[how]) for name, how in zip("abcd", stands, strict=False)]
-        seen = watched(seen, standings, policy, now_ms)
+        seen = watched(seen, standings, policy, now_ms, in_crisis=crisis)
         if crisis:
             crisis = not is_over(seen, standings, policy)
         else:
@@ -189,9 +207,14 @@ def play(*steps: Step, policy: CrisisPolicy = POLICY) -> list[bool]:
             id="one that comes and goes does not end it",
         ),
         pytest.param(
-            [(0, "--+"), (60, "--+"), (70, "-?+"), (129, "-?+"), (130, "-?+")],
-            [0, 1, 1, 1, 0],
-            id="one that nobody tries is back after a minute",
+            [(0, "--+"), (60, "--+"), (70, "-?+"), (130, "-?+"), (86_400, "-?+")],
+            [0, 1, 1, 1, 1],
+            id="one that nobody tries is not back, however long",
+        ),
+        pytest.param(
+            [(0, "--+"), (30, "-?+"), (90, "-?+"), (91, "--+"), (120, "--+"), (151, "--+")],
+            [0, 0, 0, 0, 0, 1],
+            id="one that nobody tried for a minute was no loss before there is a crisis",
         ),
         pytest.param(
             [(0, "--+"), (60, "--+"), (70, "-?+"), (90, "-++"), (94, "-++"), (95, "-++")],
@@ -221,7 +244,7 @@ def test_a_loss_that_the_crisis_before_found_to_be_over_counts_anew_from_then() 
         ProviderStanding("b", LOST, START_MS),
         ProviderStanding("c", USABLE),
     ]
-    seen = watched(reminded(Watched(), ("a",), START_MS), standings, POLICY, START_MS)
+    seen = watched(reminded(Watched(), ("a",), START_MS), standings, POLICY, START_MS, in_crisis=False)
     back = {"b": START_MS + 40_000}
     assert lost_for_long(seen, standings, POLICY, START_MS + 60_000, {}) == ("a", "b")
     assert lost_for_long(seen, standings, POLICY, START_MS + 99_000, back) == ()
@@ -232,12 +255,12 @@ def test_without_crisis_mode_there_is_none_and_one_under_way_ends() -> None:
     off = CrisisPolicy(enabled=False)
     assert play((0, "--+"), (100, "--+"), policy=off) == [False, False]
     standings = [ProviderStanding(name, LOST) for name in "abc"]
-    assert is_over(watched(Watched(), standings, POLICY, START_MS), standings, off)
+    assert is_over(watched(Watched(), standings, POLICY, START_MS, in_crisis=True), standings, off)
 
 
 def test_it_ends_where_too_few_providers_are_left_in_the_configuration() -> None:
     standings = [ProviderStanding(name, LOST) for name in "ab"]
-    assert is_over(watched(Watched(), standings, POLICY, START_MS), standings, POLICY)
+    assert is_over(watched(Watched(), standings, POLICY, START_MS, in_crisis=True), standings, POLICY)
 
 
 def test_a_process_that_begins_in_a_crisis_believes_it_until_it_sees_otherwise() -> None:
@@ -247,11 +270,12 @@ def test_a_process_that_begins_in_a_crisis_believes_it_until_it_sees_otherwise()
         ProviderStanding("b", LOST),
         ProviderStanding("c", USABLE),
     ]
-    seen = watched(reminded(Watched(), ("a", "b"), began_at_ms), unproven, POLICY, START_MS)
+    seen = watched(reminded(Watched(), ("a", "b"), began_at_ms), unproven, POLICY, START_MS, in_crisis=True)
     assert not is_over(seen, unproven, POLICY)
     assert seen.lost_since_ms == {"a": began_at_ms, "b": began_at_ms}
     well = [ProviderStanding(name, USABLE) for name in "abc"]
-    later = watched(watched(seen, well, POLICY, START_MS), well, POLICY, START_MS + 5_000)
+    well_now = watched(seen, well, POLICY, START_MS, in_crisis=True)
+    later = watched(well_now, well, POLICY, START_MS + 5_000, in_crisis=True)
     assert is_over(later, well, POLICY)
 
 

@@ -54,7 +54,7 @@ class CrisisWatch:
         self._seen = Watched()
         self._unseen_end: Crisis | None = None
         self._counted_mono_ms = core.clock.mono_ms()
-        self.probes = CrisisProbes()
+        self.probes = CrisisProbes(core)
         self.drill = False
         self.noted = False
         self.back_at_ms: int | None = None
@@ -97,7 +97,7 @@ class CrisisWatch:
         state = core.state_without_request(core.generation)
         standings = standings_of(core.generation.config.catalogue, state)
         open_one = next((one.crisis for one in found if one.crisis.ended_at_ms is None), None)
-        if open_one is not None and not may_last(standings, self._policy, state.now_ms):
+        if open_one is not None and not may_last(standings, self._policy):
             self._unseen_end, found = open_one, tuple(one for one in found if one.crisis is not open_one)
         self._adopt(found)
 
@@ -136,6 +136,12 @@ class CrisisWatch:
 
     async def follow(self) -> None:
         """Watch until cancelled."""
+        try:
+            await self._follow()
+        finally:
+            self.probes.stop()
+
+    async def _follow(self) -> None:
         told: str | None = None
         while True:
             await self._core.clock.sleep(self._look_ms())
@@ -158,7 +164,8 @@ class CrisisWatch:
         core, policy = self._core, self._policy
         state = core.state_without_request(core.generation)
         standings = standings_of(core.generation.config.catalogue, state)
-        self._seen = watched(self._seen, standings, policy, state.now_ms)
+        in_crisis = self.current is not None
+        self._seen = watched(self._seen, standings, policy, state.now_ms, in_crisis=in_crisis)
         if self.current is None:
             lost = lost_for_long(self._seen, standings, policy, state.now_ms, self._were_back())
             if lost:
@@ -171,17 +178,19 @@ class CrisisWatch:
         await self._count()
 
     def _have_one_try(self, state: RoutingState) -> None:
-        """Where a lost provider may be tried again, have one request do so of those that wait for it."""
-        if not self._seen.lost_since_ms.keys() & self._seen.well_since_ms.keys():
-            return
-        catalogue = self._core.generation.config.catalogue
-        unproven = [
-            one.provider
-            for one in standings_of(catalogue, state, pacing=True)
-            if one.standing is Standing.UNPROVEN and one.provider in self._seen.lost_since_ms
-        ]
+        """Where a lost provider may be tried again, have one request do so of those that wait for it, and ask it by a
+        free call where that has proven nothing."""
+        unproven: list[str] = []
+        if self._seen.lost_since_ms.keys() & self._seen.well_since_ms.keys():
+            catalogue = self._core.generation.config.catalogue
+            unproven = [
+                one.provider
+                for one in standings_of(catalogue, state, pacing=True)
+                if one.standing is Standing.UNPROVEN and one.provider in self._seen.lost_since_ms
+            ]
         if unproven and self.probes.send(self._core.waiting_room.items(), unproven):
             self._core.rouse()
+        self.probes.check(unproven, self._policy.after_ms)
 
     def _were_back(self) -> dict[str, int]:
         """The providers that the last crisis found to be back, and when."""

@@ -116,7 +116,7 @@ class StoreWatch:
         if found is None:
             return None
         standings = standings_of(self._config.catalogue, self._tracker.routing_state(now_ms))
-        return found if may_last(standings, self._config.preferences.crisis, now_ms) else None
+        return found if may_last(standings, self._config.preferences.crisis) else None
 
     def ask(self, query: Query[T]) -> T:
         """Ask the store. Raises StoreError."""

@@ -21,6 +21,8 @@ _SMALLEST_CALL_TOKENS = 100
 _IN_TOKENS = (Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS, Metric.TOTAL_TOKENS)
 # How long a provider must have been usable to count as back; never longer than it takes to be lost.
 _SETTLING_MS = 5_000
+# What blocks without a stated moment lasts no longer (DESIGN §5): beyond that somebody stated it.
+_LONGEST_UNSTATED_MS = 60_000
 
 
 class Standing(IntEnum):
@@ -121,11 +123,19 @@ def _of_block(provider: str, block: Block | None, now_ms: int) -> ProviderStandi
     if block is None:
         return ProviderStanding(provider, Standing.USABLE)
     if not block.holds_at(now_ms):
-        return ProviderStanding(provider, Standing.UNPROVEN, block.until_ms)
+        standing = Standing.USABLE if _is_reset(block, now_ms) else Standing.UNPROVEN
+        return ProviderStanding(provider, standing, block.until_ms)
     until_ms = block.until_ms
     if until_ms is not None and block.failures == 1 and until_ms - block.since_ms <= _HICCUP_MS:
         return ProviderStanding(provider, Standing.UNPROVEN, block.since_ms)
     return ProviderStanding(provider, Standing.LOST, block.since_ms, until_ms)
+
+
+def _is_reset(block: Block, now_ms: int) -> bool:
+    """Whether an allowance was used up and the moment has passed that was stated for its renewal."""
+    if not block.kind.is_limit or block.flaw or block.until_ms is None:
+        return False
+    return block.until_ms <= now_ms and block.until_ms - block.since_ms > _LONGEST_UNSTATED_MS
 
 
 def _of_limit(provider: str, limit: LimitUse) -> ProviderStanding:
@@ -169,10 +179,16 @@ def settling_ms(policy: CrisisPolicy) -> int:
 
 
 def watched(
-    before: Watched, standings: Sequence[ProviderStanding], policy: CrisisPolicy, now_ms: int
+    before: Watched,
+    standings: Sequence[ProviderStanding],
+    policy: CrisisPolicy,
+    now_ms: int,
+    *,
+    in_crisis: bool,
 ) -> Watched:
     """What a process has seen, with how providers stand now. A provider stays lost until it has been usable for
-    `settling_ms`, or might have been tried for `after_ms` without anybody's doing so."""
+    `settling_ms`; where there is no crisis that it could end, also until it might have been tried for `after_ms`
+    without anybody's doing so."""
     lost: dict[str, int] = {}
     well: dict[str, tuple[Standing, int]] = {}
     for one in standings:
@@ -183,8 +199,11 @@ def watched(
         standing, since_ms = before.well_since_ms.get(one.provider, (None, 0))
         since_ms = min(now_ms, since_ms if standing is one.standing else told_ms)
         well[one.provider] = one.standing, since_ms
-        enough_ms = settling_ms(policy) if one.standing is Standing.USABLE else policy.after_ms
-        if known_ms is not None and now_ms - since_ms < enough_ms:
+        if known_ms is None:
+            continue
+        unproven = one.standing is Standing.UNPROVEN
+        enough_ms = policy.after_ms if unproven else settling_ms(policy)
+        if (unproven and in_crisis) or now_ms - since_ms < enough_ms:
             lost[one.provider] = known_ms
     return Watched(lost, well)
 
@@ -222,13 +241,10 @@ def is_over(seen: Watched, standings: Sequence[ProviderStanding], policy: Crisis
     return not policy.enabled or not enough
 
 
-def may_last(standings: Sequence[ProviderStanding], policy: CrisisPolicy, now_ms: int) -> bool:
+def may_last(standings: Sequence[ProviderStanding], policy: CrisisPolicy) -> bool:
     """Whether a crisis that the store has as under way may be so still, seen by somebody who has only begun: if not,
     nobody was there to see its end."""
-    seen = watched(reminded(Watched(), (one.provider for one in standings), 0), standings, policy, now_ms)
-    out = [
-        one for one in standings if one.standing is not Standing.USABLE and one.provider in seen.lost_since_ms
-    ]
+    out = [one for one in standings if one.standing is not Standing.USABLE]
     return policy.enabled and len(out) >= policy.lost_providers
 
 
