@@ -225,3 +225,34 @@ def test_a_users_role_goes_before_a_shipped_one(home):
     assert preferences.role("coding", Tier.T2).role == "mine"
     assert preferences.role("coding", Tier.T1) is None
     assert preferences.role("audit", Tier.T3).role == "design_review"
+
+
+def test_a_chain_of_successors_is_followed_to_its_end(home):
+    loaded = home.load(
+        providers='[providers.zai.retired."glm-1"]\non = "2024-01-01"\nsuccessor = "glm-2"\n'
+        '[providers.zai.retired."glm-2"]\non = "2025-01-01"\nsuccessor = "glm-5"\n'
+        '[providers.zai.retired."round"]\non = "2025-01-01"\nsuccessor = "about"\n'
+        '[providers.zai.retired."about"]\non = "2025-01-01"\nsuccessor = "round"\n'
+        '[providers.zai.models."glm-5"]\nretired_on = "2027-01-01"\nsuccessor = "glm-5.1"\n'
+        '[providers.zai.models."glm-5.1"]\nretired_on = "2027-06-01"\nsuccessor = "glm-5.3"\n',
+        preferences='default = ["zai/glm-1", "zai/glm-5.1", "kimi"]\n',
+    )
+    assert loaded.config.preferences.default_prefer == ("zai/glm-5", "zai/glm-5.1", "zai/glm-5.3", "kimi")
+    assert loaded.config.catalogue.select("zai/round") is None
+
+
+def test_a_variable_can_be_set_for_any_name_of_a_task_type(home):
+    overrides = home.load(
+        preferences='[tasks."my.own-kind"]\n', environ={"TRUNKLINE_ROUTE_MY_OWN_KIND": "kimi"}
+    ).config.preferences.overrides
+    assert [(one.target, one.selector) for one in overrides] == [("my.own-kind", "kimi")]
+
+
+@pytest.mark.parametrize(
+    "name", ["TRUNKLINE_ROUTE_T2", "TRUNKLINE_ROUTE_DESIGN_REVIEW", "MODEL_OVERRIDE_IMPLEMENTATION"]
+)
+def test_a_variable_that_names_nothing_is_named_in_the_error(home, name):
+    with pytest.raises(ConfigError) as error:
+        home.load(environ={name: "anthropic/claude-nix"})
+    assert (error.value.key, error.value.value) == (name, "anthropic/claude-nix")
+    assert name in str(error.value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from trunkline.config.files import KeyPath, Layer, dotted, layer_of, value_at
 from trunkline.config.problems import problem, suggestion
-from trunkline.domain.routes import Catalogue, LocalServer, Selector
+from trunkline.domain.routes import Catalogue, LocalServer, ModelSpec, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,20 @@ class Names:
         else:
             models = [self.catalogue.model(p.id, selector.model) for p in self.catalogue.providers]
         return [
-            Selector(model.provider, selector.account, model.successor)
+            Selector(successor.provider, selector.account, successor.id)
             for model in models
-            if model is not None and model.successor and self.catalogue.model(model.provider, model.successor)
+            for successor in self._successors(model)
         ]
+
+    def _successors(self, model: ModelSpec | None) -> list[ModelSpec]:
+        """Those that take the place of `model` one after the other."""
+        found: list[ModelSpec] = []
+        while model is not None and model.successor is not None:
+            model = self.catalogue.model(model.provider, model.successor)
+            if model is None or model in found:
+                break
+            found.append(model)
+        return found
 
     def _unknown(self, text: str, path: KeyPath) -> None:
         if not layer_of(self.layers, path).user:

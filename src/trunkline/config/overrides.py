@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from trunkline.config.catalogue import ENVIRONMENT
@@ -27,7 +28,7 @@ def overrides_of(
     """Routes forced by variables; the newer spelling goes before the older. Raises ConfigError, naming the
     variable, for one that leads nowhere."""
     targets = [*tasks, *(tier.value for tier in Tier), *roles]
-    by_variable = {f"{ROUTE_PREFIX}{target.upper().replace('-', '_')}": target for target in targets}
+    by_variable = {f"{ROUTE_PREFIX}{re.sub('[^A-Z0-9]', '_', target.upper())}": target for target in targets}
     for variable in environ:
         if variable.startswith(ROUTE_PREFIX) and variable not in by_variable:
             raise ConfigError(

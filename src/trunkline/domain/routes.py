@@ -371,9 +371,13 @@ class Catalogue:
         return None
 
     def _served(self, provider: str, model: str) -> str:
-        """The model itself, or what took its place when it is retired and the successor is known."""
-        retired = self._retired.get((provider, model))
-        if retired is None or (provider, model) in self._models:
-            return model
-        known = (provider, retired.successor) in self._models
-        return retired.successor if known and retired.successor is not None else model
+        """The model itself, or what took its place when it is retired, be that by several steps; the model itself where
+        nothing known did."""
+        served, seen = model, {model}
+        while (provider, served) not in self._models:
+            retired = self._retired.get((provider, served))
+            if retired is None or retired.successor is None or retired.successor in seen:
+                return model
+            served = retired.successor
+            seen.add(served)
+        return served
