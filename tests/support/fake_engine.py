@@ -13,6 +13,7 @@ from trunkline.domain.checks import CheckResult
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.events import Body, Event
 from trunkline.domain.latency_history import LatencyHistory
+from trunkline.domain.learned import Received, Verdict
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.trials import PreferencesTrial
@@ -136,6 +137,13 @@ class FakeEngine:
 
     def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
         deliver(self.past_crises[:limit])
+
+    def feedback(
+        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
+    ) -> None:
+        self.orders.append(("feedback", (request_id, verdict)))
+        verdicts = () if verdict is None else (verdict,)
+        deliver(Received(request_id, "google/google-2/gemini", "coding", "t2", verdicts))
 
     def reset(self) -> None:
         self.orders.append(("reset", None))

@@ -10,6 +10,7 @@ from trunkline.analysis.classify import Guess, classify, is_follow_up
 from trunkline.analysis.prompt import CountingPlan, count_prompt
 from trunkline.analysis.tokens import TokenCounter
 from trunkline.domain.counting import PromptCount, Tokenizer
+from trunkline.domain.learned import AnswerLength, AnswerLengths
 from trunkline.domain.messages import ChatRequest, ImagePart, ResponseFormat, Role, ToolCallPart
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Capability
@@ -25,6 +26,7 @@ def analyse(
     task_priorities: Mapping[str, Priority],
     role_priorities: Mapping[tuple[str, Tier], Priority] = MappingProxyType({}),
     previous_type: str | None = None,
+    answer_lengths: AnswerLengths = MappingProxyType({}),
     counter: TokenCounter | None = None,
     plan: CountingPlan | None = None,
 ) -> Task:
@@ -32,8 +34,9 @@ def analyse(
 
     The asker's priority goes before that of the role, which is a task type at a tier, and this before the task type's.
     `previous_type` is the task type of the conversation's last turn, which a follow-up ("do it") inherits.
-    `counter` remembers counts between calls; without one every text is estimated. `plan` is what the models at hand
-    are counted by. Work is bounded: what is long and was not counted before is estimated.
+    `answer_lengths` says how long answers were here. `counter` remembers counts between calls; without one every text
+    is estimated. `plan` is what the models at hand are counted by. Work is bounded: what is long and was not counted
+    before is estimated.
     """
     hints = request.hints
     text = _last_user_text(request)
@@ -52,7 +55,7 @@ def analyse(
         complexity=complexity,
         tier=tier,
         input_tokens=_usual_tokens(counted, thresholds.estimate_margin),
-        output_tokens=_output_tokens(request, task_type, complexity),
+        output_tokens=_output_tokens(request, task_type, complexity, answer_lengths.get((task_type, tier))),
         priority=priority,
         interactive=request.origin.interactive,
         critical=request.critical or request.origin.interactive or priority is Priority.HIGH,
@@ -114,9 +117,18 @@ _OUTPUT_TOKENS = {
 }
 
 
-def _output_tokens(request: ChatRequest, task_type: str, complexity: float) -> int:
-    """A typical answer of that type, from half to one and a half times as long with complexity."""
-    typical = round(_OUTPUT_TOKENS.get(task_type, 600) * (0.5 + complexity))
+# The answers that the figure above counts for beside those that were seen.
+_SHIPPED_WEIGHT = 10.0
+
+
+def _output_tokens(
+    request: ChatRequest, task_type: str, complexity: float, seen: AnswerLength | None
+) -> int:
+    """A typical answer of that type, from half to one and a half times as long with complexity, and the nearer to those
+    seen the more these are."""
+    shipped = _OUTPUT_TOKENS.get(task_type, 600) * (0.5 + complexity)
+    seen = seen or AnswerLength()
+    typical = round((shipped * _SHIPPED_WEIGHT + seen.tokens) / (_SHIPPED_WEIGHT + seen.weight))
     if request.max_output_tokens is not None:
         return min(typical, request.max_output_tokens)
     return typical

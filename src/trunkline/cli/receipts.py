@@ -11,7 +11,7 @@ from trunkline.domain.decisions import Rejection, RejectionCode
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import Attempt, FinishReason, Outcome, Receipt
 from trunkline.domain.text import strip_controls
-from trunkline.domain.wording import fault_reason, fault_sentence
+from trunkline.domain.wording import fault_reason, fault_sentence, upgrade_sentence, verdict_words
 from trunkline.routing import rejection_sentence, short_reason
 
 
@@ -31,7 +31,11 @@ def receipt_line(receipt: Receipt) -> str:
             dollars(receipt.cost_pico),
         ]
     if receipt.outcome is Outcome.ANSWERED:
-        parts += [short_reason(receipt.decision) if receipt.decision else "", _whole(receipt)]
+        parts += [
+            short_reason(receipt.decision) if receipt.decision else "",
+            upgrade_sentence(receipt.upgrade) if receipt.upgrade else "",
+            _whole(receipt),
+        ]
     return " · ".join(part for part in parts if part)
 
 
@@ -63,6 +67,7 @@ def print_receipt(receipt: Receipt) -> None:
         ("outcome", outcome),
         ("route", str(receipt.route) if receipt.route else "–"),
         ("why", short_reason(receipt.decision) if receipt.decision else "–"),
+        *((("upgrade", upgrade_sentence(receipt.upgrade)),) if receipt.upgrade else ()),
         ("took", f"{span(receipt.first_token_ms)} to the first token, {span(receipt.total_ms)} in all"),
         ("tokens", _tokens(receipt.usage)),
         ("cost", dollars(receipt.cost_pico)),
@@ -72,6 +77,7 @@ def print_receipt(receipt: Receipt) -> None:
     if receipt.fault is not None:
         facts.append(("fault", _fault_words(receipt)))
     facts += [("warning", warning) for warning in receipt.warnings]
+    facts += [("said", verdict_words(verdict)) for verdict in receipt.verdicts]
     for spent in receipt.quota:
         took = f"{spent.amount:,} {spent.metric} / {spent.window} of {spent.account}, {spent.left:,} left"
         facts.append(("quota", took))

@@ -116,6 +116,15 @@ def receipt_json(receipt: Receipt) -> Json:
         "reason": receipt.decision.reason if receipt.decision else None,
         "why": short_reason(receipt.decision) if receipt.decision else None,
         "outcome": receipt.outcome,
+        "upgrade": None
+        if receipt.upgrade is None
+        else {
+            "from": receipt.upgrade.from_tier,
+            "to": receipt.upgrade.to_tier,
+            "because": receipt.upgrade.because,
+            "after_attempt": receipt.upgrade.after_attempt,
+        },
+        "verdicts": list(receipt.verdicts),
         "finish": receipt.finish,
         "attempts": [
             {

@@ -13,7 +13,7 @@ from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import FinishReason, Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.state import Block
-from trunkline.domain.tasks import Task
+from trunkline.domain.tasks import Task, Tier
 
 # -- protocol: what a provider's reply says, one upstream call ----------------------------------------------------
 
@@ -108,13 +108,15 @@ class RerouteCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rerouted:
-    """The request goes down another route. `after_ms` is from the refusal's last byte to this moment."""
+    """The request goes down another route. `after_ms` is from the refusal's last byte to this moment. `tier` is what
+    its task is taken for from now on, where that was raised."""
 
     from_route: Route
     to_route: Route
     cause: RerouteCause
     fault: Fault | None
     after_ms: float
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,30 @@ import re
 from datetime import datetime, tzinfo
 
 from trunkline.domain.faults import Fault
+from trunkline.domain.learned import Verdict
 from trunkline.domain.limits import WHOLE_SHARE, Window
+from trunkline.domain.receipts import TierUpgrade
 from trunkline.domain.state import Block
 
 _DAY_MS = 86_400_000
 # What messages say of the reset by themselves, in UTC, for logs and JSON.
 _RESET = re.compile(r", (?:resets at \S+|no reset stated)$")
 _UNSTATED = ", no reset stated"
+
+_BECAUSE = {
+    Verdict.EMPTY: "the answer was empty",
+    Verdict.REFUSED: "the answer was refused",
+    Verdict.REGENERATED: "it was asked again",
+}
+_SAID = {
+    Verdict.UP: "found good",
+    Verdict.DOWN: "found bad",
+    Verdict.REGENERATED: "asked again",
+    Verdict.ELSEWHERE: "asked again elsewhere",
+    Verdict.EMPTY: "an answer was empty",
+    Verdict.REFUSED: "an answer was refused",
+    Verdict.MALFORMED: "an answer could not be read",
+}
 
 
 def moment(at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
@@ -102,3 +119,15 @@ def _when(verb: str, at_ms: int, now_ms: int, zone: tzinfo | None) -> str:
     if left_ms < 60_000:
         return f"{verb} in {countdown(left_ms)}"
     return f"{verb} {moment(at_ms, now_ms, zone)} (in {countdown(left_ms)})"
+
+
+def upgrade_sentence(upgrade: TierUpgrade) -> str:
+    """What was put behind a request, and why: `one tier up (t2) because the answer was empty`."""
+    why = _BECAUSE.get(upgrade.because, upgrade.because.value)
+    raised = upgrade.to_tier is not upgrade.from_tier
+    return f"{f'one tier up ({upgrade.to_tier})' if raised else 'the next best route'} because {why}"
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """What was said of an answer."""
+    return _SAID[verdict]

@@ -13,6 +13,7 @@ from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.events import Event
 from trunkline.domain.latency_history import LatencyHistory
+from trunkline.domain.learned import Received, Verdict
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import Snapshot
@@ -148,6 +149,12 @@ class EngineFace(Protocol):
         """The last crises, newest first, the one under way included."""
         ...
 
+    async def feedback(self, request_id: str, verdict: Verdict | None) -> Received:
+        """A person finds an answer good (`UP`), bad (`DOWN`), or takes back what was said of it (None). `request_id`
+        may be the beginning of one. Gives what is known then of how it was received. Raises UnknownRequestError where
+        no such request was answered, and StoreError."""
+        ...
+
     def reset(self) -> None:
         """Back to automatic: no pin, the configured mode, not paused, every breaker closed."""
         ...
@@ -280,6 +287,12 @@ class HostedEngine(Protocol):
 
     def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
         """As `EngineFace.crises`."""
+        ...
+
+    def feedback(
+        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
+    ) -> None:
+        """As `EngineFace.feedback`; a refusal comes as an `Alert`."""
         ...
 
     def reset(self) -> None:

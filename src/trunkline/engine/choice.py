@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.faults import Fault, FaultCode
-from trunkline.domain.messages import ChatRequest
+from trunkline.domain.messages import ChatRequest, Redo
+from trunkline.domain.receipts import TierUpgrade
 from trunkline.domain.routes import Route
 from trunkline.domain.state import RoutingState
 from trunkline.domain.tasks import Task
@@ -31,8 +32,10 @@ class Choice:
         self._core = core
         self._request = request
         self._books = books
+        self._explore_draw = core.explore_draw(core.generation)
         self._failed: set[Route] = set()
         self._silent: set[Route] = set()
+        self._moves = False
         self.inputs: Inputs | None = None
         self.left: Route | None = None
 
@@ -50,7 +53,8 @@ class Choice:
         self, task: Task, generation: Generation, *, besides: tuple[Route, ...] = ()
     ) -> Decision | NoRoute:
         """Who should answer now, none of `besides`."""
-        state = frozen_state(self._core.routing_state(self._request, generation))
+        state = self._core.routing_state(self._request, generation, explore_draw=self._explore_draw)
+        state = frozen_state(replace(state, conversation=None) if self._moves else state)
         # An account may have been taken out since this request began.
         set_aside = self._core.control.state.set_aside
         ask = ask_of(self._request, task, generation, set_aside=set_aside)
@@ -77,6 +81,21 @@ class Choice:
             self.forgive()
             decision = self.decide(task, generation)
         return decision
+
+    def replace_answer(self, redo: Redo, upgrade: TierUpgrade, generation: Generation) -> None:
+        """An answer is to be replaced by one with more behind it: the conversation does not stay for its own sake, and
+        where no tier is above another model is asked, if any can be."""
+        self._moves = True
+        selector = generation.config.catalogue.select(redo.route) if redo.route is not None else None
+        if selector is None or selector.model is None or upgrade.to_tier is not upgrade.from_tier:
+            return
+        self.leave_model(selector.provider, selector.model, generation)
+
+    def leave_model(self, provider: str | None, model: str, generation: Generation) -> None:
+        """Ask a model no more, on whatever account, while anybody else can serve."""
+        found = generation.config.catalogue.provider(provider or "")
+        if found is not None:
+            self._failed |= {Route(found.id, account.id, model) for account in found.accounts}
 
     def forgive(self) -> None:
         """What failed may be asked again; who was silent may not."""

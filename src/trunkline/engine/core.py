@@ -24,6 +24,7 @@ from trunkline.engine.crisis_moves import CrisisMoves
 from trunkline.engine.crisis_watch import CrisisWatch
 from trunkline.engine.generation import Generation
 from trunkline.engine.lanes import Lanes
+from trunkline.engine.learning import Learning
 from trunkline.engine.lessons import Lessons
 from trunkline.engine.pacing import Pacing
 from trunkline.engine.parking import ParkingLot
@@ -108,6 +109,7 @@ class EngineCore:
         self._make_transport = make_transport
         self._transport: Transport | None = None
         self.lessons = Lessons(self)
+        self.learning = Learning(self)
         self.warming = Warming(self)
 
     # -- the wire -----------------------------------------------------------------------------------------------
@@ -136,6 +138,7 @@ class EngineCore:
             task_priorities=generation.task_priorities,
             role_priorities=generation.role_priorities,
             previous_type=conversation.task_type if conversation is not None else None,
+            answer_lengths=self.learning.lengths,
             counter=self.counting.counter,
             plan=generation.counting,
         )

@@ -27,6 +27,7 @@ class Step(Enum):
     RETRY_SAME = auto()
     WAIT = auto()
     LARGER_WINDOW = auto()
+    UPGRADE = auto()
     STOP = auto()
 
 
@@ -34,20 +35,26 @@ class Step(Enum):
 class Situation:
     """What the table looks at beside the fault. `tries_here` counts calls to this provider for this request, this one
     included: a second account that fails after the first one's retry has no retry of its own. `text_shown` says that
-    part of the answer is out; `first_choice` that the user stated this route as the first."""
+    part of the answer is out; `first_choice` that the user stated this route as the first; `may_upgrade` that the
+    answer was none and more has not been put behind the request yet."""
 
     tries_here: int
     text_shown: bool
     first_choice: bool
     now_ms: int
     deadline_at_ms: int
+    may_upgrade: bool = False
 
 
 def next_step(fault: Fault, situation: Situation, thresholds: Thresholds, rules: Rules) -> Step:
     """The reaction to `fault`. Whether another route exists is not known here: a `NEXT_ROUTE` that finds none is
     the caller's to resolve."""
+    if fault.kind is FaultKind.CONTENT and not rules.retry_refused_elsewhere:
+        return Step.STOP
+    if situation.may_upgrade:
+        return Step.UPGRADE
     if fault.kind is FaultKind.CONTENT:
-        return Step.NEXT_ROUTE if rules.retry_refused_elsewhere else Step.STOP
+        return Step.NEXT_ROUTE
     if fault.kind is FaultKind.BAD_REQUEST:
         return Step.STOP
     if fault.kind is FaultKind.CONTEXT:

@@ -30,6 +30,7 @@ from trunkline.domain.events import (
 )
 from trunkline.domain.ids import IdSource
 from trunkline.domain.latency_history import LatencyHistory
+from trunkline.domain.learned import Received, Verdict
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.trials import PreferencesTrial
@@ -177,6 +178,12 @@ class EngineHost:
     def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
         """See `HostedEngine.crises`."""
         self._answer(lambda engine: engine.crises(limit), deliver)
+
+    def feedback(
+        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
+    ) -> None:
+        """See `HostedEngine.feedback`."""
+        self._answer(lambda engine: engine.feedback(request_id, verdict), deliver)
 
     def reset(self) -> None:
         """See `HostedEngine.reset`."""

@@ -18,6 +18,7 @@ from trunkline.domain.errors import TrunklineError
 from trunkline.domain.events import Alert, AlertLevel, BusBody, ConfigChanged, Event, Failed
 from trunkline.domain.ids import IdSource
 from trunkline.domain.latency_history import LatencyHistory
+from trunkline.domain.learned import Received, Verdict
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import Snapshot
@@ -179,6 +180,12 @@ class Monitor:
     def set_mode(self, mode: str) -> None:
         """Refused."""
         self._refuse("the mode is changed")
+
+    def feedback(
+        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
+    ) -> None:
+        """Refused."""
+        self._refuse("answers are judged")
 
     def reset(self) -> None:
         """Refused."""

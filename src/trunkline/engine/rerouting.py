@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from trunkline.domain.events import RerouteCause, Rerouted
 from trunkline.domain.faults import Fault
+from trunkline.domain.receipts import TierUpgrade
 from trunkline.domain.routes import Route
+from trunkline.domain.tasks import Tier
 from trunkline.engine.accounting import Books
 from trunkline.engine.answer import AnswerSoFar
 
@@ -17,6 +19,12 @@ class Rerouting:
         self._books = books
         self._called: Route | None = None
         self._short: Route | None = None
+        self._tier: Tier | None = None
+
+    def raised(self, upgrade: TierUpgrade | None) -> None:
+        """More is put behind the request from now on: to be told where that is a higher tier."""
+        if upgrade is not None and upgrade.to_tier is not upgrade.from_tier:
+            self._tier = upgrade.to_tier
 
     def short(self, route: Route) -> None:
         """The ledger would not reserve on it."""
@@ -37,7 +45,8 @@ class Rerouting:
             self._answer.emit(Rerouted(left, route, RerouteCause.SHORT, None, self._books.since_refusal_ms))
         elif self._called is not None and self._called != route:
             cause = _cause(fault, text_shown=self._answer.text_chars > 0)
-            self._answer.emit(Rerouted(self._called, route, cause, fault, self._books.since_refusal_ms))
+            since_ms, tier, self._tier = self._books.since_refusal_ms, self._tier, None
+            self._answer.emit(Rerouted(self._called, route, cause, fault, since_ms, tier))
 
 
 def _cause(fault: Fault | None, *, text_shown: bool) -> RerouteCause:

@@ -72,6 +72,7 @@ class Upkeep:
             Polling(core, long_lived=settings.long_lived).follow,
             Healing(core).follow,
             core.quota_watch.follow,
+            core.learning.follow,
         )
         self._erased_mono_ms = core.clock.mono_ms() - _ERASING_MS + _FIRST_ERASING_MS
         self._chats = Chats(core.store, core.clock)
@@ -148,6 +149,7 @@ class Upkeep:
         while True:
             await self._foreign_change.wait()
             self._foreign_change.clear()
+            core.learning.look_again()
             written = core.tracker.blocks()
             try:
                 ordered = await self._follow_orders()
@@ -314,6 +316,7 @@ class Upkeep:
         before = {block.target for block in core.tracker.blocks()}
         core.tracker.use_config(config.catalogue, config.preferences.thresholds)
         core.scopes.use_config(config.catalogue)
+        core.learning.look_again()
         for target in before - {block.target for block in core.tracker.blocks()}:
             core.lessons.unblocked(target)
 

@@ -27,6 +27,10 @@ _CAUSES = {
 }
 
 
+def _raised(body: Rerouted) -> str:
+    return "" if body.tier is None else f", one tier up ({body.tier})"
+
+
 def _wait(until_ms: int, now_ms: int, zone: tzinfo | None) -> str:
     """` 90 s, until 12:01:30`, which is as true later as it is now; nothing of a moment that has passed."""
     ahead_ms = until_ms - now_ms
@@ -69,7 +73,7 @@ def notice(body: Body, now_ms: int, zone: tzinfo | None) -> Cell | None:
         return Cell(
             f"↪ {short_route(body.from_route.id)} {_CAUSES[body.cause]}{why}"
             f" → {short_route(body.to_route.id)} · {fmt.one_line(body.to_route.model)},"
-            f" {fmt.duration(body.after_ms)} later",
+            f" {fmt.duration(body.after_ms)} later{_raised(body)}",
             Tone.WARN,
         )
     if isinstance(body, Waiting):

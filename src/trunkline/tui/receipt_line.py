@@ -8,7 +8,9 @@ from datetime import tzinfo
 from rich.cells import cell_len
 
 from trunkline.domain.decisions import Decision, NoRoute, Reason, Rejection, RejectionCode
+from trunkline.domain.learned import Verdict, thumb_of
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
+from trunkline.domain.wording import upgrade_sentence
 from trunkline.routing import rejection_words, short_reason, way_out
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
@@ -30,6 +32,9 @@ _REASONS = {
     Reason.OVERRIDE: "emergency override",
     Reason.ONLY: "nobody else can",
 }
+
+
+THUMB_WORDS = {Verdict.UP: "+ good", Verdict.DOWN: "− bad"}
 
 
 def reason_sentence(decision: Decision) -> str:
@@ -88,7 +93,10 @@ def _figures(receipt: Receipt) -> tuple[str, ...]:
 
 
 def _why(receipt: Receipt) -> tuple[str, ...]:
-    return () if receipt.decision is None else (fmt.one_line(reason_sentence(receipt.decision)),)
+    why = () if receipt.decision is None else (fmt.one_line(reason_sentence(receipt.decision)),)
+    raised = () if receipt.upgrade is None else (upgrade_sentence(receipt.upgrade),)
+    thumb = thumb_of(receipt.verdicts)
+    return (*why, *raised, *(() if thumb is None else (THUMB_WORDS[thumb],)))
 
 
 def _joined(parts: Iterable[str]) -> str:

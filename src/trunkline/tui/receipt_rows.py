@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from trunkline.domain.decisions import Decision, Ranked
 from trunkline.domain.receipts import Outcome, Receipt
+from trunkline.domain.wording import upgrade_sentence, verdict_words
 from trunkline.routing import moved_sentence, no_route_sentence, short_reason
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
@@ -89,6 +90,10 @@ def headline(view: ReceiptView, width: int) -> tuple[Line, ...]:
         lines += paragraph(said, width, Tone.WARN, indent=2)
     if receipt.decision is not None:
         lines += _why(receipt.decision, width)
+    if receipt.upgrade is not None:
+        lines += labelled("raised", upgrade_sentence(receipt.upgrade), width)
+    if receipt.verdicts:
+        lines += labelled("said", ", ".join(map(verdict_words, receipt.verdicts)), width)
     lines += labelled("took", _took(receipt), width)
     lines += labelled("task", _task(receipt), width)
     return tuple(lines)
