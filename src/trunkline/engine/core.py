@@ -172,10 +172,18 @@ class EngineCore:
             generation.config.catalogue, generation.config.preferences.mode, self.clock.wall_ms()
         )
 
-    def routing_state(self, request: ChatRequest, generation: Generation) -> RoutingState:
+    def explore_draw(self, generation: Generation) -> float:
+        """Whether a request is one of those that may try another route than the best: a random number 0..1, once for
+        each; 1 where none is."""
+        policy = generation.config.preferences.learning
+        return self.draw() if policy.enabled and policy.explore_share > 0 else 1.0
+
+    def routing_state(
+        self, request: ChatRequest, generation: Generation, *, explore_draw: float = 1.0
+    ) -> RoutingState:
         """The state as it is now; good until the next await."""
         conversation = self.conversations.state(request.conversation_id)
-        return self._state_now(generation, conversation, self.draw())
+        return self._state_now(generation, conversation, self.draw(), explore_draw)
 
     def state_without_request(self, generation: Generation) -> RoutingState:
         """The state as it is now for a request of no conversation, always with the same luck; good until the next
@@ -197,7 +205,12 @@ class EngineCore:
             override=standing.override,
         )
         margin = generation.config.preferences.thresholds.estimate_margin
-        return replace(state, token_factors=self.corrections.factors(margin))
+        return replace(
+            state,
+            token_factors=self.corrections.factors(margin),
+            quality=self.learning.quality,
+            explore_draw=explore_draw,
+        )
 
     # -- waiting ------------------------------------------------------------------------------------------------
 
