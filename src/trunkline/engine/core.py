@@ -191,7 +191,11 @@ class EngineCore:
         return self._state_now(generation, None, _EVEN_DRAW)
 
     def _state_now(
-        self, generation: Generation, conversation: ConversationState | None, draw: float
+        self,
+        generation: Generation,
+        conversation: ConversationState | None,
+        draw: float,
+        explore_draw: float = 1.0,
     ) -> RoutingState:
         standing = self.standing(generation)
         state = self.tracker.routing_state(
