@@ -46,7 +46,7 @@ def analyse(
     task_type = hints.task_type or guess.type
     complexity = _complexity(request, guess, thresholds)
     tier = hints.tier or tier_of(complexity, thresholds)
-    counted = count_prompt(request, plan or CountingPlan(), counter or TokenCounter())
+    counted = count_prompt(request, plan or CountingPlan(), TokenCounter() if counter is None else counter)
     usual = role_priorities.get((task_type, tier)) or task_priorities.get(task_type, Priority.MEDIUM)
     priority = request.priority or usual
     return Task(
@@ -121,9 +121,7 @@ _OUTPUT_TOKENS = {
 _SHIPPED_WEIGHT = 10.0
 
 
-def _output_tokens(
-    request: ChatRequest, task_type: str, complexity: float, seen: AnswerLength | None
-) -> int:
+def _output_tokens(request: ChatRequest, task_type: str, complexity: float, seen: AnswerLength | None) -> int:
     """A typical answer of that type, from half to one and a half times as long with complexity, and the nearer to those
     seen the more these are."""
     shipped = _OUTPUT_TOKENS.get(task_type, 600) * (0.5 + complexity)
