@@ -103,10 +103,10 @@ def _measure(title: str, make: Callable[[int], Callable[[], object]]) -> None:
         cpu.append(1000 * (time.thread_time() - started_cpu))
         times.append(1000 * (time.perf_counter() - started))
     gc.unfreeze()
-    print(f"{title}: {_quantiles(times)}; CPU {_quantiles(cpu)}")
+    print(f"{title}: {quantiles(times)}; CPU {quantiles(cpu)}")
 
 
-def _quantiles(times_ms: list[float]) -> str:
+def quantiles(times_ms: list[float]) -> str:
     ordered = sorted(times_ms)
     p50, p95, p99 = (ordered[int(len(ordered) * share)] for share in (0.50, 0.95, 0.99))
     return f"p50 {p50:.3f} p95 {p95:.3f} p99 {p99:.3f} ms"

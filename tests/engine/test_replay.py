@@ -111,7 +111,7 @@ def replayed(world: World, ids: list[str]) -> tuple[int, list[str]]:
 
 async def test_hundreds_of_varied_requests_are_decided_again_bit_for_bit(tmp_path: Path) -> None:
     async with open_world(tmp_path, *PROVIDERS, preferences=PREFERENCES) as world:
-        ids = await served(world, requests(200))
+        ids = await served(world, requests(140))
         await world.engine._core.store.flush()
         same, wrong = replayed(world, ids)
         assert wrong == []

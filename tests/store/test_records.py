@@ -174,7 +174,7 @@ async def test_whole_states_are_kept_for_the_last_ones_only(
 ) -> None:
     monkeypatch.setattr(upkeep, "SNAPSHOTS_KEPT", 3)
     monkeypatch.setattr(upkeep, "CHAIN_ROWS", 0)
-    monkeypatch.setattr("trunkline.store.inputs.LONGEST_CHAIN", 1)
+    monkeypatch.setattr("trunkline.store.inputs.CHAIN_ROWS", 1)
     async with opened(tmp_path / "t.db") as store:
         for number in range(6):
             store.record(receipt(f"r{number}"), inputs=inputs(RoutingState(number)))

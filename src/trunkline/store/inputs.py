@@ -1,8 +1,8 @@
 """What decisions were made from, kept so that they can be made again.
 
-Of the state only what differs from that of the decision kept before it is written: a chain begins with a whole state
-and has at most `LONGEST_CHAIN` links, all of one mark. A link is made on the writer's thread; the event loop only hands
-over what it decided on.
+Of the state only what differs from that of the decision kept before it is written: a chain begins with a whole state,
+and all its links bear one mark. A link is made on the writer's thread; the event loop only hands over what it decided
+on.
 
     inputs  = mark of the chain (16 characters), then deflated JSON:
               [shape, place in the chain, configuration id, ask, plain fields, of each mapping [gone keys, changed]]
@@ -30,7 +30,6 @@ from trunkline.routing.inputs import for_deciding
 from trunkline.store import positional
 from trunkline.store.queries import Query, Row
 
-LONGEST_CHAIN = 64
 # A chain ends after so many rows, whoever's: what is so much older than the oldest decision kept is in no use.
 CHAIN_ROWS = 200
 _MARK_BYTES = 8
@@ -72,11 +71,8 @@ class InputsBook:
         return self._packed(link, None if last is None else last.inputs.state)
 
     def _goes_on(self, connection: sqlite3.Connection, last: _Link, row: int, inputs: Inputs) -> bool:
-        if (
-            last.inputs.config is not inputs.config
-            or last.place + 1 >= LONGEST_CHAIN
-            or not last.first_row <= row < last.first_row + CHAIN_ROWS
-        ):
+        same = last.inputs.config is inputs.config
+        if not (same and last.first_row <= row < last.first_row + CHAIN_ROWS):
             return False
         # It is not there where its transaction was rolled back.
         sql = """SELECT 1 FROM request JOIN decision ON decision.request = request.row
