@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from trunkline.domain.chats import ConversationSettings, ConversationSummary, KeptConversation
@@ -16,11 +17,15 @@ _DAY_MS = 24 * 3_600_000
 
 
 class Chats:
-    """Every method raises StoreError where the store cannot be read or written."""
+    """Every method raises StoreError where the store cannot be read or written. `opened` is told the id of a
+    conversation that is opened, to go on with it."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, opened: Callable[[str], Awaitable[object]] | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._opened = opened
 
     async def find(self, search: str, limit: int) -> tuple[ConversationSummary, ...]:
         """See `HostedEngine.conversations`."""
@@ -30,6 +35,8 @@ class Chats:
     async def open(self, conversation_id: str) -> KeptConversation | None:
         """See `HostedEngine.conversation`."""
         await self._settle()
+        if self._opened is not None:
+            await self._opened(conversation_id)
         return await self._store.conversation(conversation_id)
 
     async def rename(self, conversation_id: str, title: str) -> None:

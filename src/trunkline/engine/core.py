@@ -17,6 +17,7 @@ from trunkline.domain.tasks import OriginKind, Task
 from trunkline.engine.account_reports import AccountReports
 from trunkline.engine.bus import Bus
 from trunkline.engine.control import Control, Standing
+from trunkline.engine.conversation_lengths import ConversationLengths
 from trunkline.engine.conversations import Conversations
 from trunkline.engine.corrections import Corrections
 from trunkline.engine.counting import Counting
@@ -98,7 +99,8 @@ class EngineCore:
         self.quota_watch = QuotaWatch(self)
         self.pacing = Pacing(self)
         self.control = Control(ControlState())
-        self.conversations = Conversations()
+        self.conversation_lengths = ConversationLengths(store)
+        self.conversations = Conversations(store, clock, self.conversation_lengths)
         self.window_watch = WindowWatch()
         self.on_local_news: Callable[[], None] = lambda: None
         self.bus = Bus(clock)
@@ -165,6 +167,11 @@ class EngineCore:
         preferences = generation.config.preferences
         new_tokens = messages_tokens(new_messages(request.messages), self.counting.counter)
         return over_budget(task, new_tokens, preferences)
+
+    async def recall(self, conversation_id: str) -> bool:
+        """Have that conversation go on as the store says it ran, where this process does not know; whether it did not.
+        Raises StoreError."""
+        return await self.conversations.restore(conversation_id, self.generation.config.catalogue)
 
     def standing(self, generation: Generation) -> Standing:
         """The orders in force."""

@@ -60,7 +60,7 @@ class Engine:
         core.parking.adopts = settings.long_lived
         core.parking.resume = self._resume
         core.parking.cancel = self._requests.cancel
-        self.chats = Chats(core.store, core.clock)
+        self.chats = Chats(core.store, core.clock, core.recall)
 
     @classmethod
     def open(

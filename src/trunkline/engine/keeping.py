@@ -65,7 +65,8 @@ def _keep(
 ) -> None:
     receipt = ending.receipt
     home = core.crisis_moves.over(receipt)
-    if core.conversations.note(receipt, core.clock.wall_ms(), home=home) and receipt.conversation_id:
+    cache = None if receipt.route is None else generation.model(receipt.route).cache
+    if core.conversations.note(receipt, cache, home=home) and receipt.conversation_id:
         core.crisis_moves.came_home(receipt.conversation_id)
     core.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
     asked = _stored(request, generation.config.generation)

@@ -191,6 +191,7 @@ class RequestRun:
             self._course.fault = deadline_fault(None, waited_for=self._core.parking.why(self._log.request_id))
             return Outcome.FAILED
         await self._count()
+        await self._recall()
         await self._go_on()
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
         self._time.allow(self._preferences.thresholds)
@@ -246,6 +247,19 @@ class RequestRun:
                 counted=counted.counted,
                 count_source=counted.count_source,
             )
+
+    async def _recall(self) -> None:
+        """Know where the conversation was last, if another process answered it, or this one before it began."""
+        core, generation = self._core, self._generation
+        if not await core.conversations.recall(self._request, generation.config.catalogue):
+            return
+        seen_again = core.analyse(self._request, generation)
+        self._course.task = replace(
+            self._course.task,
+            type=seen_again.type,
+            type_confidence=seen_again.type_confidence,
+            output_tokens=seen_again.output_tokens,
+        )
 
     # -- choosing -----------------------------------------------------------------------------------------------
 

@@ -26,8 +26,10 @@ from trunkline.engine.past_attempts import PastAttempts
 from trunkline.engine.polling import Polling
 from trunkline.engine.settings import EngineSettings
 from trunkline.store import crises, queries
+from trunkline.store.conversation_lengths import conversation_lengths
 from trunkline.store.corrections import corrections
 from trunkline.store.keep import ControlState
+from trunkline.store.learned import learned
 from trunkline.store.queries import StoredTotals
 from trunkline.store.reports_kept import kept_reports
 from trunkline.store.store import StoreReader
@@ -124,6 +126,10 @@ class Upkeep:
             core.reports.take_in(reader.ask(kept_reports()))
             self._past_attempts.take_in(reader.ask(self._past_attempts.unread()), core.clock.wall_ms())
             core.crisis.take_in(reader.ask(crises.crises(2)))
+            lengths = reader.ask(conversation_lengths())
+            core.conversation_lengths.take_in(lengths)
+            core.conversations.take_in(reader.ask(core.conversations.unread()))
+            core.learning.take_in(reader.ask(learned()))
             self.stored = reader.ask(queries.totals_since(self.since_ms))
             self.recent = reader.ask(queries.recent(LOG_LINES))
             self.running = reader.ask(queries.running_requests())
@@ -159,6 +165,8 @@ class Upkeep:
                 suspected = await core.store.ask(suspicions())
                 counted = await core.store.ask(corrections())
                 attempts = await core.store.ask(self._past_attempts.unread())
+                lengths = await core.store.ask(conversation_lengths())
+                talked = await core.store.ask(core.conversations.unread())
             except StoreError:
                 _log.exception("what other processes changed cannot be read")
                 continue
@@ -170,6 +178,8 @@ class Upkeep:
             core.tracker.refresh_all(now_ms)
             core.slots.look_again()
             core.reports.take_in(reports)
+            core.conversation_lengths.take_in(lengths)
+            core.conversations.take_in(talked)
             self._past_attempts.take_in(attempts, now_ms)
             if ordered or before - {block.target for block in core.tracker.blocks()}:
                 core.rouse()
