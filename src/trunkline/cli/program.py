@@ -45,6 +45,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "free": ("free", "Mark as available again what is blocked, in every process."),
     "doctor": ("doctor", "What was found, what is missing, what each would add."),
 }
+# Run like the others, and left out of `--help`: for who works on Trunkline.
+_UNLISTED: dict[str, tuple[str, str]] = {"evaluate": ("evaluate", "The analyser over labelled prompts.")}
 
 OK, NOT_SERVED, BAD_USAGE = 0, 1, 2
 
@@ -66,18 +68,19 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+        if args[0] not in _COMMANDS | _UNLISTED and not args[0].startswith("-"):
             from trunkline.config.problems import suggestion
 
             ctx.fail(f"There is no command {args[0]!r}. {suggestion(args[0], _COMMANDS)}".rstrip())
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        found = (_COMMANDS | _UNLISTED).get(cmd_name)
+        if found is None:
             return None
         gc.disable()  # nothing made while importing is garbage: a twentieth of a quick command's time
         try:
-            module = importlib.import_module(f"trunkline.cli.commands.{_COMMANDS[cmd_name][0]}")
+            module = importlib.import_module(f"trunkline.cli.commands.{found[0]}")
         finally:
             gc.freeze()
             gc.enable()
