@@ -16,6 +16,7 @@ from trunkline.domain.decisions import Decision, Reason
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Alert, AlertLevel, Held
 from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
+from trunkline.domain.limits import Metric
 from trunkline.domain.messages import ChatRequest, Hints, ResponseFormat
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import Outcome
@@ -24,6 +25,7 @@ from trunkline.domain.tasks import Priority
 from trunkline.engine.engine import Engine
 from trunkline.engine.monitor import watch_once
 from trunkline.engine.settings import EngineSettings
+from trunkline.quota.ledger import Reservation, ReserveAsk, Shortage
 from trunkline.store import crises
 
 DEAR = {"price": {"input": 5.0, "output": 15.0}, "max_output": 4_000}
@@ -268,6 +270,41 @@ async def test_where_the_output_limit_is_reserved_the_shortened_one_is(tmp_path:
         assert (spent.amount, spent.left) == (2_000, 98_000)
         critical = await world.run(simple(critical=True))
         assert [one.amount for one in critical.receipt.quota] == [4_000]
+
+
+async def test_what_only_the_shortened_output_limit_leaves_room_for_is_answered(tmp_path: Path) -> None:
+    minute = [{"metric": "output_tokens", "amount": 3_000, "window": "60s"}]
+    south = Reserving("south", models={"dear": DEAR, "cheap": CHEAP}, limits=minute, known=True)
+    async with open_world(tmp_path, *THREE[:2], south, preferences=preferences()) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        refused = await world.run(simple(critical=True))
+        assert refused.receipt.outcome is Outcome.FAILED
+        moved = await world.run(simple())
+        assert moved.routes == ["south/a/cheap"]
+        assert [one.left for one in moved.receipt.quota] == [1_000]
+
+
+async def test_where_estimates_are_booked_the_shortened_limit_is_the_most_of_them(tmp_path: Path) -> None:
+    less = preferences().replace("least_output_tokens = 100", "least_output_tokens = 20")
+    minute = [{"metric": "output_tokens", "amount": 100_000, "window": "60s"}]
+    south = Serves("south", models={"dear": DEAR, "cheap": CHEAP}, limits=minute, known=True)
+    async with open_world(tmp_path, *THREE[:2], south, preferences=less) as world:
+        await lose(world, "east", "west")
+        await crisis_of(world.engine)
+        core = world.engine._core
+        booked: list[int] = []
+        reserve = core.ledger.reserve
+
+        async def noted(asked: ReserveAsk) -> Reservation | Shortage:
+            booked.extend(one.amount for one in asked.claims if one.metric is Metric.OUTPUT_TOKENS)
+            return await reserve(asked)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(core.ledger, "reserve", noted)
+            moved = await world.run(simple(max_output_tokens=60))
+        assert moved.receipt.task.output_tokens > 30
+        assert booked == [30]
 
 
 async def test_who_is_turned_away_is_told_of_the_crisis(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.money import FREE, MoneySum, Price, Usage
-from trunkline.domain.output_limit import reserved_output
+from trunkline.domain.output_limit import output_limit, reserved_output
 from trunkline.domain.receipts import Attempt, AttemptOutcome, QuotaSpent
 from trunkline.domain.routes import Route
 from trunkline.domain.tasks import Task
@@ -105,18 +105,20 @@ class Books:
         held_output: Callable[[int], int | None] = lambda _: None,
     ) -> Reservation | Shortage:
         """Book what a call down `route` should take: of tokens the estimate, or the whole output limit where the
-        provider reserves it, which `held_output` may make smaller (None: it does not)."""
+        provider reserves it. `held_output` may make the limit smaller, and with it either (None: it does not)."""
         price = self._price(route, task.input_tokens, self._clock.wall_ms())
-        reserved_tokens = self._reserved_output(route, task)
-        if reserved_tokens is not None:
-            held_to = held_output(reserved_tokens)
-            reserved_tokens = reserved_tokens if held_to is None else held_to
+        reserved_tokens, output_tokens = self._reserved_output(route, task), task.output_tokens
+        limit_tokens = reserved_tokens or self._output_limit(route, task)
+        held_to = None if limit_tokens is None else held_output(limit_tokens)
+        if held_to is not None:
+            output_tokens = min(output_tokens, held_to)
+            reserved_tokens = None if reserved_tokens is None else held_to
         self._reserved_tokens = reserved_tokens
         claims = self._tracker.claims(
             route,
             input_tokens=task.input_tokens,
-            output_tokens=task.output_tokens if reserved_tokens is None else reserved_tokens,
-            cost_pico=price.cost_pico(input_tokens=task.input_tokens, output_tokens=task.output_tokens),
+            output_tokens=output_tokens if reserved_tokens is None else reserved_tokens,
+            cost_pico=price.cost_pico(input_tokens=task.input_tokens, output_tokens=output_tokens),
         )
         number = len(self.attempts) + 1
         booked = await self._ledger.reserve(
@@ -158,6 +160,12 @@ class Books:
         if not self._generation.account(route).costs_cash:
             return FREE
         return self._generation.model(route).price.at(input_tokens, at_ms)
+
+    def _output_limit(self, route: Route, task: Task) -> int | None:
+        """The output limit of a call, in tokens, whether it is sent or the model's own; None where nobody knows it."""
+        model, quirks = self._generation.model(route), self._generation.provider(route).quirks
+        sent = output_limit(self._asked_output_tokens, model, quirks, task.input_tokens)
+        return model.max_output_tokens if sent is None else sent
 
     def _reserved_output(self, route: Route, task: Task) -> int | None:
         return reserved_output(

@@ -6,6 +6,7 @@ from trunkline.domain.messages import ChatRequest
 from trunkline.domain.tasks import Task
 from trunkline.engine.generation import Generation
 from trunkline.routing import RoutingAsk
+from trunkline.routing.crisis_steps import may_shrink
 
 
 def routing_ask(
@@ -17,6 +18,7 @@ def routing_ask(
     avoid: tuple[str, ...],
     budget_pico: int | None,
     asked_output_tokens: int | None,
+    shrinks: bool = False,
 ) -> RoutingAsk:
     """What is asked for `task`; a name that this configuration does not know counts for nothing."""
     pinned = generation.selectors((pinned_to,) if pinned_to else ())
@@ -27,6 +29,7 @@ def routing_ask(
         avoid=generation.selectors(avoid),
         budget_pico=budget_pico,
         asked_output_tokens=asked_output_tokens,
+        may_shrink=shrinks,
     )
 
 
@@ -42,4 +45,5 @@ def ask_of(
         avoid=(*request.avoid, *set_aside),
         budget_pico=request.budget_pico,
         asked_output_tokens=request.max_output_tokens,
+        shrinks=may_shrink(request),
     )

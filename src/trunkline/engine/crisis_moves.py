@@ -14,7 +14,7 @@ from trunkline.domain.routes import ModelSpec, Route
 from trunkline.domain.tasks import Task
 from trunkline.engine.asking import ask_of
 from trunkline.engine.ticket import Ticket
-from trunkline.routing.crisis_steps import is_shrunk, shrunk_output
+from trunkline.routing.crisis_steps import may_shrink, shrunk_by, shrunk_output
 from trunkline.routing.home import home_of
 from trunkline.store import crises
 
@@ -87,9 +87,11 @@ class CrisisMoves:
         core = self._core
         if core.crisis.under_way is None or usual_tokens is None:
             return None
-        if not is_shrunk(ticket.request, ticket.task, core.crisis.steps):
+        policy = core.generation.config.preferences.crisis
+        held_by = shrunk_by(ticket.task, core.crisis.steps, policy, may_shrink(ticket.request))
+        if held_by is None:
             return None
-        held_to = shrunk_output(usual_tokens, core.generation.config.preferences.crisis)
+        held_to = shrunk_output(usual_tokens, held_by)
         return held_to if held_to < usual_tokens else None
 
     def over(self, receipt: Receipt) -> Route | None:

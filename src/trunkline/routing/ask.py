@@ -14,8 +14,8 @@ class RoutingAsk:
     routes it will not have, both as selectors. `failed` routes are not asked again for this request. `after` is
     the route that has just failed: another account of the same model comes next. `exhaustive` evaluates every
     route, for explaining, instead of stopping at the twelfth best. `asked_output_tokens` is the output limit that the
-    request asks for, if it does. Until `may_wait_until_ms` (wall time; None: not at all) it may be kept for somebody
-    good enough, where its tier wants that."""
+    request asks for, if it does; a crisis may hold its answer to less where it `may_shrink`. Until `may_wait_until_ms`
+    (wall time; None: not at all) it may be kept for somebody good enough, where its tier wants that."""
 
     task: Task
     selector: Selector | None = None
@@ -27,3 +27,4 @@ class RoutingAsk:
     exhaustive: bool = False
     asked_output_tokens: int | None = None
     may_wait_until_ms: int | None = None
+    may_shrink: bool = False

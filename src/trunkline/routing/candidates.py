@@ -13,7 +13,7 @@ from trunkline.domain.state import EMPTY_ROUTE_STATE, RouteState, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, Refusal, limit_facts
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.costs import RequestCosts
-from trunkline.routing.crisis_steps import is_moved
+from trunkline.routing.crisis_steps import held_to, is_moved, shrunk_by
 from trunkline.routing.gate import Gate
 from trunkline.routing.limits import NOTHING_FURTHER, Claims, claims_of, quota_of, quota_of_all
 from trunkline.routing.options import PAST_MARK, PLAIN, STATED, Bound, Key, Option
@@ -62,7 +62,8 @@ class Scan:
         )
         self.rule: str | None = None
         self._prompt = PromptTokens(self.task, policy, state.token_factors)
-        self._output_tokens = self.task.output_tokens
+        self._held_by = shrunk_by(self.task, state.crisis_steps, self.preferences.crisis, ask.may_shrink)
+        self._output_tokens = held_to(self.task.output_tokens, ask.asked_output_tokens, self._held_by)
         self._needs = frozenset(self.task.needs)
         self._costs = RequestCosts(self._prompt.usual, self._output_tokens, policy, state)
         self._reference_pico = self._costs.reference_pico
@@ -140,9 +141,8 @@ class Scan:
 
     def need_tokens(self, row: ModelRow) -> int:
         """The window that the request takes, with room for its answer."""
-        output = self._output_tokens
         room = row.max_output_tokens
-        return self._prompt.of(row) + (output if output < room else room)
+        return self._prompt.of(row) + min(room, held_to(self._output_tokens, room, self._held_by))
 
     def bounds(self, bases: Iterable[Basis]) -> list[Bound]:
         """What no option of each considered row can beat, the best first.
@@ -174,6 +174,7 @@ class Scan:
             ) = basis
             if by_place is not None:
                 input_tokens = by_place[row[0]]
+            room = room if self._held_by is None else held_to(room, room, self._held_by)
             need = input_tokens + (output_tokens if output_tokens < room else room)
             if (choosy or retires or need > window) and not self.considered(row):
                 continue
@@ -333,9 +334,11 @@ class Scan:
 
     def _claims(self, row: ModelRow, input_tokens: int, cold_pico: int) -> Claims:
         """What one call takes: of output the whole limit where that is reserved."""
-        output_tokens = self._output_tokens
+        output_tokens, limit_tokens = self._output_tokens, row.max_output_tokens
         if row.reserving is not None:
-            output_tokens = reserved_output(self.ask.asked_output_tokens, *row.reserving, input_tokens) or 0
+            limit_tokens = reserved_output(self.ask.asked_output_tokens, *row.reserving, input_tokens) or 0
+            output_tokens = limit_tokens
+        output_tokens = held_to(output_tokens, limit_tokens, self._held_by)
         return claims_of(input_tokens=input_tokens, output_tokens=output_tokens, cost_pico=cold_pico)
 
     # -- terms --------------------------------------------------------------------------------------------------

@@ -25,14 +25,26 @@ def is_parked(task: Task, steps: Collection[CrisisStep]) -> bool:
     return CrisisStep.PARK_THE_REST in steps and not task.critical and not is_simple(task)
 
 
-def is_shrunk(request: ChatRequest, task: Task, steps: Collection[CrisisStep]) -> bool:
-    """Whether its answer gets a smaller output limit. Not what is critical; and not an answer that is worth nothing
-    unless it is whole (a JSON document, a tool's arguments) or that is preceded by thinking, which takes from the same
-    limit."""
-    if CrisisStep.SHRINK_OUTPUT not in steps or task.critical:
-        return False
+def may_shrink(request: ChatRequest) -> bool:
+    """Whether its answer is worth something with a smaller output limit: not what must be whole (a JSON document, a
+    tool's arguments), nor what is preceded by thinking, which takes from the same limit."""
     whole = bool(request.tools) or request.response_format is ResponseFormat.JSON
     return not whole and request.effort in (None, Effort.NONE)
+
+
+def shrunk_by(
+    task: Task, steps: Collection[CrisisStep], policy: CrisisPolicy, may_shrink: bool
+) -> CrisisPolicy | None:
+    """By what its answer gets a smaller output limit: by `policy`, or by nothing (None), as what is critical."""
+    return policy if may_shrink and CrisisStep.SHRINK_OUTPUT in steps and not task.critical else None
+
+
+def held_to(output_tokens: int, limit_tokens: int | None, held_by: CrisisPolicy | None) -> int:
+    """What is left of an output of so many tokens where the usual limit is `limit_tokens` (None: not known) and a
+    crisis makes it smaller; `held_by` None: it does not."""
+    if held_by is None or limit_tokens is None:
+        return output_tokens
+    return min(output_tokens, shrunk_output(limit_tokens, held_by))
 
 
 def shrunk_output(usual_tokens: int, policy: CrisisPolicy) -> int:
