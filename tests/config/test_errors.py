@@ -25,6 +25,10 @@ PROVIDERS = [
     (MINE + "[providers.mine.models.m]\ncontext = '9'", 5, "providers.mine.models.m.context", "9", "whole", ""),
     (MINE + "[providers.mine.models.m]\ncontext = 0", 5, "providers.mine.models.m.context", 0, "at least 1", ""),
     (MINE + "[providers.mine.models.m]\ncontext = 9.5", 5, "providers.mine.models.m.context", 9.5, "whole", ""),
+    (
+        MINE + '[providers.mine.models.m]\ncontext = 9\ntokenizer = "o300k"',
+        6, "providers.mine.models.m.tokenizer", "o300k", "o200k, cl100k, estimate", "'o200k'",
+    ),
     (MINE + 'timezone = "Mars/Base"', 4, "providers.mine.timezone", "Mars/Base", "time zone", ""),
     (MINE + 'enabled = "no"', 4, "providers.mine.enabled", "no", "true or false", ""),
     (MINE + 'key_env = ["a b"]', 4, "providers.mine.key_env[0]", None, "environment variable", ""),
@@ -135,7 +139,7 @@ PREFERENCES = [
     ('[tasks.coding]\npriority = "urgent"', 2, "tasks.coding.priority", "urgent", "high, medium, low", ""),
     ("[tasks.coding]\nquality_floor = 70", 2, "tasks.coding.quality_floor", 70, "at most 1", ""),
     ("[tiers.t4]\nprefer = []", 1, "tiers.t4", None, "t1, t2, t3", ""),
-    ('[tiers.t1]\nemergency = "halt"', 2, "tiers.t1.emergency", "halt", "exists", ""),
+    ('[tiers.t1]\nemergency = "halt"', 2, "tiers.t1.emergency", "halt", 'exists, "pause"', ""),
     (
         "[thresholds]\ntier_simple_below = 0.9",
         2,

@@ -56,6 +56,14 @@ class PromptCount:
         return Counted(found.tokenizer, rule, found.tokens + extra) if extra else found
 
     @property
+    def words(self) -> str:
+        """How it was counted, for a person: `counted with o200k` or `estimated`."""
+        found = dict.fromkeys(one.tokenizer for one in self.totals)
+        names = [one.value for one in found if one is not Tokenizer.ESTIMATE]
+        estimated = ["estimated"] if Tokenizer.ESTIMATE in found else []
+        return " or ".join([*([f"counted with {' and '.join(names)}"] if names else []), *estimated])
+
+    @property
     def is_same_for_all(self) -> bool:
         """Whether every model takes the same."""
         first = self.totals[0]

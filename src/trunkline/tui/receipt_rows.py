@@ -8,7 +8,7 @@ from datetime import tzinfo
 from trunkline.domain.decisions import Decision, Ranked
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.wording import upgrade_sentence, verdict_words
-from trunkline.routing import moved_sentence, no_route_sentence, short_reason
+from trunkline.routing import carried_words, moved_sentence, no_route_sentence, short_reason
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
 from trunkline.tui.lines import Line, Section, joined, labelled, paragraph
@@ -134,6 +134,9 @@ def _why(decision: Decision, width: int) -> list[Line]:
     moved = moved_sentence(decision)
     if moved is not None:
         lines += labelled("moved", moved.removeprefix("moved "), width)
+    carried = "; ".join(carried_words(decision))
+    if carried:
+        lines += labelled("carried", carried, width)
     otherwise = dict(decision.facts).get("otherwise")
     if decision.stayed and otherwise:
         lines += labelled("stayed", f"alone, this message would have gone to {otherwise}", width)
@@ -162,9 +165,11 @@ def _task(receipt: Receipt) -> str:
     task = receipt.task
     sure = "as the asker said" if task.hinted else f"{fmt.percent(task.type_confidence)} sure"
     needs = f" · needs {', '.join(need.value.replace('_', ' ') for need in task.needs)}" if task.needs else ""
+    about = fmt.count(task.input_tokens)
+    counted = "" if task.counted is None else f" · prompt about {about} tokens, {task.counted.words}"
     return (
         f"{task.type} {task.tier.value}, {sure} · complexity {task.complexity:.2f} · "
-        f"{task.priority.value} priority · asked by {receipt.origin}{needs}"
+        f"{task.priority.value} priority · asked by {receipt.origin}{needs}{counted}"
     )
 
 

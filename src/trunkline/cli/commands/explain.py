@@ -16,7 +16,7 @@ from trunkline.cli.request import prompt_text, request_from
 from trunkline.cli.shapes import preview_json
 from trunkline.config.places import find_places
 from trunkline.domain.decisions import Decision
-from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.domain.tasks import Origin, OriginKind, Task
 from trunkline.engine.api import Preview
 from trunkline.routing import short_reason
 
@@ -65,11 +65,16 @@ def explain_command(
     ctx.exit(0 if isinstance(preview.decision, Decision) else 1)
 
 
+def _counted(task: Task) -> str:
+    return "" if task.counted is None else f" ({task.counted.words})"
+
+
 def _print(preview: Preview, now_ms: int) -> None:
     task, decision = preview.task, preview.decision
     click.echo(
         f"task      {task.type} ({task.type_confidence:.0%} sure), complexity {task.complexity:.2f} "
-        f"({task.tier.value}), about {task.input_tokens:,} tokens in and {task.output_tokens:,} out"
+        f"({task.tier.value}), about {task.input_tokens:,} tokens in{_counted(task)} and {task.output_tokens:,} "
+        "out"
     )
     if preview.held is not None:
         click.echo(f"held      {preview.held.why}; once it goes, as things are now:")
