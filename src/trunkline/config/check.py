@@ -13,7 +13,7 @@ from trunkline.config.fields import PlainKeyError
 from trunkline.config.files import KeyPath, leaves
 from trunkline.config.keys import PLAIN_KEY_EXPECTED, looks_like_key
 from trunkline.config.load import Loaded
-from trunkline.config.policy import EMERGENCY_WORDS
+from trunkline.config.names import EMERGENCY_WORDS
 from trunkline.config.problems import expectation, model_at, suggestion
 from trunkline.config.settings import half_of, key_path
 from trunkline.config.shape import checker, choices_of

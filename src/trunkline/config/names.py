@@ -10,6 +10,11 @@ from trunkline.config.files import KeyPath, Layer, dotted, layer_of, value_at
 from trunkline.config.problems import problem, suggestion
 from trunkline.domain.routes import Catalogue, LocalServer, ModelSpec, Selector
 
+PAUSE = "pause"
+ANYBODY = "anybody"
+# What `emergency` may be beside a route.
+EMERGENCY_WORDS = (PAUSE, ANYBODY)
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -102,8 +107,12 @@ class Names:
                 f"{dotted(path)} names {text!r}, whose account has no key now; it is passed over"
             )
             return
+        words = "".join(f', "{word}"' for word in EMERGENCY_WORDS) if path[-1] == "emergency" else ""
         raise problem(
-            self.layers, path, expected="a provider, account or model that exists", remedy=self.remedy(text)
+            self.layers,
+            path,
+            expected=f"a provider, account or model that exists{words}",
+            remedy=self.remedy(text),
         )
 
     def remedy(self, text: str) -> str:

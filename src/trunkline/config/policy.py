@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from trunkline.config.files import KeyPath, Layer
-from trunkline.config.names import Names
+from trunkline.config.names import EMERGENCY_WORDS, PAUSE, Names
 from trunkline.config.overrides import overrides_of
 from trunkline.config.preferences_schema import FloorsTable, PreferencesFile, TierTable, WeightsTable
 from trunkline.config.problems import problem, suggestion
@@ -31,10 +31,6 @@ from trunkline.domain.preferences import (
 from trunkline.domain.routes import Catalogue, Selector
 from trunkline.domain.tasks import Tier
 
-PAUSE = "pause"
-ANYBODY = "anybody"
-# What `emergency` may be beside a route.
-EMERGENCY_WORDS = (PAUSE, ANYBODY)
 _SWITCHES = {"auto": None, "on": True, "off": False}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from trunkline.config.files import KeyPath
 from trunkline.config.load import Loaded
-from trunkline.config.policy import EMERGENCY_WORDS
+from trunkline.config.names import EMERGENCY_WORDS
 from trunkline.config.problems import plain_type
 from trunkline.config.shape import choices_of
 from trunkline.domain.routes import Catalogue
