@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import (
     Answered,
-    AttemptStarted,
     Cancelled,
     Decided,
     Ending,
@@ -18,16 +18,15 @@ from trunkline.domain.events import (
     Queued,
     Waiting,
 )
-from trunkline.domain.faults import Fault, FaultCode, FaultKind
+from trunkline.domain.faults import Fault, FaultKind
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.queue import HeldFor, QueueItem
 from trunkline.domain.receipts import FinishReason, Outcome, Receipt
 from trunkline.domain.routes import Route
-from trunkline.domain.tasks import Task
 from trunkline.engine.accounting import Books
 from trunkline.engine.admission import Admission
 from trunkline.engine.answer import AnswerSoFar
-from trunkline.engine.attempt import CallFollower
+from trunkline.engine.calling import Calling
 from trunkline.engine.choice import Choice
 from trunkline.engine.core import EngineCore
 from trunkline.engine.eventlog import EventLog
@@ -48,9 +47,9 @@ from trunkline.engine.request_time import RequestTime
 from trunkline.engine.rerouting import Rerouting
 from trunkline.engine.slowing import Slowing
 from trunkline.engine.ticket import Ticket
+from trunkline.engine.understanding import counted, recalled
 from trunkline.engine.upgrading import Upgrading
-from trunkline.engine.upstream import upstream_call
-from trunkline.quota.ledger import Reservation, Shortage
+from trunkline.quota.ledger import Shortage
 from trunkline.store.parking import KeptRequest
 
 _log = logging.getLogger(__name__)
@@ -118,6 +117,9 @@ class RequestRun:
         self._course = Course(task, upgrade=self._upgrading.done)
         if request.redo is not None and self._course.upgrade is not None:
             self._choice.replace_answer(request.redo, self._course.upgrade, core.generation)
+        self._calling = Calling(
+            core, self._ticket, self._course, self._books, self._answer, self._rerouting, self._time
+        )
         self._crowded = False
 
     async def serve(self) -> None:
@@ -190,8 +192,9 @@ class RequestRun:
         if not await Admission(self._core, self._ticket, self._answer.emit).admit():
             self._course.fault = deadline_fault(None, waited_for=self._core.parking.why(self._log.request_id))
             return Outcome.FAILED
-        await self._count()
-        await self._recall()
+        core, course, generation = self._core, self._course, self._generation
+        course.task = await counted(core, self._request, course.task, generation)
+        course.task = await recalled(core, self._request, course.task, generation)
         await self._go_on()
         # Time is allowed from here on: a pause is a person's doing, and no message is lost to it.
         self._time.allow(self._preferences.thresholds)
@@ -218,7 +221,8 @@ class RequestRun:
                         self._course.fault = self._course.fault or nobody_fault(NoRoute(()), None)
                         return Outcome.FAILED
                     continue
-                await self._call(route, booked, task)
+                may_leave = partial(self._can_go_elsewhere, route)
+                await self._calling.call(route, booked, task, self._generation, may_leave)
                 self._crowded = self._core.slots.learn(route, number, self._course.fault)
                 if self._crowded:
                     self._books.spare(route)
@@ -234,32 +238,6 @@ class RequestRun:
             same_route = route if step is Step.RETRY_SAME else None
             if not await self._prepare(step, fault, route) and not await self._rests(fault):
                 return Outcome.FAILED
-
-    async def _count(self) -> None:
-        """Count what is too long for the event loop, and was estimated so far."""
-        core, generation = self._core, self._generation
-        core.counting.request_begins(generation.counting)
-        if await core.counting.count(self._request, generation.counting):
-            counted = core.analyse(self._request, generation)
-            self._course.task = replace(
-                self._course.task,
-                input_tokens=counted.input_tokens,
-                counted=counted.counted,
-                count_source=counted.count_source,
-            )
-
-    async def _recall(self) -> None:
-        """Know where the conversation was last, if another process answered it, or this one before it began."""
-        core, generation = self._core, self._generation
-        if not await core.conversations.recall(self._request, generation.config.catalogue):
-            return
-        seen_again = core.analyse(self._request, generation)
-        self._course.task = replace(
-            self._course.task,
-            type=seen_again.type,
-            type_confidence=seen_again.type_confidence,
-            output_tokens=seen_again.output_tokens,
-        )
 
     # -- choosing -----------------------------------------------------------------------------------------------
 
@@ -341,52 +319,6 @@ class RequestRun:
         self._books.begin_anew(self._generation)
         self._choice.begin_anew()
         self._rerouting.begin_anew()
-
-    # -- calling ------------------------------------------------------------------------------------------------
-
-    async def _call(self, route: Route, booked: Reservation, task: Task) -> None:
-        """One upstream call from `AttemptStarted` to its settled booking; sets or clears the fault."""
-        core, course = self._core, self._course
-        self._rerouting.announce(route, course.fault)
-        continuation = self._answer.carry_on(self._generation.model(route), route)
-        record = self._books.open_call(route, booked, task)
-        self._answer.emit(AttemptStarted(record.number, route))
-        began_at_ms = self._clock.wall_ms()
-        core.changed = True
-        follower = CallFollower(
-            record,
-            self._clock,
-            self._answer.emit,
-            lambda: core.lessons.replied(route, began_at_ms),
-            continuation,
-            lambda: self._can_go_elsewhere(route),
-        )
-        upstream = upstream_call(
-            core,
-            self._generation,
-            self._ticket,
-            course,
-            task,
-            route,
-            continuation,
-            remaining_ms=self._time.remaining_ms,
-        )
-        await follower.follow(core.transport.call(upstream))
-        attempt = self._books.close_call()
-        self._rerouting.called(route)
-        course.finish, course.served_model = record.finish, record.served_model
-        core.lessons.limits_read(route, record.readings)
-        if record.anchor_missed:
-            self._answer.bar_continuation(route)
-        course.fault = record.fault
-        in_short_time = upstream.limits.total_ms < self._preferences.call_limits.total_ms
-        if record.fault is not None and record.fault.code == FaultCode.TOTAL_TIMEOUT and in_short_time:
-            course.fault = deadline_fault(None)
-        if course.fault is None and attempt is not None:
-            core.lessons.call_succeeded(attempt)
-            if continuation is None:
-                core.lessons.prompt_read(task, attempt, self._generation)
-            course.warn(core.lessons.window_read(self._request, task, attempt, self._generation))
 
     def _can_go_elsewhere(self, route: Route) -> bool:
         """Whether somebody beside `route` could carry the answer on now, within the calls that are allowed."""
