@@ -8,6 +8,7 @@ from typing import Any
 from tests.support.clock import START_MS
 
 from trunkline.domain.caching import PromptCache
+from trunkline.domain.carried import Carried, Thinking
 from trunkline.domain.counting import Counted, CountingRule, PromptCount, Tokenizer
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin, PinScope
@@ -39,9 +40,12 @@ from trunkline.domain.routes import (
     KeySource,
     ModelSpec,
     PoolStrategy,
+    Prefill,
     ProviderSpec,
+    Quirks,
     Route,
     Selector,
+    ToolIds,
 )
 from trunkline.domain.state import AccountState, Block, ConversationState, RouteState, RoutingState
 from trunkline.domain.tasks import Priority, Task, Tier
@@ -82,6 +86,7 @@ def _provider(name: str, given: Data) -> ProviderSpec:
         pool=PoolStrategy(given.get("pool", "round_robin")),
         billing=billing,
         accounts=tuple(_account(name, account, billing) for account in given.get("accounts", ["main"])),
+        quirks=Quirks(tool_ids=ToolIds(given.get("tool_ids", "any"))),
         models=tuple(_model(name, model, spec) for model, spec in given["models"].items()),
     )
 
@@ -114,6 +119,7 @@ def _model(provider: str, model: str, given: Data) -> ModelSpec:
         tokens_per_s=given.get("tokens_per_s"),
         tokenizer=Tokenizer(given.get("tokenizer", "o200k")),
         counting=CountingRule(given.get("counting", "openai")),
+        prefill=Prefill(given.get("prefill", "none")),
         cache=PromptCache(round(60_000 * given.get("cache_minutes", 5))),
     )
 
@@ -222,8 +228,8 @@ def config_model(config: Config, text: str) -> tuple[str, str]:
 
 
 def build_ask(config: Config, data: Data) -> RoutingAsk:
-    """`type`, `tier`, `input`, `output`, `needs`; `counted` (see `_counted`), `least_input`; `pin`, `prefer`, `avoid`,
-    `failed`, `after`, `budget_usd`; `may_wait_s`, in seconds from now."""
+    """`type`, `tier`, `input`, `output`, `needs`; `counted` (see `_counted`), `least_input`, `carried`;
+    `pin`, `prefer`, `avoid`, `failed`, `after`, `budget_usd`; `may_wait_s`, in seconds from now."""
     complexity = data.get("complexity", {"t1": 0.1, "t2": 0.5, "t3": 0.9}[data.get("tier", "t2")])
     task = Task(
         type=data.get("type", "coding"),
@@ -237,6 +243,7 @@ def build_ask(config: Config, data: Data) -> RoutingAsk:
         needs=tuple(Capability(name) for name in data.get("needs", [])),
         counted=_counted(data.get("counted")),
         least_input_tokens=data.get("least_input", 0),
+        carried=_carried(data.get("carried")),
     )
     budget_usd = data.get("budget_usd")
     return RoutingAsk(
@@ -249,6 +256,18 @@ def build_ask(config: Config, data: Data) -> RoutingAsk:
         budget_pico=None if budget_usd is None else pico_from_usd(budget_usd),
         exhaustive=data.get("exhaustive", False),
         may_wait_until_ms=START_MS + 1000 * data["may_wait_s"] if "may_wait_s" in data else None,
+    )
+
+
+def _carried(given: Data | None) -> Carried | None:
+    """`thinking`: a list of `[provider, model, turns]`, signed; `tool_calls`, `system_messages`, `begun`."""
+    if given is None:
+        return None
+    return Carried(
+        thinking=tuple(Thinking(*of, signed=True) for of in given.get("thinking", ())),
+        tool_calls=given.get("tool_calls", 0),
+        system_messages=given.get("system_messages", 0),
+        begun=given.get("begun", False),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.decision import decide
 from trunkline.routing.explain import (
+    carried_words,
     moved_sentence,
     no_route_sentence,
     reason_sentence,
@@ -21,6 +22,7 @@ __all__ = [
     "Difference",
     "Inputs",
     "RoutingAsk",
+    "carried_words",
     "compile_policy",
     "decide",
     "decide_again",

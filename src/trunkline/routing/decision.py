@@ -148,9 +148,10 @@ def _choose(scan: Scan, ranking: list[Option]) -> Choice:
         if own and moved is None:
             return _settled(scan, conversation, _account(scan, own), ranking)
         if own and moved in BY_CHOICE:
+            best = ranking[0]
             ranking = [option for option in ranking if may_carry(scan, conversation, option.row)]
-            if not ranking:
-                return Choice(_account(scan, own), How.STAY)
+            if not ranking or (ranking[0] is not best and ranking[0].row is own[0].row):
+                return Choice(_account(scan, own), How.STAY, kept_from=best)
         if not own and moved not in ("asked", "fault", "crisis"):
             moved = "unavailable"
     tried = explored(scan, ranking[:LONGEST_RANKING])

@@ -66,7 +66,7 @@ def reason_sentence(decision: Decision, catalogue: Catalogue) -> str:
     moved = moved_sentence(decision)
     if moved is not None:
         parts.append(moved)
-    parts += carried_sentences(decision)
+    parts += carried_words(decision)
     return "; ".join(parts)
 
 
@@ -79,10 +79,10 @@ def moved_sentence(decision: Decision) -> str | None:
     return f"moved from {facts['moved_from']} as {_MOVED.get(because, because)}"
 
 
-def carried_sentences(decision: Decision) -> tuple[str, ...]:
-    """What a switch to the chosen route left behind, and what was mended for it; nothing where it lost nothing."""
+def carried_words(decision: Decision) -> tuple[str, ...]:
+    """What a switch to the chosen route did to what the conversation holds; nothing where it did nothing."""
     facts = dict(decision.facts)
-    said = (("left_behind", "left behind"), ("refused", "could not be carried"), ("mended", "mended for it"))
+    said = (("left_behind", "left behind"), ("refused", "not carried"), ("mended", "mended"))
     return tuple(f"{words}: {facts[name]}" for name, words in said if name in facts)
 
 
@@ -136,6 +136,8 @@ def _weighed(facts: Facts, _: Decision) -> str:
 def _stay(facts: Facts, _: Decision) -> str:
     if "home" in facts:
         return "the conversation is back on its home route"
+    if "kept_from" in facts:
+        return f"{facts['kept_from']} cannot take over {facts.get('kept_by')}"
     saving_pico = facts.get("saving_pico")
     if isinstance(saving_pico, int) and saving_pico:
         over = _over_turns(facts)

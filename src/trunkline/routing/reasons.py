@@ -32,12 +32,13 @@ class How(Enum):
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The chosen option. `moved` says why a running conversation was not kept where it was; `weighed` is what staying
-    was weighed against, where it was."""
+    was weighed against, where it was; `kept_from` the better route that may not take the conversation over."""
 
     option: Option
     how: How
     moved: str | None = None
     weighed: Weighed | None = None
+    kept_from: Option | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
         tokens = conversation.tokens if conversation is not None else 0
         better = runner_up.route.id if runner_up is not None and runner_up.key < chosen.key else None
         facts = (("conversation_tokens", tokens), ("otherwise", better))
-        return Reason.STAY, (*facts, *_sums(choice.weighed))
+        return Reason.STAY, (*facts, *_sums(choice.weighed), *_kept(scan, choice))
     if choice.how is How.SAVING:
         return Reason.COST, _sums(choice.weighed)
     if choice.how is How.HOME:
@@ -128,6 +129,16 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
     ):
         return _put_behind(scan, chosen, runner_up)
     return _dominant(scan, chosen, runner_up)
+
+
+def _kept(scan: Scan, choice: Choice) -> Facts:
+    """What forbids the switch to a better route."""
+    kept_from, conversation = choice.kept_from, scan.state.conversation
+    if kept_from is None or conversation is None:
+        return ()
+    left = (conversation.route.provider, conversation.route.model)
+    refused = ", ".join(carrying(scan, left, kept_from.row).refused)
+    return (("kept_from", kept_from.route.id), ("kept_by", refused))
 
 
 def _sums(weighed: Weighed | None) -> Facts:
