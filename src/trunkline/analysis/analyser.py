@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from trunkline.analysis.classify import Guess, classify, is_follow_up
+from trunkline.analysis.carried import carried_by
+from trunkline.analysis.classify import Guess, classify
+from trunkline.analysis.followup import is_follow_up
 from trunkline.analysis.prompt import CountingPlan, count_prompt
 from trunkline.analysis.tokens import TokenCounter
 from trunkline.domain.counting import PromptCount, Tokenizer
@@ -43,7 +45,7 @@ def analyse(
     guess = classify(text)
     if previous_type is not None and is_follow_up(text):
         guess = Guess(previous_type, max(guess.confidence, 0.7), max(guess.complexity, 0.3))
-    task_type = hints.task_type or guess.type
+    task_type = hints.task_type or guess.safe_type
     complexity = _complexity(request, guess, thresholds)
     tier = hints.tier or tier_of(complexity, thresholds)
     counted = count_prompt(request, plan or CountingPlan(), TokenCounter() if counter is None else counter)
@@ -63,6 +65,7 @@ def analyse(
         count_source=_source(counted),
         hinted=hints.task_type is not None,
         counted=counted,
+        carried=carried_by(request.messages),
     )
 
 
