@@ -131,7 +131,7 @@ def test_a_long_prompt_is_estimated_until_a_thread_has_counted_it() -> None:
     before = count_prompt(request, plan, counter)
     assert {one.tokenizer for one in before.totals} == {ESTIMATE}
     assert before.totals[0].tokens == pytest.approx(30 * 20 * 161, rel=0.1)
-    count_ahead(request, plan, counter)
+    count_ahead(request, plan, counter, lambda: None)
     assert is_ready(request, plan, counter)
     after = count_prompt(request, plan, counter)
     assert {one.tokenizer for one in after.totals} == {O200K}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,12 +73,17 @@ def is_ready(request: ChatRequest, plan: CountingPlan, counter: TokenCounter) ->
     return all(_is_little(texts, _available(one, counter), counter) for one in _tokenizers(plan))
 
 
-def count_ahead(request: ChatRequest, plan: CountingPlan, counter: TokenCounter) -> None:
-    """Count the prompt's text, however long that takes, so that `counter` knows it."""
+def count_ahead(
+    request: ChatRequest, plan: CountingPlan, counter: TokenCounter, pause: Callable[[], None]
+) -> None:
+    """Count the prompt's text, however long that takes, so that `counter` knows it. `pause` is called about every
+    millisecond: a thread that only computes keeps the others waiting for longer."""
     for tokenizer in _tokenizers(plan):
         by = _available(tokenizer, counter)
         for text in prompt_texts(request):
-            counter.tokens(text, by)
+            if counter.known(text, by) is None:
+                counter.tokens(text, by)
+                pause()
 
 
 def messages_tokens(messages: Sequence[Message], counter: TokenCounter) -> int:

@@ -4,6 +4,7 @@ usage teaches of it."""
 from __future__ import annotations
 
 import asyncio
+import time
 
 from trunkline.analysis import CountingPlan, Rereads, TokenCounter, count_ahead, is_ready
 from trunkline.domain.clock import Clock
@@ -11,6 +12,8 @@ from trunkline.domain.counting import CountingRule
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.routes import Catalogue, ProviderSpec, ReasoningEcho
 from trunkline.engine.vocabularies import LoadVocabulary, Vocabularies
+
+_PAUSE_S = 0.0002
 
 
 class Counting:
@@ -36,8 +39,12 @@ class Counting:
         """Count what is too long for the event loop on a thread; whether there was any."""
         if is_ready(request, plan, self.counter):
             return False
-        await asyncio.to_thread(count_ahead, request, plan, self.counter)
+        await asyncio.to_thread(count_ahead, request, plan, self.counter, _let_others_run)
         return True
+
+
+def _let_others_run() -> None:
+    time.sleep(_PAUSE_S)
 
 
 def counting_plan(catalogue: Catalogue) -> CountingPlan:
