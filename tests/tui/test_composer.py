@@ -174,7 +174,7 @@ async def test_keys_faster_than_messages_complete_all_the_same(tmp_path: Path) -
         (("slash", *"new", "enter"), ("new", "")),
         (("slash", *"task", "space", "enter"), ("task", "")),
         (("slash", *"task", "space", "down", "down", "enter", "enter"), ("task", "reasoning")),
-        (("slash", *"task", "space", "up", "tab", "enter"), ("task", "orchestration")),
+        (("slash", *"task", "space", "up", "tab", "enter"), ("task", "")),
         (("slash", "down", "enter", "enter"), ("mode", "")),
         (("slash", *"mode", "enter"), ("mode", "")),
     ],

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from trunkline.domain.chats import ConversationSettings
 from trunkline.domain.clock import Clock
 from trunkline.domain.ids import IdSource
-from trunkline.domain.messages import ChatRequest, Hints
-from trunkline.domain.receipts import Receipt
+from trunkline.domain.messages import ChatRequest, Hints, Redo
+from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.tui import format as fmt
 from trunkline.tui.attachments import Attachment, files_kept, only_files
@@ -91,6 +91,9 @@ class ChatSession:
         aside. Whoever asks again has seen what the message is, and may be over its token budget."""
         pinned = route or (None if avoid else self.conversation.settings.route)
         self._ask(turn, pinned, avoid, over_budget_ok=True)
+        if self.asking is not None:
+            redo = _redo_of(turn, elsewhere=bool(route or avoid))
+            self.asking.request = replace(self.asking.request, redo=redo)
 
     def _ask(
         self, turn: Turn, route: str | None, avoid: tuple[str, ...] = (), *, over_budget_ok: bool
@@ -190,3 +193,15 @@ class ChatSession:
         if settings.system:
             parts.append(f"system {len(settings.system):,} chars")
         return fmt.one_line(" · ".join(parts))
+
+
+def _redo_of(turn: Turn, *, elsewhere: bool) -> Redo | None:
+    """The answer that another one is to replace; None where none was given: what failed or was stopped is only tried
+    again."""
+    receipt = turn.receipt
+    if receipt is None:
+        return Redo(turn.request_id, elsewhere=elsewhere) if turn.request_id and turn.whole else None
+    if receipt.outcome is not Outcome.ANSWERED:
+        return None
+    route = None if receipt.route is None else receipt.route.id
+    return Redo(receipt.request_id, receipt.task.tier, route, elsewhere)

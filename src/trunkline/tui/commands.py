@@ -36,7 +36,7 @@ class SlashCommand:
 
 
 COMMANDS: tuple[SlashCommand, ...] = (
-    SlashCommand("task", Argument.TASK, "take this conversation for a task type; alone: as it is found"),
+    SlashCommand("task", Argument.TASK, "take this conversation for a task type; `auto`: as it is found"),
     SlashCommand("mode", Argument.MODE, "use another mode for everything; alone: the next"),
     SlashCommand("route", Argument.ROUTE, "keep this conversation on a route; alone: choose; `auto`: let go"),
     SlashCommand("model", Argument.MODEL, "keep this conversation on a model of anybody's; `auto`: let go"),
@@ -97,7 +97,7 @@ def choices_of(snapshot: Snapshot | None) -> Choices:
     models = list(dict.fromkeys(model for _, _, model in parts))
     served = [f"{provider}/{model}" for provider, _, model in parts]
     return {
-        Argument.TASK: snapshot.task_types or TASK_TYPES,
+        Argument.TASK: (*(snapshot.task_types or TASK_TYPES), AUTO),
         Argument.MODE: snapshot.modes,
         Argument.ROUTE: tuple(
             dict.fromkeys((*providers, *accounts, *served, *snapshot.routes, *models, AUTO))
@@ -149,10 +149,10 @@ def _unknown(name: str) -> Problem:
 
 def _with_known(command: SlashCommand, argument: str, known: tuple[str, ...]) -> Given | Problem:
     """The argument as it is written here; free text where nothing is known or the command takes any."""
-    if not argument or not known or command.argument not in _KINDS or argument in known:
-        return Given(command.name, argument)
     if command.argument is Argument.TASK and argument == AUTO:
         return Given(command.name, "")
+    if not argument or not known or command.argument not in _KINDS or argument in known:
+        return Given(command.name, argument)
     plain = argument.lower().replace("-", "_")
     same = [one for one in known if one.lower().replace("-", "_") == plain]
     if len(same) == 1:

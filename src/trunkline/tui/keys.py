@@ -242,10 +242,22 @@ KEYS: tuple[KeySpec, ...] = (
         True,
     ),
     KeySpec(
-        "chat.good", ("plus",), "judge('up')", "This answer was good; again takes it back", Scope.CHAT, "good", True
+        "chat.good",
+        ("plus",),
+        "judge('up')",
+        "This answer was good; again takes it back",
+        Scope.CHAT,
+        "good",
+        True,
     ),
     KeySpec(
-        "chat.bad", ("minus",), "judge('down')", "This answer was bad; again takes it back", Scope.CHAT, "bad", True
+        "chat.bad",
+        ("minus",),
+        "judge('down')",
+        "This answer was bad; again takes it back",
+        Scope.CHAT,
+        "bad",
+        True,
     ),
     KeySpec(
         "chat.edit", ("e",), "edit_turn", "Rewrite a message of yours and send it again", Scope.CHAT, "edit"

@@ -10,6 +10,7 @@ from trunkline.domain.chats import KeptConversation
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.events import Event
+from trunkline.domain.learned import Received
 from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostNews, Preview
 from trunkline.tui.attachments import Attachment
@@ -113,6 +114,13 @@ class RetryWanted(Message):
     turn_id: str
     route: str | None = None
     avoid: tuple[str, ...] = ()
+
+
+@dataclass
+class AnswerJudged(Message):
+    """What is known of how an answer was received has changed."""
+
+    received: Received
 
 
 @dataclass

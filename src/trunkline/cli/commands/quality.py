@@ -82,7 +82,14 @@ def _list(as_json: bool) -> None:
         say("nothing was learned yet; `trunkline feedback up` or `down` says how the last answer was")
         return
     rows = [
-        [line.task_type, line.tier, line.model, _share(line.prior), _share(line.quality), *_counts(line.verdicts)]
+        [
+            line.task_type,
+            line.tier,
+            line.model,
+            _share(line.prior),
+            _share(line.quality),
+            *_counts(line.verdicts),
+        ]
         for line in lines
     ]
     print_table(("task", "tier", "model", "catalogue", "now", "good", "bad"), rows)
@@ -105,7 +112,9 @@ def quality_lines(engine: Engine) -> tuple[QualityLine, ...]:
 
 def _prior(catalogue: Catalogue, model: str) -> float | None:
     """The best figure that the catalogue has of it, whoever serves it."""
-    found = (one.quality_share for provider in catalogue.providers for one in provider.models if one.id == model)
+    found = (
+        one.quality_share for provider in catalogue.providers for one in provider.models if one.id == model
+    )
     return max((share for share in found if share is not None), default=None)
 
 
@@ -131,16 +140,22 @@ def reset_command(model: str | None, task_type: str | None, yes: bool, as_json: 
         lines = quality_lines(engine)
     _require_learned("model", model, (line.model for line in lines))
     _require_learned("task type", task_type, (line.task_type for line in lines))
-    concerned = [line for line in lines if model in (None, line.model) and task_type in (None, line.task_type)]
+    concerned = [
+        line for line in lines if model in (None, line.model) and task_type in (None, line.task_type)
+    ]
     if concerned and not yes:
         named = "; ".join(f"{line.model} at {line.task_type} {line.tier}" for line in concerned[:4])
         more = f"; and {len(concerned) - 4} more" if len(concerned) > 4 else ""
         click.confirm(f"Forget what was learned of {named}{more}?", abort=True, err=True)
-    gone = _with_engine(lambda engine: engine.forget_quality(model, task_type)) if concerned else 0
+    gone = _with_engine("quality", lambda engine: engine.forget_quality(model, task_type)) if concerned else 0
     if as_json:
         print_json({"model": model, "task": task_type, "forgotten": gone})
     else:
-        say(f"forgotten: {gone} kind{'' if gone == 1 else 's'} of answers" if gone else "nothing was known of that")
+        say(
+            f"forgotten: {gone} kind{'' if gone == 1 else 's'} of answers"
+            if gone
+            else "nothing was known of that"
+        )
 
 
 def _require_learned(what: str, name: str | None, known: Iterable[str]) -> None:
@@ -166,12 +181,14 @@ def feedback_command(ctx: click.Context, verdict: str, request_id: str | None, a
         say("nothing was answered yet")
         ctx.exit(1)
     wanted = request_id
-    received = _with_engine(lambda engine: engine.feedback(wanted, _THUMBS[verdict]))
+    received = _with_engine("feedback", lambda engine: engine.feedback(wanted, _THUMBS[verdict]))
     if as_json:
         print_json(received_json(received))
         return
     said = f"was {_SAID[received.thumb]}" if received.thumb is not None else "was neither good nor bad"
-    say(f"{received.request_id}: the answer of {received.route} to {received.task_type} {received.tier} {said}")
+    say(
+        f"{received.request_id}: the answer of {received.route} to {received.task_type} {received.tier} {said}"
+    )
 
 
 def received_json(received: Received) -> dict[str, Any]:
@@ -186,11 +203,11 @@ def received_json(received: Received) -> dict[str, Any]:
     }
 
 
-def _with_engine(work: Callable[[Engine], Awaitable[_Result]]) -> _Result:
-    """Have an engine do something that it is waited for. Raises TrunklineError."""
+def _with_engine(command: str, work: Callable[[Engine], Awaitable[_Result]]) -> _Result:
+    """Have an engine do something that is waited for, in the name of a command. Raises TrunklineError."""
 
     async def done() -> _Result:
-        engine = Engine.open(settings_of("feedback"))
+        engine = Engine.open(settings_of(command))
         try:
             return await work(engine)
         finally:

@@ -166,6 +166,11 @@ class AnswerBlock(Vertical):
             await self.mount(_notice(said, "verdict"))
         await self.mount(ReceiptNote(receipt))
 
+    async def show_verdicts(self, receipt: Receipt) -> None:
+        """The receipt again, with what has been said of the answer since."""
+        for note in self.query(ReceiptNote):
+            note.show(receipt)
+
     def _name_from(self, receipt: Receipt | None) -> None:
         if receipt is not None and receipt.route is not None:
             self.name_answerer(receipt.route)

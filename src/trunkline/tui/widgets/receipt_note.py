@@ -20,6 +20,11 @@ class ReceiptNote(Widget):
         super().__init__(classes="receipt")
         self._receipt = receipt
 
+    def show(self, receipt: Receipt) -> None:
+        """Another receipt from now on."""
+        self._receipt = receipt
+        self.refresh(layout=True)
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._rows(width))
 

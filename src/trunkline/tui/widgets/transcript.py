@@ -32,6 +32,8 @@ class Order(StrEnum):
     COPY = "copy"
     SAVE = "save"
     EXPORT = "export"
+    GOOD = "good"
+    BAD = "bad"
 
 
 @dataclass
@@ -173,6 +175,10 @@ class Transcript(VerticalScroll):
     def action_retry_elsewhere(self) -> None:
         """Ask again, not whoever answered."""
         self._order(Order.ELSEWHERE)
+
+    def action_judge(self, thumb: str) -> None:
+        """The answer was good (`up`) or bad (`down`); said again, neither."""
+        self._order(Order.GOOD if thumb == "up" else Order.BAD)
 
     def action_edit_turn(self) -> None:
         """Put the message into the editor."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trunkline.domain.errors import TrunklineError
+from trunkline.domain.learned import Received, Verdict, thumb_of
+from trunkline.domain.receipts import Outcome
 from trunkline.tui.cells import Cell, Tone
 from trunkline.tui.commands import as_typed
 from trunkline.tui.conversation import Turn
-from trunkline.tui.messages import ReceiptWanted
+from trunkline.tui.messages import AnswerJudged, ReceiptWanted
 from trunkline.tui.widgets.transcript import Order
 
 if TYPE_CHECKING:
@@ -49,6 +52,10 @@ class TurnOrders:
                 panel.files.save_answer(turn)
             case Order.EXPORT:
                 panel.export("")
+            case Order.GOOD:
+                self._judge(turn, Verdict.UP)
+            case Order.BAD:
+                self._judge(turn, Verdict.DOWN)
 
     def _why(self, turn: Turn) -> None:
         asking = self._panel.session.asking
@@ -58,6 +65,33 @@ class TurnOrders:
             self._panel.warn("the receipt comes with the end of the answer")
         else:
             self._panel.warn("there is no receipt: no answer of it was kept; r asks again")
+
+    # -- how the answer was ---------------------------------------------------------------------------------
+
+    def _judge(self, turn: Turn, thumb: Verdict) -> None:
+        """Say that a turn's answer was good or bad; what was said already is taken back."""
+        panel, engine = self._panel, self._panel.engine
+        if engine is None:
+            panel.warn("the engine is not there to be told" if panel.dead else "the engine is still starting")
+        elif turn.receipt is None or turn.receipt.outcome is not Outcome.ANSWERED:
+            panel.warn("there is no whole answer here yet that could be good or bad")
+        else:
+            said = None if thumb_of(turn.receipt.verdicts) is thumb else thumb
+
+            def deliver(received: Received) -> None:
+                panel.post_message(AnswerJudged(received))
+
+            engine.feedback(turn.receipt.request_id, said, deliver)
+
+    async def judged(self, received: Received) -> None:
+        """Show how an answer was received, where it is still the one that is shown."""
+        for turn in self._panel.conversation.turns:
+            if turn.receipt is None or turn.receipt.request_id != received.request_id:
+                continue
+            turn.receipt = replace(turn.receipt, verdicts=received.verdicts)
+            block = self._panel.transcript.block(turn.id)
+            if block is not None:
+                await block.show_verdicts(turn.receipt)
 
     # -- asking again ---------------------------------------------------------------------------------------
 
