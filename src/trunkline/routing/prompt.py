@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from trunkline.domain.counting import TokenFactors
 from trunkline.domain.input_tokens import input_tokens
@@ -27,9 +28,8 @@ class PromptTokens:
         """For that of a provider's models that takes least."""
         if self.by_place is None:
             return self.usual
-        return min(
-            (self.by_place[place] for place in self._policy.pools[provider].places), default=self.usual
-        )
+        places = self._policy.pools[provider].places
+        return min(self.by_place[places.start : places.stop], default=self.usual)
 
     def _by_place(self) -> Sequence[int] | None:
         task, policy = self._task, self._policy
@@ -39,12 +39,14 @@ class PromptTokens:
             return [self._of(row) for row in policy.rows]
         if not self._factors:
             return None
-        # Whatever was not learned of takes the usual; few models are called so often that something was.
+        # `_of` written out: whatever was not learned of takes the usual, and this runs for all that was.
+        counted, least = task.counted.totals[0], task.least_input_tokens
         tokens = [self.usual] * len(policy.rows)
-        for key in self._factors:
-            row = policy.row_by_model.get(key)
-            if row is not None:
-                tokens[row.place] = self._of(row)
+        for key, of_model in self._factors.items():
+            row, factor = policy.row_by_model.get(key), of_model.get(counted.tokenizer)
+            if row is not None and factor is not None:
+                upper = ceil(counted.tokens * factor)
+                tokens[row[0]] = upper if upper > least else least
         return tokens
 
     def _of(self, row: ModelRow) -> int:
