@@ -1,0 +1,1 @@
+"""Training of the task model; needs the optional extra `train`."""
