@@ -34,8 +34,9 @@ prices = st.sampled_from(
         None,
         [0, 0],
         [1, 2],
-        [1, 2],
+        [1, 2, 0.1],
         [0.1, 0.5],
+        [0.1, 0.5, 0.01],
         [3, 15],
         [1, 2, 0.1, 1.25],
         [3, 15, 0.3],
@@ -54,6 +55,7 @@ models = st.fixed_dictionaries(
         "preference": st.sampled_from([None, 0, 50, 50, 80]),
         "can": st.sampled_from([[], ["tools"]]),
         "first_token_ms": st.sampled_from([None, 400.0]),
+        "least_cached": st.sampled_from([500, 1_024, 4_096]),
         "tokenizer": st.sampled_from(["o200k", "o200k", "cl100k"]),
         "counting": st.sampled_from(["openai", "openai", "gemini"]),
     }
@@ -150,7 +152,7 @@ verdicts = st.sampled_from([[30, 0], [0, 30], [2, 1], [0, 4]])
 
 def conversations(routes: list[tuple[str, str, str]]) -> st.SearchStrategy[dict[str, Any] | None]:
     """One that may move, so that the ranking decides; its cache is warm or not."""
-    warm = {"warm_s": st.sampled_from([60, -1]), "cached": st.sampled_from([0, 600, 5_000])}
+    warm = {"warm_s": st.sampled_from([60, 60, -1]), "cached": st.sampled_from([0, 600, 5_000])}
     route = st.sampled_from(routes).map("/".join)
     return st.none() | st.fixed_dictionaries({"route": route, **warm})
 
@@ -467,7 +469,7 @@ class Brute:
         tokens = self.input(model)
         price = model.price.at(tokens, self.state.now_ms)
         if price.input is not None and price.output is not None:
-            return tokens * self.fresh(price, tokens), self.output * price.output
+            return tokens * self.fresh(price, tokens, model.cache.least_tokens), self.output * price.output
         known = [m.price.at(self.usual, self.state.now_ms) for m in self.models]
         inputs = [self.fresh(price, self.usual) for price in known if price.input is not None]
         outputs = [price.output for price in known if price.output is not None]
@@ -475,8 +477,8 @@ class Brute:
             return self.reference_parts()
         return self.usual * max(inputs), self.output * max(outputs)
 
-    def fresh(self, price: Price, tokens: int) -> int:
-        return price.written if price.written is not None and tokens >= 1_024 else price.input or 0
+    def fresh(self, price: Price, tokens: int, least: int = 1_024) -> int:
+        return price.written if price.written is not None and tokens >= least else price.input or 0
 
     def list_cost(self, model: ModelSpec) -> int:
         return sum(self.parts(model))
@@ -498,7 +500,8 @@ class Brute:
         ):
             held = min(conversation.cached_tokens, self.input(model))
             cached = price.input if price.cached is None else price.cached
-            paid = held * cached + (self.input(model) - held) * self.fresh(price, self.input(model))
+            fresh = self.fresh(price, self.input(model), model.cache.least_tokens)
+            paid = held * cached + (self.input(model) - held) * fresh
         share = self.route_state(account, model).success_share
         return paid + output + (0 if share is None else int((1.0 - share) * paid))
 

@@ -120,7 +120,7 @@ def _model(provider: str, model: str, given: Data) -> ModelSpec:
         tokenizer=Tokenizer(given.get("tokenizer", "o200k")),
         counting=CountingRule(given.get("counting", "openai")),
         prefill=Prefill(given.get("prefill", "none")),
-        cache=PromptCache(round(60_000 * given.get("cache_minutes", 5))),
+        cache=PromptCache(round(60_000 * given.get("cache_minutes", 5)), given.get("least_cached", 1_024)),
     )
 
 

@@ -30,7 +30,7 @@ from trunkline.routing.profiles import (
 from trunkline.routing.prompt import PromptTokens
 from trunkline.routing.rejections import Facts, Refused, Rejections
 from trunkline.routing.rules import CHEAPEST_FIRST, PREFER_FREE
-from trunkline.routing.turn_cost import FREE_TURN, LEAST_CACHED_TOKENS, TurnCost
+from trunkline.routing.turn_cost import FREE_TURN, TurnCost
 
 # What is taken for a route that nobody has measured and of which the catalogue says nothing.
 _TYPICAL_FIRST_TOKEN_MS = 1_000.0
@@ -158,27 +158,15 @@ class Scan:
         choosy = self.only is not None or bool(self._needs)
         found: list[Bound] = []
         for basis in bases:
-            (
-                fixed,
-                window,
-                room,
-                plain,
-                written,
-                price_output,
-                cash_free,
-                retires,
-                stated,
-                behind,
-                meets,
-                row,
-            ) = basis
+            fixed, window, room, prices, cash_free, retires, stated, behind, meets, row = basis
+            plain, written, price_output, least = prices
             if by_place is not None:
                 input_tokens = by_place[row[0]]
             room = room if self._held_by is None else held_to(room, room, self._held_by)
             need = input_tokens + (output_tokens if output_tokens < room else room)
             if (choosy or retires or need > window) and not self.considered(row):
                 continue
-            price_input = written if input_tokens >= LEAST_CACHED_TOKENS else plain
+            price_input = written if input_tokens >= least else plain
             if price_input is None or price_output is None:
                 cold_pico = self._costs.cold(row, input_tokens)
             else:

@@ -7,11 +7,14 @@ cheap route that fails often is not cheap, and what is free stays free whatever 
 
 from __future__ import annotations
 
+from trunkline.domain.caching import PromptCache
 from trunkline.domain.money import Price
 from trunkline.domain.routes import Route
 from trunkline.domain.state import RoutingState
 from trunkline.routing.policy import CompiledPolicy, ModelRow
 from trunkline.routing.turn_cost import FREE_TURN, TurnCost, fresh_price, turn_cost
+
+_USUAL_CACHE = PromptCache()
 
 
 class RequestCosts:
@@ -42,19 +45,19 @@ class RequestCosts:
 
     def cold(self, row: ModelRow, input_tokens: int) -> int:
         """Of a row whose price varies or is unknown, with an empty cache and no fault."""
-        found = self._turn(row.price, input_tokens)
+        found = self._turn(row.price, input_tokens, row.cache)
         return (self._dearest if found is None else found).pico
 
     def least(self, row: ModelRow, input_tokens: int, cold_pico: int) -> int:
         """What no account of `warm_row` can be cheaper than, `cold_pico` being its cost when cold."""
-        found = self._turn(row.price, input_tokens, self._warm_route)
+        found = self._turn(row.price, input_tokens, row.cache, self._warm_route)
         return cold_pico if found is None else min(cold_pico, found.pico)
 
     def expected(
         self, row: ModelRow, route: Route, input_tokens: int, success_share: float | None
     ) -> TurnCost:
         """Of one route that costs cash; of an unknown price as much as at the dearest that is known."""
-        found = self._turn(row.price, input_tokens, route, success_share)
+        found = self._turn(row.price, input_tokens, row.cache, route, success_share)
         if found is not None:
             return found
         if success_share is None or success_share >= 1.0:
@@ -65,6 +68,7 @@ class RequestCosts:
         self,
         price: Price,
         input_tokens: int,
+        cache: PromptCache = _USUAL_CACHE,
         route: Route | None = None,
         success_share: float | None = None,
     ) -> TurnCost | None:
@@ -76,6 +80,7 @@ class RequestCosts:
             cached_tokens=self._cached_tokens if route is not None else 0,
             cold=route is None or route != self._warm_route,
             success_share=success_share,
+            cache=cache,
         )
 
     def _at_dearest(self, prices: tuple[Price, ...]) -> TurnCost | None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 UNSTATED = 1 << 20
 # Where a `Basis` has its place in a stated list, and what puts its row behind others.
-STATED_PLACE: Final = 8
-BEHIND: Final = 9
+STATED_PLACE: Final = 6
+BEHIND: Final = 7
 # Off-peak its price ceiling counts; none beyond the last.
 _NEXT: Final = {Tier.T1: Tier.T2, Tier.T2: Tier.T3}
 
@@ -69,12 +69,14 @@ class Footing(NamedTuple):
     lifted: bool
 
 
-# What a row's best score is made from: weighted preference and quality, context and output tokens, prices of a token
-# of input, of input that the cache keeps, and of output (None: unknown or not the same for every call), whether some
-# account pays no cash, whether the model retires, its best place in a stated list, `Ranked.behind` at best and before
-# any cost rule, whether it meets the quality floor; and the row. Unpacked for every row of a decision, where names of
-# fields cost too much.
-Basis = tuple[float, int, int, int | None, int | None, int | None, bool, bool, int, int, bool, "ModelRow"]
+# Of a token of input, of input that the cache keeps, and of output (None: unknown or not the same for every call); and
+# from how many tokens on the cache keeps any.
+Prices = tuple[int | None, int | None, int | None, int]
+# What a row's best score is made from: weighted preference and quality, context and output tokens, its prices, whether
+# some account pays no cash, whether the model retires, its best place in a stated list, `Ranked.behind` at best and
+# before any cost rule, whether it meets the quality floor; and the row. Unpacked for every row of a decision, where
+# names of fields cost too much.
+Basis = tuple[float, int, int, Prices, bool, bool, int, int, bool, "ModelRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +171,7 @@ def _basis(row: ModelRow, weights: Weights, likings: Sequence[Liking], footing: 
         fixed_score(weights, max(liking.preference for liking in likings), footing.quality),
         row.context_tokens,
         row.max_output_tokens,
-        row.price_input,
-        row.price_written,
-        row.price_output,
+        (row.price_input, row.price_written, row.price_output, row.cache.least_tokens),
         row.any_cash_free,
         row.retired_at_ms is not None,
         min(liking.stated for liking in likings),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from trunkline.domain.caching import PromptCache
 from trunkline.domain.money import Price
 
-LEAST_CACHED_TOKENS = 1_024
-"""A shorter prompt is taken not to be cached, so that nothing is paid for writing it: the least that OpenAI, Gemini and
-most of Anthropic's models keep (reference/provider-facts.md §10.4: 512 to 4,096, by model)."""
+_USUAL_CACHE = PromptCache()
 
 
 class TurnCost(NamedTuple):
@@ -38,12 +37,13 @@ def turn_cost(
     cached_tokens: int = 0,
     cold: bool = True,
     success_share: float | None = None,
+    cache: PromptCache = _USUAL_CACHE,
 ) -> TurnCost | None:
     """What a turn of so many tokens should cost at wall time `at_ms`; None where the price is not known.
 
     Where the cache is not `cold` it holds the first `cached_tokens` of the input, which are read at the cached price.
     The rest is new to it and is paid at the price of writing, where the provider has one (Anthropic, and OpenAI from
-    5.6 on, take 1.25 times the input price) and the prompt is long enough to be kept; else at the input price. A
+    5.6 on, take 1.25 times the input price) and the prompt is long enough for its `cache`; else at the input price. A
     conversation that moves pays all of its input so, which is what a switch costs.
 
     Of a route of which the share s of the last attempts succeeded (None: nothing is known against it), a call fails
@@ -55,7 +55,7 @@ def turn_cost(
         return None
     held = 0 if cold else min(cached_tokens, input_tokens)
     cached_pico = held * (flat.input if flat.cached is None else flat.cached)
-    fresh_pico = (input_tokens - held) * fresh_price(flat, input_tokens)
+    fresh_pico = (input_tokens - held) * fresh_price(flat, input_tokens, cache)
     retry_pico = 0
     if success_share is not None and success_share < 1.0:
         retry_pico = int((1.0 - success_share) * (cached_pico + fresh_pico))
@@ -71,6 +71,7 @@ def turn_cost_pico(
     cached_tokens: int = 0,
     cold: bool = True,
     success_share: float | None = None,
+    cache: PromptCache = _USUAL_CACHE,
 ) -> int | None:
     """The sum of `turn_cost`."""
     cost = turn_cost(
@@ -81,12 +82,13 @@ def turn_cost_pico(
         cached_tokens=cached_tokens,
         cold=cold,
         success_share=success_share,
+        cache=cache,
     )
     return None if cost is None else cost.pico
 
 
-def fresh_price(flat: Price, input_tokens: int) -> int:
+def fresh_price(flat: Price, input_tokens: int, cache: PromptCache = _USUAL_CACHE) -> int:
     """Of a token that the cache does not hold, at a flat price that is known, in a call of so much input."""
-    if flat.written is not None and input_tokens >= LEAST_CACHED_TOKENS:
+    if flat.written is not None and input_tokens >= cache.least_tokens:
         return flat.written
     return flat.input or 0
