@@ -178,6 +178,20 @@ async def test_a_conversation_amid_tool_calls_goes_on_elsewhere_and_returns(
     await conversation.ask(second, TextPart("Thank you."))
 
 
+async def test_the_receipt_of_a_switch_says_what_was_left_behind(world: World) -> None:
+    conversation = Conversation(world)
+    calls = await conversation.ask_for_calls("anthropic")
+    await conversation.give_results("anthropic", calls)
+    messages = (*conversation.messages, Message.of(Role.USER, "Thank you."))
+    world.fault("http", provider="anthropic", status=503)
+    request = ChatRequest(messages, Origin(OriginKind.ASK), prefer=("anthropic", "mistral"), tools=TOOLS)
+    heard = await told(world.engine.submit(request))
+    assert heard.routes[-1] == "mistral/a/m"
+    facts = dict(heard.receipt.decision.facts)
+    assert facts["left_behind"] == "signed thinking of 2 turns"
+    assert facts["mended"] == f"ids of {len(calls)} tool calls"
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_each_protocol_counts_and_gives_json(world: World, provider: str) -> None:
     request = ChatRequest(

@@ -3,6 +3,7 @@ and what of it is cached."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from trunkline.domain.tasks import Origin, OriginKind, Priority, Task, Tier
 from trunkline.engine.conversation_lengths import GOES_ON, ConversationLengths
 from trunkline.engine.conversations import Conversations
 from trunkline.engine.engine import Engine
+from trunkline.routing import short_reason
 
 MINUTE_MS = 60_000
 LONG = "Who owns the queue? " * 2_000
@@ -108,6 +110,52 @@ async def test_a_new_conversation_asks_the_store_nothing(tmp_path: Path) -> None
         catalogue = world.engine.generation.config.catalogue
         assert not await conversations.recall(turn("c", 1), catalogue)
         assert not await conversations.recall(replace(turn("c", 2), conversation_id=None), catalogue)
+
+
+async def test_a_conversation_that_moved_to_save_stays_moved_and_every_process_knows_what_it_left(
+    tmp_path: Path,
+) -> None:
+    usual = {"context": 200_000, "quality": 50.0}
+    dear = Serves("dear", models={"m": {**usual, "price": {"input": 10.0, "output": 50.0}}})
+    cheap = Serves("cheap", models={"m": {**usual, "price": {"input": 0.5, "output": 1.0}}})
+    rules = "[rules]\ncheap_simple = false\nprefer_free = false\n"
+    async with open_world(tmp_path, dear, cheap, preferences=rules) as world:
+        await world.run(turn("c", 1, route="dear"))
+        second = await world.run(turn("c", 2))
+        decision = second.receipt.decision
+        assert (str(second.receipt.route), decision.reason) == ("cheap/a/m", "cost")
+        said = short_reason(decision)
+        assert re.fullmatch(
+            r"cost: moving saves \$\d\.\d\d\d over the next ~\d turns, its cold cache paid for", said
+        ), said
+        facts = dict(decision.facts)
+        assert facts["saving_pico"] == facts["stay_pico"] - facts["move_pico"] > 0
+        third = await world.run(turn("c", 3))
+        assert (str(third.receipt.route), third.receipt.decision.reason) == ("cheap/a/m", "stay")
+        assert state(world.engine, "c").left == (("dear", "m"),)
+        await world.engine._core.store.flush()
+        async with world.open("later") as later:
+            await later._core.recall("c")
+            assert state(later, "c").left == (("dear", "m"),)
+            assert state(later, "c").home is None
+
+
+async def test_a_conversation_that_an_override_moved_has_its_home_after_a_restart_too(tmp_path: Path) -> None:
+    models = {"m": {"context": 200_000}}
+    async with open_world(tmp_path, Serves("one", models=models), Serves("two", models=models)) as world:
+        await world.run(turn("c", 1, route="one"))
+        world.engine.override("two")
+        for number in (2, 3):
+            moved = await world.run(turn("c", number))
+            assert moved.receipt.route.provider == "two"
+        home = state(world.engine, "c").home
+        world.engine.override(None)
+        await world.engine._core.store.flush()
+        async with world.open("later") as later:
+            await later._core.recall("c")
+            assert str(state(later, "c").home) == str(home) == "one/a/m"
+            back = await world.run(turn("c", 4), later)
+            assert back.receipt.route.provider == "one"
 
 
 # -- what is learned of one -------------------------------------------------------------------------------------------

@@ -472,6 +472,30 @@ def test_a_decision_that_stayed_says_where_the_message_alone_would_have_gone() -
     assert "          anthropic/main/claude-sonnet-5" in shown
 
 
+def test_a_decision_that_stayed_to_save_says_what_moving_would_cost() -> None:
+    sums = (("saving_pico", -31_000_000_000), ("turns_left", 2.6), ("weighed", CLAUDE.id))
+    stayed = replace(full_decision(), reason=Reason.STAY, rule=None, stayed=True, facts=sums)
+    shown = texts(decided_lines(view(full_receipt(decision=stayed)), WIDTH))
+    assert "why       stay: moving to anthropic/main/claude-sonnet-5 would cost $0.031" in shown
+    assert "          more over the next ~4 turns" in shown
+
+
+def test_a_conversation_that_moved_says_what_it_saves_and_what_it_left_behind() -> None:
+    facts = (
+        ("saving_pico", 1_250_000_000_000),
+        ("turns_left", 0.0),
+        ("moved_from", CLAUDE.id),
+        ("moved_because", "saving"),
+        ("left_behind", "signed thinking of 3 turns"),
+        ("mended", "ids of 2 tool calls"),
+    )
+    moved = replace(full_decision(), reason=Reason.COST, rule=None, facts=facts)
+    shown = " ".join(" ".join(texts(decided_lines(view(full_receipt(decision=moved)), WIDTH))).split())
+    assert "why cost: moving saves $1.25 on the next turn, its cold cache paid for" in shown
+    assert "moved from anthropic/main/claude-sonnet-5 as that saves more than its cache is worth" in shown
+    assert "carried left behind: signed thinking of 3 turns; mended: ids of 2 tool calls" in shown
+
+
 async def test_a_line_of_the_log_opens_its_receipt_and_escape_returns_to_it() -> None:
     async with open_deck(NARROW, start_panel=3) as deck:
         deck.engine.receipts["L2"] = full_receipt(request_id="L2")
