@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.cli.check_shapes import balance_json, unit_of
+from trunkline.cli.decision_shapes import decision_json, rejection_json, task_json
 from trunkline.cli.output import iso
 from trunkline.domain.checks import AccountReport
-from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection
+from trunkline.domain.decisions import NoRoute
 from trunkline.domain.limits import LimitUse, Metric
 from trunkline.domain.money import MoneySum, usd
 from trunkline.domain.receipts import Receipt
@@ -21,9 +22,8 @@ from trunkline.domain.snapshot import (
     Snapshot,
 )
 from trunkline.domain.state import Block
-from trunkline.domain.tasks import Task
-from trunkline.engine.api import Answer, Preview
-from trunkline.routing import rejection_sentence, short_reason
+from trunkline.engine.api import Answer
+from trunkline.routing import short_reason
 
 Json = dict[str, Any]
 
@@ -31,80 +31,6 @@ Json = dict[str, Any]
 def money(total: MoneySum) -> float | None:
     """A sum in USD; null when nothing in it is known."""
     return None if total.unknown and not total.pico else usd(total.pico)
-
-
-def task_json(task: Task) -> Json:
-    """`task` of `explain --json`."""
-    return {
-        "type": task.type,
-        "confidence": round(task.type_confidence, 4),
-        "complexity": round(task.complexity, 4),
-        "tier": task.tier,
-        "input_tokens": task.input_tokens,
-        "output_tokens": task.output_tokens,
-        "priority": task.priority,
-        "count_source": task.count_source,
-    }
-
-
-def decision_json(decision: Decision) -> Json:
-    """`decision` of `explain --json`."""
-    return {
-        "route": decision.route.id,
-        "provider": decision.route.provider,
-        "model": decision.route.model,
-        "account": decision.route.account,
-        "reason": decision.reason,
-        "confidence": round(decision.confidence, 4),
-        "rule": decision.rule,
-        "why": short_reason(decision),
-        "stayed": decision.stayed,
-    }
-
-
-def ranked_json(ranked: Ranked) -> Json:
-    """One line of a ranking."""
-    terms = ranked.terms
-    return {
-        "route": ranked.route.id,
-        "score": round(ranked.score, 6),
-        "terms": {name: round(getattr(terms, name), 6) for name in terms.__slots__},
-        "cost_usd": usd(ranked.cost_pico),
-    }
-
-
-def rejection_json(rejection: Rejection, now_ms: int) -> Json:
-    """One line of what was rejected."""
-    return {
-        "route": rejection.route,
-        "code": rejection.code,
-        "why": rejection_sentence(rejection, now_ms),
-        "until": iso(rejection.until_ms),
-    }
-
-
-def preview_json(preview: Preview, now_ms: int) -> Json:
-    """The whole of `explain --json`; `decision` is null when nobody can serve, `held` when nothing keeps it waiting,
-    `over_budget` when it is not too long to be just sent."""
-    decision, held, over = preview.decision, preview.held, preview.over_budget
-    ranking = decision.ranking if isinstance(decision, Decision) else ()
-    shape: Json = {
-        "task": task_json(preview.task),
-        "decision": decision_json(decision) if isinstance(decision, Decision) else None,
-        "ranking": [ranked_json(ranked) for ranked in ranking],
-        "rejected": [rejection_json(rejection, now_ms) for rejection in decision.rejected],
-        "held": None if held is None else {"for": held.held_for, "why": held.why},
-        "over_budget": None
-        if over is None
-        else {
-            "expected_tokens": over.expected_tokens,
-            "budget_tokens": over.budget_tokens,
-            "setting": over.setting,
-        },
-    }
-    if isinstance(decision, NoRoute):
-        shape["earliest_reset"] = iso(decision.earliest_reset_at_ms)
-    return shape
 
 
 def receipt_json(receipt: Receipt) -> Json:

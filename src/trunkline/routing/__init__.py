@@ -14,12 +14,14 @@ from trunkline.routing.explain import (
     short_reason,
     way_out,
 )
+from trunkline.routing.explanation import Explanation, explained, standing_words
 from trunkline.routing.inputs import Difference, Inputs, decide_again, differences, frozen_state
 from trunkline.routing.policy import CompiledPolicy, compile_policy
 
 __all__ = [
     "CompiledPolicy",
     "Difference",
+    "Explanation",
     "Inputs",
     "RoutingAsk",
     "carried_words",
@@ -27,6 +29,7 @@ __all__ = [
     "decide",
     "decide_again",
     "differences",
+    "explained",
     "frozen_state",
     "moved_sentence",
     "no_route_sentence",
@@ -34,5 +37,6 @@ __all__ = [
     "rejection_sentence",
     "rejection_words",
     "short_reason",
+    "standing_words",
     "way_out",
 ]

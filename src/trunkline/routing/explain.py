@@ -107,7 +107,7 @@ def _limit(facts: Facts, decision: Decision) -> str:
 def _cost(facts: Facts, decision: Decision) -> str:
     if "saving_pico" in facts:
         return (
-            f"moving saves {_fine_dollars(facts['saving_pico'])}{_over_turns(facts)}, its cold cache paid for"
+            f"moving saves {fine_dollars(facts['saving_pico'])}{_over_turns(facts)}, its cold cache paid for"
         )
     if "too_dear" in facts:
         return f"{facts['too_dear']} is above the price ceiling of {facts.get('tier')}"
@@ -142,8 +142,8 @@ def _stay(facts: Facts, _: Decision) -> str:
     if isinstance(saving_pico, int) and saving_pico:
         over = _over_turns(facts)
         if saving_pico > 0:
-            return f"moving to {facts['weighed']} would save only {_fine_dollars(saving_pico)}{over}"
-        return f"moving to {facts['weighed']} would cost {_fine_dollars(-saving_pico)} more{over}"
+            return f"moving to {facts['weighed']} would save only {fine_dollars(saving_pico)}{over}"
+        return f"moving to {facts['weighed']} would cost {fine_dollars(-saving_pico)} more{over}"
     return f"the conversation of {facts.get('conversation_tokens', 0):,} tokens keeps its route"
 
 
@@ -339,8 +339,8 @@ def _dollars(value: Fact) -> str:
     )
 
 
-def _fine_dollars(value: Fact) -> str:
-    """Of a sum that may be small: three places, or as many as show its first figures."""
+def fine_dollars(value: Fact) -> str:
+    """A sum of pico-dollars that may be small: three places, or as many as show its first figures."""
     amount = usd(value) if isinstance(value, int) else None
     if amount is None or amount >= 1 or amount == 0:
         return _dollars(value)

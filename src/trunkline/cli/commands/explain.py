@@ -1,4 +1,4 @@
-"""`trunkline explain`: who would answer and why, without a call."""
+"""`trunkline explain`: who would answer and why, without a call; or who was chosen for a request of the past."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from dataclasses import replace
 
 import click
 
+from trunkline.cli.decision_shapes import preview_json
+from trunkline.cli.explanation_text import print_explanation, say_labelled, task_words
 from trunkline.cli.local import look_first
 from trunkline.cli.opening import idle_engine
-from trunkline.cli.output import dollars, print_json, print_table
-from trunkline.cli.receipts import rejection_lines
+from trunkline.cli.output import print_json
+from trunkline.cli.past_decision import print_past
 from trunkline.cli.request import prompt_text, request_from
-from trunkline.cli.shapes import preview_json
 from trunkline.config.places import find_places
 from trunkline.domain.decisions import Decision
-from trunkline.domain.tasks import Origin, OriginKind, Task
+from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.api import Preview
-from trunkline.routing import short_reason
+from trunkline.routing import explained
 
 
 @click.command("explain")
@@ -30,6 +31,11 @@ from trunkline.routing import short_reason
 @click.option(
     "--agent", is_flag=True, help="As an agent or a job asks it, for whom nobody waits: it may be held back."
 )
+@click.option(
+    "--request", "request_id", help="Why it was decided so for that request (or a beginning of its id)."
+)
+@click.option("--replay", "again", is_flag=True, help="With --request: decide it again from what was kept.")
+@click.option("--as-now", is_flag=True, help="With --request: who would be chosen for it as things are now.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def explain_command(
@@ -40,9 +46,21 @@ def explain_command(
     route: str | None,
     model: str | None,
     agent: bool,
+    request_id: str | None,
+    again: bool,
+    as_now: bool,
     as_json: bool,
 ) -> None:
-    """Who would answer PROMPT (- reads stdin) and why; no call is made."""
+    """Who would answer PROMPT (- reads stdin) and why; no call is made. With --request: why a past request went where
+    it went, and with --replay whether the same comes out again."""
+    if request_id is not None:
+        if prompt or task_type or priority or route or model or agent:
+            raise click.UsageError(
+                "--request is about a request of the past: nothing else can be asked with it."
+            )
+        ctx.exit(print_past(request_id, again=again, as_now=as_now, as_json=as_json))
+    if again or as_now:
+        raise click.UsageError("--replay and --as-now need --request.")
     text = prompt_text(prompt)
     look_first(find_places(os.environ))
     with idle_engine("explain") as engine:
@@ -65,43 +83,15 @@ def explain_command(
     ctx.exit(0 if isinstance(preview.decision, Decision) else 1)
 
 
-def _counted(task: Task) -> str:
-    return "" if task.counted is None else f" ({task.counted.words})"
-
-
 def _print(preview: Preview, now_ms: int) -> None:
-    task, decision = preview.task, preview.decision
-    click.echo(
-        f"task      {task.type} ({task.type_confidence:.0%} sure), complexity {task.complexity:.2f} "
-        f"({task.tier.value}), about {task.input_tokens:,} tokens in{_counted(task)} and {task.output_tokens:,} "
-        "out"
-    )
+    say_labelled("task", task_words(preview.task))
     if preview.held is not None:
-        click.echo(f"held      {preview.held.why}; once it goes, as things are now:")
+        say_labelled("held", f"{preview.held.why}; once it goes, as things are now:")
     if preview.over_budget is not None:
         over = preview.over_budget
-        click.echo(
-            f"refused   about {over.expected_tokens:,} tokens with the answer, over the {over.budget_tokens:,} of "
-            f"{over.setting}; with --over-budget:"
+        say_labelled(
+            "refused",
+            f"about {over.expected_tokens:,} tokens with the answer, over the {over.budget_tokens:,} of "
+            f"{over.setting}; with --over-budget:",
         )
-    if isinstance(decision, Decision):
-        click.echo(f"answers   {decision.route.id}")
-        click.echo(f"why       {short_reason(decision)}")
-        click.echo("")
-        rows = [
-            [
-                f"{place}",
-                ranked.route.id,
-                f"{ranked.score:.3f}",
-                dollars(ranked.cost_pico),
-                " ".join(f"{name} {getattr(ranked.terms, name):.2f}" for name in ranked.terms.__slots__),
-            ]
-            for place, ranked in enumerate(decision.ranking, 1)
-        ]
-        print_table(("", "route", "score", "cost", "terms"), rows)
-    else:
-        click.echo("answers   nobody")
-    if decision.rejected:
-        click.echo("")
-        for line in rejection_lines(decision.rejected, now_ms):
-            click.echo(f"not  {line}")
+    print_explanation(explained(preview.task, preview.decision, now_ms), now_ms)
