@@ -14,12 +14,14 @@ _BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One labelled prompt: its label, the type it was judged to be and how sure that was, and where it is from."""
+    """One labelled prompt: its label, the likeliest type and how sure that was, where it is from, and whether it is
+    treated as a simple one, which takes more than being the likeliest."""
 
     label: str
     type: str
     confidence: float
     source: str
+    treated_as_simple: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class SourceFigures:
 
 @dataclass(frozen=True, slots=True)
 class SimpleFigures:
-    """`simple` against the rest. `false_simple_rate` is the share of prompts of other types that were called simple."""
+    """`simple` against the rest, by what is treated so. `false_simple_rate` is the share of prompts of other types that
+    are."""
 
     precision: float | None
     recall: float | None
@@ -123,10 +126,12 @@ def _type_figures(judged: Iterable[Judged], of: str) -> TypeFigures:
 
 
 def _simple(judged: Sequence[Judged]) -> SimpleFigures:
-    figures = _type_figures(judged, SIMPLE)
-    others = [one for one in judged if one.label != SIMPLE]
+    counted = Counter((one.label == SIMPLE, one.treated_as_simple) for one in judged)
+    hits, missed, wrong = counted[True, True], counted[True, False], counted[False, True]
     return SimpleFigures(
-        figures.precision, figures.recall, _share(sum(one.type == SIMPLE for one in others), len(others))
+        precision=_share(hits, hits + wrong),
+        recall=_share(hits, hits + missed),
+        false_simple_rate=_share(wrong, wrong + counted[False, False]),
     )
 
 

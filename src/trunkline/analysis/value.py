@@ -6,9 +6,10 @@ are by a hash of the prompt's id, the same in every run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from types import MappingProxyType
 
 QUALITY_KEPT = 0.95
 """Of the strong model's quality so much is to be kept; the figure of issue 6 and of RouteLLM's tables."""
@@ -18,16 +19,29 @@ _CURVE_SHARES = tuple(step / 10 for step in range(11))
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """One prompt of which two models' quality (0..1) and cost (USD) are known. `signal` says how much it seems to need
-    the strong one: only the order counts."""
+    """One prompt of which two models' quality (0..1) and cost (USD) are known, and what was judged of it from its text:
+    how complex it is, 0..1, and how many tokens it has."""
 
     id: str
     source: str
-    signal: float
+    complexity: float
+    tokens: int
     weak_quality: float
     strong_quality: float
     weak_usd: float
     strong_usd: float
+
+
+Signal = Callable[[Valued], float]
+"""How much a prompt seems to need the strong model; only the order counts."""
+
+SIGNALS: Mapping[str, Signal] = MappingProxyType(
+    {
+        "complexity": lambda one: one.complexity,
+        # What the strong model should add over what it takes: dear prompts stay with the weak one.
+        "complexity_per_token": lambda one: one.complexity / (1 + one.tokens),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +88,16 @@ class ValueReport:
         return self.chosen.saving - (self.same_quality.saving if self.same_quality is not None else 0.0)
 
 
-def value_reports(valued: Sequence[Valued]) -> tuple[ValueReport, ...]:
+def value_reports(valued: Sequence[Valued], signal: Signal) -> tuple[ValueReport, ...]:
     """A report for each family of sources (what stands before a colon) that has prompts in both halves, by name."""
     families: dict[str, list[Valued]] = {}
     for one in valued:
         families.setdefault(one.source.partition(":")[0], []).append(one)
-    reports = (value_report(family, of) for family, of in sorted(families.items()))
+    reports = (value_report(family, of, signal) for family, of in sorted(families.items()))
     return tuple(report for report in reports if report is not None)
 
 
-def value_report(source: str, valued: Iterable[Valued]) -> ValueReport | None:
+def value_report(source: str, valued: Iterable[Valued], signal: Signal) -> ValueReport | None:
     """The figures of these prompts; None where a half is empty or the strong model costs nothing there."""
     halves: tuple[list[Valued], list[Valued]] = ([], [])
     for one in valued:
@@ -91,8 +105,8 @@ def value_report(source: str, valued: Iterable[Valued]) -> ValueReport | None:
     frozen, reported = halves
     if not frozen or not reported or not sum(one.strong_usd for one in reported):
         return None
-    threshold = _threshold(frozen)
-    chosen = _outcome(reported, lambda one: one.signal >= threshold)
+    threshold = _threshold(frozen, signal)
+    chosen = _outcome(reported, lambda one: signal(one) >= threshold)
     at_random = _Random(reported)
     return ValueReport(
         source=source,
@@ -103,9 +117,9 @@ def value_report(source: str, valued: Iterable[Valued]) -> ValueReport | None:
         chosen=chosen,
         same_share=at_random.outcome(chosen.strong_share),
         same_quality=at_random.keeping(chosen.quality),
-        at_goal=_best(reported),
+        at_goal=_best(reported, signal),
         random_at_goal=at_random.keeping(QUALITY_KEPT) or at_random.outcome(1.0),
-        curve=tuple(_point(reported, at_random, share) for share in _CURVE_SHARES),
+        curve=tuple(_point(reported, signal, at_random, share) for share in _CURVE_SHARES),
     )
 
 
@@ -135,26 +149,27 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 1.0
 
 
-def _threshold(valued: Sequence[Valued]) -> float:
+def _threshold(valued: Sequence[Valued], signal: Signal) -> float:
     """The highest signal from which on everything must go to the strong model for `QUALITY_KEPT`; prompts of the same
     signal go together."""
     goal = QUALITY_KEPT * sum(one.strong_quality for one in valued)
     quality = sum(one.weak_quality for one in valued)
     gained: dict[float, float] = {}
     for one in valued:
-        gained[one.signal] = gained.get(one.signal, 0.0) + one.strong_quality - one.weak_quality
+        at = signal(one)
+        gained[at] = gained.get(at, 0.0) + one.strong_quality - one.weak_quality
     threshold = float("inf")
-    for signal in sorted(gained, reverse=True):
+    for at in sorted(gained, reverse=True):
         if quality >= goal:
             return threshold
-        quality += gained[signal]
-        threshold = signal
+        quality += gained[at]
+        threshold = at
     return threshold
 
 
-def _best(valued: Sequence[Valued]) -> Outcome:
-    threshold = _threshold(valued)
-    return _outcome(valued, lambda one: one.signal >= threshold)
+def _best(valued: Sequence[Valued], signal: Signal) -> Outcome:
+    threshold = _threshold(valued, signal)
+    return _outcome(valued, lambda one: signal(one) >= threshold)
 
 
 class _Random:
@@ -177,8 +192,8 @@ class _Random:
         return self.outcome((quality - self._weak) / (1 - self._weak)) if quality <= 1 else None
 
 
-def _point(valued: Sequence[Valued], at_random: _Random, share: float) -> Point:
+def _point(valued: Sequence[Valued], signal: Signal, at_random: _Random, share: float) -> Point:
     """Those with the highest signal go up; among equals the order is that of a hash, as good as random."""
-    ranked = sorted(valued, key=lambda one: (-one.signal, blake2b(one.id.encode()).digest()))
+    ranked = sorted(valued, key=lambda one: (-signal(one), blake2b(one.id.encode()).digest()))
     up = {one.id for one in ranked[: round(share * len(ranked))]}
     return Point(share, _outcome(valued, lambda one: one.id in up).quality, at_random.outcome(share).quality)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,10 +17,13 @@ _DIGITS = 4
 
 
 def evaluation_json(
-    types: TypeReport | None, value: Sequence[ValueReport], ms: tuple[float, float], bad: int
+    types: TypeReport | None,
+    value: Mapping[str, Sequence[ValueReport]],
+    ms: tuple[float, float],
+    bad: int,
 ) -> Json:
-    """`evaluate --json`; figures of labels are null and empty where the file has none, `value` where it has no costs.
-    `ms` are the median and the 95th percentile of a prompt."""
+    """`evaluate --json`; figures of labels are null and empty where the file has none. `value` is by signal and then
+    by source, empty where the file has no costs. `ms` are the median and the 95th percentile of a prompt."""
     shape: Json = {
         "n": 0,
         "accuracy": None,
@@ -46,7 +49,10 @@ def evaluation_json(
             },
         }
     shape["ms_per_prompt"] = {"p50": ms[0], "p95": ms[1]}
-    shape["value"] = {report.source: _value_json(report) for report in value}
+    shape["value"] = {
+        signal: {report.source: _value_json(report) for report in reports}
+        for signal, reports in value.items()
+    }
     shape["bad_lines"] = bad
     rounded: Json = _rounded(shape)
     return rounded
@@ -84,7 +90,7 @@ def print_types(types: TypeReport) -> None:
     simple = types.simple
     click.echo(
         f"simple against the rest: precision {_figure(simple.precision)}, recall {_figure(simple.recall)}, "
-        f"called simple though it is not {_percent(simple.false_simple_rate)}"
+        f"of the rest treated as simple {_percent(simple.false_simple_rate)}"
     )
     click.echo("")
     print_table(
@@ -115,12 +121,17 @@ def print_types(types: TypeReport) -> None:
     click.echo(f"expected calibration error {_figure(types.calibration_error)}")
 
 
-def print_value(reports: Sequence[ValueReport]) -> None:
-    """Cost against quality, beside random choice."""
+def print_value(value: Mapping[str, Sequence[ValueReport]]) -> None:
+    """Cost against quality, beside random choice, by each signal."""
     click.echo(
-        "cost against quality: the threshold is frozen on one half of the prompts, the figures are of the other half"
+        "cost against quality: a threshold is frozen on one half of the prompts, the figures are of the other"
     )
-    click.echo("")
+    for signal, reports in value.items():
+        click.echo(f"\nby {signal.replace('_', ' ')}:")
+        _print_signal(reports)
+
+
+def _print_signal(reports: Sequence[ValueReport]) -> None:
     print_table(
         (
             "source",
@@ -152,7 +163,7 @@ def print_value(reports: Sequence[ValueReport]) -> None:
     for report in reports:
         click.echo(
             f"{report.source}: at {QUALITY_KEPT:.0%} of the strong model's quality {_saving(report.at_goal)}, "
-            f"at random {_saving(report.random_at_goal)}; as frozen {100 * report.gain:+.1f} points over random"
+            f"at random {_saving(report.random_at_goal)}; as frozen {100 * report.gain:+.1f} points over random choice"
         )
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
-from trunkline.analysis import classify
+from trunkline.analysis import classify, estimate_tokens
 from trunkline.analysis.evaluation import Judged, type_report
-from trunkline.analysis.value import Valued, value_reports
+from trunkline.analysis.value import SIGNALS, Valued, value_reports
 from trunkline.cli.evaluation_text import evaluation_json, print_types, print_value
 from trunkline.cli.labelled import BadLine, LabelledRow, ValueRow, opened, rows
 from trunkline.cli.output import print_json, say
+from trunkline.domain.tasks import SIMPLE
 
 _TOLD_EVERY = 500
 _MOST_NAMED = 10
@@ -41,10 +42,12 @@ class _Judgements:
         guess = classify(row.text)
         self.took_ms.append((time.perf_counter_ns() - started_ns) / 1e6)
         if isinstance(row, LabelledRow):
-            self.judged.append(Judged(row.task_type, guess.type, guess.confidence, row.source))
+            simple = guess.safe_type == SIMPLE
+            self.judged.append(Judged(row.task_type, guess.type, guess.confidence, row.source, simple))
         else:
             figures = (row.weak_quality, row.strong_quality, row.weak_usd, row.strong_usd)
-            self.valued.append(Valued(row.id, row.source, guess.complexity, *figures))
+            tokens = estimate_tokens(row.text)
+            self.valued.append(Valued(row.id, row.source, guess.complexity, tokens, *figures))
 
     def ms(self) -> tuple[float, float]:
         """The median and the 95th percentile of a prompt."""
@@ -99,7 +102,8 @@ def _read(file: Path, so_far: _Judgements) -> None:
 
 
 def _print(so_far: _Judgements, *, as_json: bool) -> None:
-    types, value, ms = type_report(so_far.judged), value_reports(so_far.valued), so_far.ms()
+    types, ms = type_report(so_far.judged), so_far.ms()
+    value = {name: value_reports(so_far.valued, signal) for name, signal in SIGNALS.items() if so_far.valued}
     if as_json:
         print_json(evaluation_json(types, value, ms, so_far.bad))
         return
