@@ -84,7 +84,8 @@ class Cli:
 
     def surroundings(self) -> dict[str, str]:
         """The variables of its own. Whatever model servers this machine really runs are none of the tests' business."""
-        return {"TRUNKLINE_HOME": str(self.home), "TRUNKLINE_LOCAL_SERVERS": "off"} | self.environment
+        nothing_else = {"TRUNKLINE_LOCAL_SERVERS": "off", "TRUNKLINE_VOCABULARIES": "off"}
+        return {"TRUNKLINE_HOME": str(self.home)} | nothing_else | self.environment
 
     def start(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
         """A running command; its streams are pipes unless told otherwise."""

@@ -37,6 +37,9 @@ def _stat(folder: Path) -> list[str]:
         return []
 
 
+_ALWAYS = {"TERM": "xterm-256color", "TRUNKLINE_VOCABULARIES": "off"}
+
+
 class Terminal:
     """`python -m trunkline …` in a pseudo-terminal, and what that shows."""
 
@@ -47,7 +50,7 @@ class Terminal:
         self.pid, self._ours = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            surroundings = clean_environment() | {"TERM": "xterm-256color"} | environment
+            surroundings = clean_environment() | _ALWAYS | environment
             os.execve(sys.executable, [sys.executable, "-m", "trunkline", *arguments], surroundings)  # noqa: S606 - ourselves
         self.exit_code: int | None = None
 

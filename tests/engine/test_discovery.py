@@ -358,7 +358,7 @@ async def test_a_low_count_is_forgiven_when_the_server_shows_a_window_that_held_
 ) -> None:
     """Whatever made it report so little, it was not a cut: the model has room."""
     fake = Ollama(OllamaModel("qwen3:8b", window=40_960, loaded=True))
-    long = " " * 60_000 + "well?"
+    long = "well? " * 10_000
     async with serve(fake.routes()) as server, engine_at(tmp_path, ollama=server.base_url) as engine:
         await until(lambda: offered(engine) == {"ollama/main/qwen3:8b": 40_960})
         fake._count = lambda _: 12  # type: ignore[attr-defined]

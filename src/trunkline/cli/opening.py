@@ -11,12 +11,14 @@ from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.vocabularies import tiktoken_vocabulary
 
+# Set to `off`, nothing is fetched to count with, and every prompt's tokens are estimated.
+_VOCABULARIES = "TRUNKLINE_VOCABULARIES"
+
 
 def settings_of(process_name: str) -> EngineSettings:
     """The engine settings of this user's own configuration."""
-    return EngineSettings(
-        find_places(os.environ), os.environ, process_name, load_vocabulary=tiktoken_vocabulary
-    )
+    load = None if os.environ.get(_VOCABULARIES) == "off" else tiktoken_vocabulary
+    return EngineSettings(find_places(os.environ), os.environ, process_name, load_vocabulary=load)
 
 
 @contextmanager

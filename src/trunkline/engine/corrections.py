@@ -23,9 +23,13 @@ class Corrections:
         self._factors: dict[float, TokenFactors] = {}
 
     def restore(self, kept: Mapping[CorrectionKey, Correction]) -> None:
-        """Know from now on what the store holds."""
-        if kept != self._known:
-            self._known = dict(kept)
+        """Know from now on what the store holds, and what of this process is not in it yet."""
+        known = {**self._known, **kept}
+        for key, ours in self._known.items():
+            if (ours.as_of_ms, ours.weight) > (known[key].as_of_ms, known[key].weight):
+                known[key] = ours
+        if known != self._known:
+            self._known = known
             self._factors.clear()
 
     def learn(self, route: Route, counted: Counted, reported_tokens: int | None, now_ms: int) -> None:

@@ -22,6 +22,9 @@ from trunkline.store import keep
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
 
+# Of the tokens counted, as a share, from which on a local server has read the whole prompt.
+_SURELY_WHOLE = 0.75
+
 
 class Lessons:
     """Of all calls of one engine, those that cost nothing included."""
@@ -56,12 +59,17 @@ class Lessons:
 
     def prompt_read(self, task: Task, attempt: Attempt, generation: Generation) -> None:
         """A whole answer tells how many tokens its provider counts in the prompt. What an image takes depends on more
-        than is known here, so that nothing is learned where there is one."""
+        than is known here, so that nothing is learned where there is one; nor where a local server reads so little
+        that it may have cut the prompt."""
         usage, model = attempt.usage, generation.model(attempt.route)
         if usage is None or usage.estimated or task.counted is None or Capability.IMAGES in task.needs:
             return
         counted = task.counted.of(model.tokenizer, model.counting, model.provider)
-        self._core.corrections.learn(attempt.route, counted, usage.input_tokens, self._core.clock.wall_ms())
+        cut = self._is_local(attempt.route) and (usage.input_tokens or 0) < _SURELY_WHOLE * counted.tokens
+        if not cut:
+            self._core.corrections.learn(
+                attempt.route, counted, usage.input_tokens, self._core.clock.wall_ms()
+            )
 
     def window_read(
         self, request: ChatRequest, task: Task, attempt: Attempt, generation: Generation
@@ -71,11 +79,17 @@ class Lessons:
         core = self._core
         provider, model = generation.provider(attempt.route), generation.model(attempt.route)
         news = core.window_watch.first_call(provider, model)
+        estimate_tokens: float = task.input_tokens
+        if (
+            task.counted is not None
+        ):  # not by what was learned of the model: that may be of cut prompts, or wide
+            counted = task.counted.of(model.tokenizer, model.counting, model.provider)
+            estimate_tokens = counted.tokens * generation.config.preferences.thresholds.estimate_margin
         warning = core.window_watch.check(
             request,
             provider,
             model,
-            estimate_tokens=task.input_tokens,
+            estimate_tokens=round(estimate_tokens),
             reported_tokens=attempt.usage.input_tokens if attempt.usage is not None else None,
             now_ms=core.clock.wall_ms(),
         )
