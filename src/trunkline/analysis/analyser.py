@@ -19,6 +19,8 @@ from trunkline.domain.routes import Capability
 from trunkline.domain.tasks import CountSource, Priority, Task, Tier
 
 _UNSURE = 0.5
+# Types that are less likely are not kept with a task.
+_WORTH_MENTIONING = 0.05
 
 
 def analyse(
@@ -66,7 +68,13 @@ def analyse(
         hinted=hints.task_type is not None,
         counted=counted,
         carried=carried_by(request.messages),
+        likely=() if hints.task_type else _likely(guess),
     )
+
+
+def _likely(guess: Guess) -> tuple[tuple[str, float], ...]:
+    shares = sorted(guess.probabilities.items(), key=lambda one: one[1], reverse=True)
+    return tuple(one for one in shares if one[1] >= _WORTH_MENTIONING)
 
 
 def _last_user_text(request: ChatRequest) -> str:

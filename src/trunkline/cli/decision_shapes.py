@@ -20,6 +20,7 @@ def task_json(task: Task) -> Json:
     return {
         "type": task.type,
         "confidence": round(task.type_confidence, 4),
+        "probabilities": dict(task.likely),
         "complexity": round(task.complexity, 4),
         "tier": task.tier,
         "input_tokens": task.input_tokens,

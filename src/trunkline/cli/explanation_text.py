@@ -9,7 +9,7 @@ from trunkline.cli.receipts import rejection_lines
 from trunkline.domain.decisions import Ranked
 from trunkline.domain.tasks import Task
 from trunkline.domain.text import strip_controls
-from trunkline.routing import Explanation, standing_words
+from trunkline.routing import Explanation, likely_words, standing_words
 
 _LABEL = 9
 
@@ -37,7 +37,7 @@ def say_labelled(label: str, said: str) -> None:
 
 def task_words(task: Task) -> str:
     """What was made of the prompt, and how sure that is."""
-    sure = "as the asker said" if task.hinted else f"{task.type_confidence:.0%} sure"
+    sure = "as the asker said" if task.hinted else likely_words(task)
     counted = "" if task.counted is None else f" ({task.counted.words})"
     return (
         f"{task.type} ({sure}), complexity {task.complexity:.2f} ({task.tier.value}), "

@@ -88,7 +88,9 @@ class Task:
     estimate for models of which nothing was learned, `counted` what it was made from. By that each model has its own
     upper end (see `domain.input_tokens`), used for context fit and reservations; it is never under
     `least_input_tokens`, which a refusal has taught. `hinted` says the type came from the asker. `carried` is what its
-    messages hold beside words, None where there is nothing."""
+    messages hold beside words, None where there is nothing. `likely` are the types that its text speaks for, with their
+    probabilities 0..1, the likeliest first, those left out that are not worth mentioning; empty where it was not
+    judged by its text."""
 
     type: str
     type_confidence: float
@@ -105,3 +107,4 @@ class Task:
     counted: PromptCount | None = None
     least_input_tokens: int = 0
     carried: Carried | None = None
+    likely: tuple[tuple[str, float], ...] = ()

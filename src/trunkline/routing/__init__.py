@@ -14,7 +14,7 @@ from trunkline.routing.explain import (
     short_reason,
     way_out,
 )
-from trunkline.routing.explanation import Explanation, explained, standing_words
+from trunkline.routing.explanation import Explanation, explained, likely_words, standing_words
 from trunkline.routing.inputs import Difference, Inputs, decide_again, differences, frozen_state
 from trunkline.routing.policy import CompiledPolicy, compile_policy
 
@@ -31,6 +31,7 @@ __all__ = [
     "differences",
     "explained",
     "frozen_state",
+    "likely_words",
     "moved_sentence",
     "no_route_sentence",
     "reason_sentence",

@@ -41,6 +41,7 @@ _PARTS = {
     "retry": "input again where a call fails",
 }
 _STATED, _PAST_MARK = 0, 2
+_MOST_OTHERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,18 @@ def explained(task: Task, decision: Decision | NoRoute, now_ms: int) -> Explanat
     return Explanation(task, decision, reasons, cost, runner_up, weighed, rejected)
 
 
+def likely_words(task: Task) -> str:
+    """How sure the type is, and which others the text speaks for: `72% sure, else reasoning 12%`."""
+    others = [f"{name} {_percent(share)}" for name, share in task.likely if name != task.type][:_MOST_OTHERS]
+    share = dict(task.likely).get(task.type, task.type_confidence)
+    return f"{_percent(share)} sure{', else ' if others else ''}{', '.join(others)}"
+
+
+def _percent(share: float) -> str:
+    """Never rounded up to all of it."""
+    return f"{min(99, round(100 * share)) if share < 1 else 100}%"
+
+
 def standing_words(ranked: Ranked) -> str:
     """What put a route before or behind others whatever its score; empty where nothing did."""
     said = []
@@ -143,8 +156,8 @@ def _reasons(
         ("moved", "" if moved is None else moved.removeprefix("moved ")),
         ("carried", "; ".join(carried_words(decision))),
         ("stayed", f"alone, this message would have gone to {otherwise}" if otherwise else ""),
-        ("weighed", "" if weighed is None else _weighed_words(weighed)),
         ("rule", "" if decision.rule is None else _rule_words(decision.rule)),
+        ("weighed", "" if weighed is None else _weighed_words(weighed)),
         ("costs", cost.words),
         ("next", "" if runner_up is None else _next_words(runner_up)),
     )

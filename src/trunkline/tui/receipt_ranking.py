@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from trunkline.domain.decisions import Decision, Ranked, Rejection, RejectionCode
 from trunkline.domain.routes import Route
-from trunkline.routing import rejection_words
+from trunkline.routing import rejection_words, standing_words
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Column, Tone, share_width
 from trunkline.tui.lines import Line, wrap
@@ -86,7 +86,10 @@ def _ranked_line(
         filled, rest = term_bar(share, columns[-1].width)
         cells += [Cell(" "), Cell(filled, _share_tone(share)), Cell(rest, Tone.DIM)]
     figures = " · ".join(f"{name} {share:.2f}" for name, share in terms.items())
-    detail = f"{ranked.route.id}: {figures} · score {ranked.score:.3f} · ≈ {fmt.money(ranked.cost_pico)}"
+    standing = f" · {words}" if (words := standing_words(ranked)) else ""
+    detail = (
+        f"{ranked.route.id}: {figures} · score {ranked.score:.3f} · ≈ {fmt.money(ranked.cost_pico)}{standing}"
+    )
     return Line(tuple(cells), ranked.route.id, detail)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from trunkline.domain.decisions import Decision, Ranked
+from trunkline.domain.decisions import Decision
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.wording import upgrade_sentence, verdict_words
-from trunkline.routing import carried_words, moved_sentence, no_route_sentence, short_reason
+from trunkline.routing import Explanation, explained, likely_words, no_route_sentence
+from trunkline.routing.explanation import NextBest
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
 from trunkline.tui.lines import Line, Section, joined, labelled, paragraph
@@ -23,10 +24,8 @@ from trunkline.tui.receipt_figures import (
 from trunkline.tui.receipt_line import verdict
 from trunkline.tui.receipt_ranking import ranking_lines, rejection_lines, route_name
 
-_RULES = {
-    "prefer_free": "free routes in good health go first",
-    "cheap_simple": "simple tasks take the cheapest that is good enough",
-}
+# What is said of a decision before the margin of its score; the rest comes behind.
+_BEFORE_MARGIN = frozenset({"why", "moved", "carried", "stayed", "rule"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def headline(view: ReceiptView, width: int) -> tuple[Line, ...]:
     if said:
         lines += paragraph(said, width, Tone.WARN, indent=2)
     if receipt.decision is not None:
-        lines += _why(receipt.decision, width)
+        lines += _why(explained(receipt.task, receipt.decision, view.now_ms), receipt.decision, width)
     if receipt.upgrade is not None:
         lines += labelled("raised", upgrade_sentence(receipt.upgrade), width)
     if receipt.verdicts:
@@ -129,41 +128,33 @@ def _unhappy(view: ReceiptView) -> str:
     return said.text
 
 
-def _why(decision: Decision, width: int) -> list[Line]:
-    lines = [*labelled("why", short_reason(decision), width)]
-    moved = moved_sentence(decision)
-    if moved is not None:
-        lines += labelled("moved", moved.removeprefix("moved "), width)
-    carried = "; ".join(carried_words(decision))
-    if carried:
-        lines += labelled("carried", carried, width)
-    otherwise = dict(decision.facts).get("otherwise")
-    if decision.stayed and otherwise:
-        lines += labelled("stayed", f"alone, this message would have gone to {otherwise}", width)
-    if decision.rule is not None:
-        said = _RULES.get(decision.rule)
-        lines += labelled("rule", f"{decision.rule}: {said}" if said else decision.rule, width)
-    next_one = decision.runner_up
+def _why(explanation: Explanation, decision: Decision, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for label, said in explanation.reasons:
+        if label in _BEFORE_MARGIN:
+            lines += labelled(label, said, width)
+    next_one = explanation.runner_up
     if next_one is None:
         lines += labelled("margin", "nobody else could have answered", width, Tone.DIM)
     else:
         lines += labelled("margin", _margin(decision, next_one), width)
+    for label, said in explanation.reasons:
+        if label not in _BEFORE_MARGIN:
+            lines += labelled(label, said, width)
     return lines
 
 
-def _margin(decision: Decision, next_one: Ranked) -> str:
+def _margin(decision: Decision, next_one: NextBest) -> str:
     """How far the chosen route's score lies before the next one's, or that something else than the score decided."""
-    name = route_name(next_one.route)
-    own = next((one.score for one in decision.ranking if one.route == decision.route), None)
-    behind = 0.0 if own is None else next_one.score - own
-    if behind < 0.005:
+    name = route_name(next_one.ranked.route)
+    if next_one.behind > -0.005:
         return f"{decision.confidence:.2f} before {name}"
-    return f"{behind:.2f} behind {name}: it was not the score that decided"
+    return f"{-next_one.behind:.2f} behind {name}: it was not the score that decided"
 
 
 def _task(receipt: Receipt) -> str:
     task = receipt.task
-    sure = "as the asker said" if task.hinted else f"{fmt.percent(task.type_confidence)} sure"
+    sure = "as the asker said" if task.hinted else likely_words(task)
     needs = f" · needs {', '.join(need.value.replace('_', ' ') for need in task.needs)}" if task.needs else ""
     about = fmt.count(task.input_tokens)
     counted = "" if task.counted is None else f" · prompt about {about} tokens, {task.counted.words}"
