@@ -148,6 +148,9 @@ async def test_what_is_long_is_counted_off_the_loop(tmp_path: Path) -> None:
         assert task.count_source is CountSource.TOKENIZER
         assert task.counted.totals[0].tokens == pytest.approx(len(text) / 6, rel=0.01)
         assert here not in loader.counted_on
+        shown = await engine.preview(agent(text[::-1], over_budget_ok=True))
+        assert shown.task.count_source is CountSource.TOKENIZER
+        assert here not in loader.counted_on
         grown = engine.preview_now(agent(f"{text} And?", over_budget_ok=True)).task
         assert grown.count_source is CountSource.TOKENIZER
 

@@ -136,10 +136,11 @@ class Engine:
 
     async def preview(self, request: ChatRequest) -> Preview:
         """See `EngineFace.preview`."""
+        await self._core.counting.count(request, self._core.generation.counting)
         return self.preview_now(request)
 
     def preview_now(self, request: ChatRequest) -> Preview:
-        """`preview` without a loop: nothing in it waits. Every route is looked at."""
+        """`preview` without a loop: nothing in it waits, what is long is only estimated. Every route is looked at."""
         return preview_of(self._core, request)
 
     async def check(
