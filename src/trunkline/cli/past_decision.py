@@ -99,6 +99,7 @@ def _print_replay(replayed: Replay) -> None:
     if not replayed.differences:
         say_labelled("replay", "the same decision, to the last bit of every score")
         return
-    say_labelled("replay", f"another decision: {len(replayed.differences)} figures differ")
+    found = len(replayed.differences)
+    say_labelled("replay", f"another decision: {found} {'figure differs' if found == 1 else 'figures differ'}")
     rows = [[one.where, one.then, one.now] for one in replayed.differences[:_MOST_DIFFERENCES]]
     print_table(("where", "then", "again"), rows)
