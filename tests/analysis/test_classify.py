@@ -13,6 +13,7 @@ import pytest
 from trunkline.analysis import Guess, classify
 from trunkline.analysis.asking import asking_part
 from trunkline.analysis.features import features_of
+from trunkline.analysis.followup import is_follow_up
 from trunkline.analysis.layout import layout_of
 from trunkline.analysis.model import read_model, shipped_model
 from trunkline.domain.tasks import SIMPLE, TASK_TYPES
@@ -137,7 +138,8 @@ def test_an_unsure_simple_one_is_treated_as_the_next_likeliest() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " \n\t", "\x00\x1b[2J\x07", "a" * 50_000, "🙂" * 3_000, "```" * 2_000, "|" * 9_000, "\n" * 9_000, "a b " * 9_000,
+    ["", " \n\t", "\x00\x1b[2J\x07", "a" * 50_000, "🙂" * 3_000, "```" * 2_000, "|" * 9_000,
+     "\n" * 9_000, "a b " * 9_000,
      "{" * 4_000, "=" * 4_000, "1 " * 4_000, "'" * 4_000, "x_" * 4_000, "漢" * 4_000, "\ud800 lone", "- \n" * 2_000],
 )  # fmt: skip
 def test_any_text_is_judged(text: str) -> None:
@@ -201,3 +203,33 @@ def test_the_weights_are_small_and_whole() -> None:
         read_model(data + b"\0")
     with pytest.raises(ValueError, match="task types"):
         read_model(b"XXXX" + data[4:])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ja, mach das",
+        "weiter bitte",
+        "Sí, hazlo",
+        "otra vez",
+        "sim, faça isso",
+        "继续",
+        "好的，做吧",
+        "¿Por qué?",
+    ],
+)
+def test_follow_ups_of_other_languages(text: str) -> None:
+    assert is_follow_up(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Jahresbericht schreiben",
+        "Simuliere einen Würfel",
+        "Siguiente línea del poema sobre el mar",
+        "继承是什么？",
+    ],
+)
+def test_requests_that_only_begin_alike_are_none(text: str) -> None:
+    assert not is_follow_up(text)

@@ -12,7 +12,7 @@ from trunkline.analysis.model import shipped_model
 from trunkline.domain.tasks import SIMPLE, TASK_TYPES
 
 # Of a long text only so many characters at either end are read.
-END = 2_000
+END = 1_000
 # A text is taken for a simple one from this probability on; figures in training/REPORT.md.
 SIMPLE_FROM = 0.5
 

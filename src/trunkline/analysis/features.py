@@ -88,8 +88,6 @@ def features_of(text: str) -> Features:
             together = lexicon().get(pair)
             if together is not None:
                 names = (*names, *together)
-            if not before:
-                words["t" + pair] = None
         else:
             words["s" + token] = None
         for name in names:

@@ -60,6 +60,8 @@ _SELECT = re.compile(
 )
 
 _CODE_LINES = (1, 4, 12)
+# So many characters at either end of the prose are searched for numbers, paths, formulas and the like.
+_ASKED = 400
 
 
 class Layout(NamedTuple):
@@ -150,7 +152,8 @@ def _signs(text: str, asked: str, seen: dict[str, int], kinds: tuple[str, ...]) 
         signs += [f"{kind}>{bound}" for bound in _CODE_LINES if times >= bound]
     if seen and not kinds:
         signs.append("few")
-    numbers = len(_NUMBER.findall(asked[:1_200]))
+    asked = asked if len(asked) <= 2 * _ASKED else f"{asked[:_ASKED]}\n{asked[-_ASKED:]}"
+    numbers = len(_NUMBER.findall(asked))
     signs += [f"number>{bound}" for bound in (0, 1, 2, 4, 8) if numbers > bound]
     for name, pattern in (
         ("formula", _FORMULA),

@@ -90,7 +90,7 @@ def read_model(data: bytes) -> TaskModel:
         for _ in range(_COLUMNS):
             column, at = _array("b", data, at, count)
             columns.append(column)
-        tables.append(Table({int(key): row for row, key in enumerate(keys)}, tuple(columns), tuple(scales)))
+        tables.append(Table(dict(zip(keys, range(count), strict=True)), tuple(columns), tuple(scales)))
     intercepts, at = _array("f", data, at, _COLUMNS)
     if at != len(data):
         raise ValueError("a task model of another length than it says")

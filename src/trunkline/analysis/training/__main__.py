@@ -9,10 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from trunkline.analysis.training.data import CHOOSING, OWN, REPORTING, Row, labelled_rows, own_rows
+from trunkline.analysis.training.data import (
+    CHOOSING,
+    OWN,
+    REPORTING,
+    Row,
+    labelled_rows,
+    natural_rows,
+    own_rows,
+)
 from trunkline.analysis.training.fit import Vectors, fit, load_vectors, packed
 from trunkline.analysis.training.measure import Outcome, temperature_of
-from trunkline.analysis.training.report import report
+from trunkline.analysis.training.report import report, table_of
 
 
 def held_out(rows: Sequence[Row], folds: Sequence[Sequence[str]], vectors: Vectors) -> Outcome:
@@ -32,8 +40,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prompts", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--report", type=Path, help="also cross-validate and write the tables there")
+    parser.add_argument("--report", type=Path, help="write the tables of two cross-validations there")
     parser.add_argument("--temperature", type=float, help="use this one, without cross-validation")
+    parser.add_argument(
+        "--value", type=Path, help="value.jsonl.gz: say how the model does on its natural prompts"
+    )
     given = parser.parse_args()
     vectors = load_vectors()
     rows = [*labelled_rows(given.prompts), *own_rows()]
@@ -51,7 +62,12 @@ def main() -> None:
                 ),
                 encoding="utf-8",
             )
-    given.out.write_bytes(packed(fit(rows, vectors), temperature))
+    fitted = fit(rows, vectors)
+    given.out.write_bytes(packed(fitted, temperature))
+    if given.value is not None:
+        natural = natural_rows(given.value)
+        outcome = Outcome(natural, fitted.totals(natural), temperature)
+        sys.stdout.write("".join(f"{line}\n" for line in table_of("natural prompts", outcome)))
     sys.stdout.write(f"{given.out}: {given.out.stat().st_size} bytes, temperature {temperature:.3f}\n")
 
 

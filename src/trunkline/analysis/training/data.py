@@ -7,6 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from trunkline.analysis.asking import asking_part
@@ -89,6 +90,19 @@ def labelled_rows(path: Path) -> list[Row]:
             1.0 if record["difficulty_basis"] == "per_row" else 0.35,
         )
         for record in records
+    ]
+
+
+def natural_rows(path: Path) -> list[Row]:
+    """The rows of a value.jsonl.gz that natural.txt labels; of unknown difficulty."""
+    lines = files("trunkline.analysis.training").joinpath("natural.txt").read_text("utf-8").splitlines()
+    types = dict(line.split() for line in lines if not line.startswith("#"))
+    with gzip.open(path, "rt", encoding="utf-8") as found:
+        records = [json.loads(line) for line in found]
+    return [
+        Row(read_features(record["text"]), types[record["id"]], record["source"], "A", 0.5, 0.0)
+        for record in records
+        if record["id"] in types
     ]
 
 

@@ -26,7 +26,7 @@ _VECTOR_SCALE = 2.0
 _RIDGE = 30.0
 _LEAST_ROWS = 2
 # Words whose vectors count: the most frequent ones of their list.
-_VECTOR_WORDS = 45_000
+_VECTOR_WORDS = 30_000
 # Rows whose weights all stay under this share of the largest are left out of the file.
 _NEGLIGIBLE = 0.012
 

@@ -28,7 +28,7 @@ def report(chosen: Outcome, reported: Outcome, mix: Outcome) -> str:
         for name, outcome in named
     ]
     for name, outcome in named:
-        parts += ["", f"### {name}", "", *_thresholds(outcome), "", *_reliability(outcome)]
+        parts += ["", *table_of(name, outcome)]
     parts += ["", "### Sources that were not seen", "", *_sources(chosen, reported)]
     parts += ["", "### Confusion, grouping 2 (rows: truth, columns: said)", "", *_confusion(reported)]
     parts += [
@@ -43,6 +43,12 @@ def report(chosen: Outcome, reported: Outcome, mix: Outcome) -> str:
         f"| {name} | {area:.2f} | {second[name]:.2f} |" for name, area in first.items() if name in second
     ]
     return "\n".join(parts) + "\n"
+
+
+def table_of(name: str, outcome: Outcome) -> list[str]:
+    """The lines about one split: its curve over thresholds, and its calibration."""
+    figures = f"Accuracy {accuracy(outcome):.3f}, macro-F1 {macro_f1(outcome):.3f}."
+    return [f"### {name}", "", figures, "", *_thresholds(outcome), "", *_reliability(outcome)]
 
 
 def _thresholds(outcome: Outcome) -> list[str]:
