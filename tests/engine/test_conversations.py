@@ -249,6 +249,18 @@ def test_too_short_a_prompt_is_not_cached_nor_is_anything_where_nothing_is_kept(
     assert talk.state.cached_tokens == 1_024
 
 
+def test_turns_are_as_far_apart_as_the_nearer_two_so_that_a_night_says_nothing() -> None:
+    talk = Talk()
+    talk.answered(Usage(10_000, 500))
+    assert talk.state.pause_ms == 0
+    talk.answered(Usage(12_000, 500))
+    talk.clock.advance(480 * MINUTE_MS)
+    assert talk.state.pause_ms == MINUTE_MS
+    talk.answered(Usage(14_000, 500))
+    talk.clock.advance(20 * MINUTE_MS)
+    assert talk.state.pause_ms == 20 * MINUTE_MS
+
+
 def test_the_same_turn_asked_again_is_one_turn() -> None:
     talk = Talk()
     for turn_id in ("a", "a", "b"):

@@ -97,9 +97,9 @@ class ConversationState:
     `cache_warm_until_ms` is when its route's prompt cache is taken to have gone cold, `cached_tokens` how much of the
     next prompt that cache should hold; `cached_share` is how much it was found to hold of what it should (0..1).
     `turns` were answered so far; `turns_left` are expected after the next one. `turn_tokens` is by how much the last
-    one made it longer, `pause_ms` how long nothing was asked before it, each 0 where that is not known. `home` is the
-    route from which a crisis or an override moved it, and to which it returns; None where it is there. `left` are the
-    models (provider, id) that it left because another cost less."""
+    one made it longer, `pause_ms` how far apart turns are, each 0 where that is not known. `home` is the route from
+    which a crisis or an override moved it, and to which it returns; None where it is there. `left` are the models
+    (provider, id) that it left because another cost less."""
 
     conversation_id: str
     route: Route

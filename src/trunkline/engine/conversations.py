@@ -39,7 +39,8 @@ _NEWEST = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A conversation as its last answer left it at `answered_at_ms`; `turn` is what that answered."""
+    """A conversation as its last answer left it at `answered_at_ms`; `turn` is what that answered. The state's
+    `pause_ms` is that before the last turn."""
 
     state: ConversationState
     origin: Origin
@@ -58,7 +59,8 @@ class Conversations:
         self._last_row: int | None = None
 
     def state(self, conversation_id: str | None) -> ConversationState | None:
-        """The conversation as its last answer left it, seen from now."""
+        """The conversation as its last answer left it, seen from now. Turns to come are taken to be as far apart as the
+        nearer two of the last ones: a night in between says nothing of the turns that follow it."""
         kept = None if conversation_id is None else self._kept.get(conversation_id)
         if kept is None:
             return None
@@ -66,7 +68,7 @@ class Conversations:
         return replace(
             kept.state,
             turns_left=self._lengths.expected_after(kept.origin, kept.state.turns + 1, now_ms),
-            pause_ms=max(0, now_ms - kept.answered_at_ms),
+            pause_ms=min(max(0, now_ms - kept.answered_at_ms), kept.state.pause_ms),
         )
 
     def note(self, receipt: Receipt, cache: PromptCache | None, *, home: Route | None = None) -> bool:
@@ -160,8 +162,16 @@ def _after(
         turns=1 if known is None else known.turns + (not again),
         cached_share=share,
         turn_tokens=_grown(tokens, usage.output_tokens or 0, 0 if known is None else known.tokens),
+        pause_ms=_pause_ms(receipt, before, again=again),
         left=(*(() if known is None else known.left), *_left_to_save(receipt.decision)),
     )
+
+
+def _pause_ms(receipt: Receipt, before: _Kept | None, *, again: bool) -> int:
+    """How long nothing was asked before this turn; 0 before the first."""
+    if before is None or again:
+        return 0 if before is None else before.state.pause_ms
+    return max(0, receipt.started_at_ms - before.answered_at_ms)
 
 
 def _learned_share(known: ConversationState, usage: Usage) -> float:
@@ -205,7 +215,7 @@ def _restored(conversation_id: str, past: PastConversation, catalogue: Catalogue
     usage = last.usage or Usage()
     model = catalogue.model(last.route.provider, last.route.model)
     cache = PromptCache() if model is None else model.cache
-    before = past.latest[1].tokens if len(past.latest) > 1 else 0
+    before = past.latest[1] if len(past.latest) > 1 else None
     state = ConversationState(
         conversation_id=conversation_id,
         route=last.route,
@@ -216,7 +226,8 @@ def _restored(conversation_id: str, past: PastConversation, catalogue: Catalogue
         home=_home(past.latest),
         cached_tokens=_held(cache, usage, last.tokens - last.output_tokens, 1.0),
         turns=past.turns,
-        turn_tokens=_grown(last.tokens, last.output_tokens, before),
+        turn_tokens=_grown(last.tokens, last.output_tokens, 0 if before is None else before.tokens),
+        pause_ms=0 if before is None else max(0, last.at_ms - before.ended_at_ms),
         left=tuple(model for turn in reversed(past.latest) for model in _left_to_save(turn.decision)),
     )
     return _Kept(state, last.origin, last.ended_at_ms, last.turn)

@@ -81,24 +81,40 @@ class Comparison:
 def compare(stay_pico: int, warm_tokens: int, other: Side, outlook: Outlook) -> Comparison | None:
     """Staying, which costs so much and finds so many tokens cached, against moving to `other`, whose cache is cold;
     None where its price is not known."""
-    move_pico = expected_pico(other, outlook)
     cold = _turn_pico(other, outlook, 0, 0)
     warm = _turn_pico(other, outlook, 0, warm_tokens)
-    if move_pico is None or cold is None or warm is None:
+    later = _later_pico(other, outlook)
+    if cold is None or warm is None or later is None:
         return None
-    return Comparison(stay_pico, move_pico, max(0, cold - warm), outlook.counted)
+    return Comparison(stay_pico, cold + later, max(0, cold - warm), outlook.counted)
 
 
 def expected_pico(side: Side, outlook: Outlook) -> int | None:
-    """What the next turn and those expected after it cost on one route; None where its price is not known. Of a
-    fraction of a turn that fraction of its cost counts."""
-    total = _turn_pico(side, outlook, 0, side.warm_tokens)
-    for turn in range(1, ceil(outlook.counted) + 1):
-        pico = _turn_pico(side, outlook, turn, _held(side, outlook, turn))
-        if total is None or pico is None:
-            return None
-        total += int(min(1.0, outlook.counted - (turn - 1)) * pico)
-    return total
+    """What the next turn and those expected after it cost on one route; None where its price is not known."""
+    first, later = _turn_pico(side, outlook, 0, side.warm_tokens), _later_pico(side, outlook)
+    return None if first is None or later is None else first + later
+
+
+def _later_pico(side: Side, outlook: Outlook) -> int | None:
+    """What the turns after the next one cost. Of a fraction of a turn that fraction of its cost counts. Where the price
+    is the same for all of them each costs as much more than the one before, so that two give the sum."""
+    whole = int(outlook.counted)
+    total: int | None = 0
+    if whole > 2 and side.price.is_flat and side.input_tokens >= side.cache.least_tokens:
+        first, last = (_later_turn_pico(side, outlook, turn) for turn in (1, whole))
+        total = None if first is None or last is None else whole * (first + last) // 2
+    else:
+        for turn in range(1, whole + 1):
+            pico = _later_turn_pico(side, outlook, turn)
+            total = None if total is None or pico is None else total + pico
+    if total is None or whole == outlook.counted:
+        return total
+    pico = _later_turn_pico(side, outlook, whole + 1)
+    return None if pico is None else total + int((outlook.counted - whole) * pico)
+
+
+def _later_turn_pico(side: Side, outlook: Outlook, turn: int) -> int | None:
+    return _turn_pico(side, outlook, turn, _held(side, outlook, turn))
 
 
 def _held(side: Side, outlook: Outlook, turn: int) -> int:

@@ -97,6 +97,8 @@ def _comes_before(scan: Scan, own: Option, other: Option, sums: Comparison) -> b
         return (other.order, other.behind) < (own.order, own.behind)
     if own.order == STATED and other.key[2] != own.key[2]:
         return other.key[2] < own.key[2]
+    if own.leads and scan.rule in CHEAPEST_FIRST:
+        return sums.saving_pico > 0
     turns = 1 + sums.turns_left
     return scan.score_at(other, int(sums.move_pico / turns)) >= scan.score_at(
         own, int(sums.stay_pico / turns)

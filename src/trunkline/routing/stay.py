@@ -68,6 +68,8 @@ def home_option(scan: Scan, conversation: ConversationState, moved: str | None) 
 
 def may_carry(scan: Scan, conversation: ConversationState, row: ModelRow) -> bool:
     """Whether a switch to that row would lose nothing that forbids it."""
+    if scan.task.carried is None or not scan.task.carried.begun:
+        return True  # of all that forbids a switch, the rest keeps a row from answering at all
     route = conversation.route
     return not carrying(scan, (route.provider, route.model), row).refused
 
