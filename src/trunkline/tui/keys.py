@@ -242,6 +242,14 @@ KEYS: tuple[KeySpec, ...] = (
         True,
     ),
     KeySpec(
+        "chat.edit", ("e",), "edit_turn", "Rewrite a message of yours and send it again", Scope.CHAT, "edit"
+    ),
+    KeySpec(
+        "chat.copy", ("y",), "copy_answer", "Offer the answer to the terminal's clipboard", Scope.CHAT, "copy"
+    ),
+    KeySpec("chat.save", ("w",), "save_answer", "Write the answer to a file", Scope.CHAT, "save"),
+    KeySpec("chat.export", ("E",), "export", "Write the conversation to a file", Scope.CHAT, "export", True),
+    KeySpec(
         "chat.good",
         ("plus",),
         "judge('up')",
@@ -259,14 +267,6 @@ KEYS: tuple[KeySpec, ...] = (
         "bad",
         True,
     ),
-    KeySpec(
-        "chat.edit", ("e",), "edit_turn", "Rewrite a message of yours and send it again", Scope.CHAT, "edit"
-    ),
-    KeySpec(
-        "chat.copy", ("y",), "copy_answer", "Offer the answer to the terminal's clipboard", Scope.CHAT, "copy"
-    ),
-    KeySpec("chat.save", ("w",), "save_answer", "Write the answer to a file", Scope.CHAT, "save"),
-    KeySpec("chat.export", ("E",), "export", "Write the conversation to a file", Scope.CHAT, "export", True),
     # Panel 4, while a question waits.
     KeySpec(
         "waiting.now",

@@ -16,6 +16,8 @@ from trunkline.tui.keys import Scope, key_label
 _PANELS = ("panel.accounts", "panel.latency", "panel.log", "panel.chat")
 _DECK = ("switch", "pin", "mode", "auto", "pause", "zoom", "filter", "palette", "preferences", "quit")
 _LISTED = (Scope.ACCOUNTS, Scope.LOG)
+# Where there is no room for all, help comes first.
+_AFTER_HELP = ("chat.good", "chat.bad")
 
 
 @runtime_checkable
@@ -51,10 +53,12 @@ def hints_for(scope: Scope, table: KeyTable = DEFAULT_KEYS) -> tuple[Hint, ...]:
         return (*own, *_of(table, "palette", "editor"))
     if scope is Scope.FIELD:
         return (*_of(table, "filter.keep", "filter.complete"), _back(table, "take it back"))
-    own = [] if scope is Scope.DECK else _of(table, *(spec.id for spec in table.of(scope)))
+    of_scope = () if scope is Scope.DECK else tuple(spec.id for spec in table.of(scope))
+    own = _of(table, *(one for one in of_scope if one not in _AFTER_HELP))
     if scope in _LISTED:
         own += _of(table, "list.open")
-    return (*own, *_of(table, "help"), *_panel_hint(table), *_of(table, "write", *_DECK))
+    after = _of(table, *(one for one in of_scope if one in _AFTER_HELP))
+    return (*own, *_of(table, "help"), *after, *_panel_hint(table), *_of(table, "write", *_DECK))
 
 
 def waiting_hints(table: KeyTable, *, in_text: bool) -> tuple[Hint, ...]:
