@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from trunkline.analysis import analyse, messages_tokens
 from trunkline.domain.clock import Clock
@@ -40,6 +41,7 @@ from trunkline.providers.protocol import WireProtocol
 from trunkline.quota.ledger import Ledger
 from trunkline.quota.scope import ScopeJudge
 from trunkline.quota.tracker import QuotaTracker
+from trunkline.routing.off_peak import is_quiet_hour, own_load
 from trunkline.routing.token_budget import OverBudget, new_messages, over_budget
 from trunkline.store.keep import ControlState
 from trunkline.store.store import Store
@@ -221,6 +223,19 @@ class EngineCore:
             token_factors=self.corrections.factors(margin),
             quality=self.learning.quality,
             explore_draw=explore_draw,
+            off_peak=self._is_off_peak(generation, state),
+        )
+
+    def _is_off_peak(self, generation: Generation, state: RoutingState) -> bool:
+        """Whether cost rule 4 may fire; not looked into where it is off."""
+        preferences = generation.config.preferences
+        if not preferences.rules.off_peak_dearer:
+            return False
+        local = datetime.fromtimestamp(state.now_ms / 1000).astimezone()
+        thresholds = preferences.thresholds
+        return (
+            is_quiet_hour(local, thresholds)
+            and own_load(state.accounts.values()) < thresholds.rule4_load_below
         )
 
     # -- waiting ------------------------------------------------------------------------------------------------
