@@ -14,7 +14,7 @@ from trunkline.domain.caching import PromptCache
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import Outcome, Receipt
-from trunkline.domain.routes import Route
+from trunkline.domain.routes import Catalogue, ModelSpec, ProviderSpec, Route
 from trunkline.domain.tasks import Origin, OriginKind, Priority, Task, Tier
 from trunkline.engine.conversation_lengths import GOES_ON, ConversationLengths
 from trunkline.engine.conversations import Conversations
@@ -185,6 +185,8 @@ class Talk:
         self.number = 0
 
     def answered(self, usage: Usage, *, turn_id: str | None = None, cache: PromptCache = CACHE) -> None:
+        model = ModelSpec("p", "m", 100_000, cache=cache)
+        catalogue = Catalogue((ProviderSpec("p", "openai", "http://127.0.0.1", models=(model,)),))
         self.number += 1
         self.clock.advance(MINUTE_MS)
         receipt = Receipt(
@@ -203,7 +205,7 @@ class Talk:
             conversation_id="c",
             turn_id=turn_id,
         )
-        self.known.note(receipt, cache)
+        self.known.note(receipt, catalogue)
 
     @property
     def state(self):  # type: ignore[no-untyped-def]  # of the one conversation
@@ -299,6 +301,18 @@ def test_what_is_learned_fades_and_is_kept_by_origin(tmp_path: Path) -> None:
     assert soon < 0.1
     assert lengths.expected_after(CHAT, 1, later_ms) > 1.4
     assert lengths.expected_after(Origin(OriginKind.ASK), 1, START_MS) > 1.4
+
+
+async def test_an_origin_that_is_long_gone_leaves_nothing_in_the_store(tmp_path: Path) -> None:
+    async with open_world(tmp_path, Serves("one")) as world:
+        core = world.engine._core
+        now_ms, gone = core.clock.wall_ms(), Origin(OriginKind.GATEWAY, "agent-7")
+        core.conversation_lengths.came_to(gone, 1, now_ms - 301 * 86_400_000)
+        core.conversation_lengths.came_to(CHAT, 2, now_ms - 299 * 86_400_000)
+        core.conversation_lengths.came_to(CHAT, 1, now_ms)
+        await core.store.flush()
+        kept = world.query("SELECT origin, turns FROM conversation_length ORDER BY turns")
+        assert kept == [("chat", 1), ("chat", 2)]
 
 
 async def test_two_processes_count_together_and_a_later_one_knows_it(tmp_path: Path) -> None:

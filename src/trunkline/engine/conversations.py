@@ -71,9 +71,9 @@ class Conversations:
             pause_ms=min(max(0, now_ms - kept.answered_at_ms), kept.state.pause_ms),
         )
 
-    def note(self, receipt: Receipt, cache: PromptCache | None, *, home: Route | None = None) -> bool:
-        """Take in a finished request, which was answered away from `home` where one is given, by a model with that
-        `cache`; whether its conversation is back from being away."""
+    def note(self, receipt: Receipt, catalogue: Catalogue, *, home: Route | None = None) -> bool:
+        """Take in a finished request, which was answered away from `home` where one is given; whether its conversation
+        is back from being away."""
         if (
             receipt.conversation_id is None
             or receipt.route is None
@@ -85,7 +85,7 @@ class Conversations:
         away_from = known or home
         if away_from is not None and _is_home(receipt, away_from):
             away_from = None
-        state = _after(receipt, receipt.route, cache or PromptCache(), before, now_ms)
+        state = _after(receipt, receipt.route, _cache(catalogue, receipt.route), before, now_ms)
         turn = receipt.turn_id or receipt.request_id
         if before is None or before.turn != turn:
             self._lengths.came_to(receipt.origin, state.turns, now_ms)
@@ -137,6 +137,11 @@ class Conversations:
         self._kept.move_to_end(conversation_id)
         while len(self._kept) > _MOST_CONVERSATIONS:
             self._outdated.discard(self._kept.popitem(last=False)[0])
+
+
+def _cache(catalogue: Catalogue, route: Route) -> PromptCache:
+    model = catalogue.model(route.provider, route.model)
+    return PromptCache() if model is None else model.cache
 
 
 def _after(
@@ -213,8 +218,7 @@ def _restored(conversation_id: str, past: PastConversation, catalogue: Catalogue
     """What a process that had answered it all would know, but for how well it is cached."""
     last = past.latest[0]
     usage = last.usage or Usage()
-    model = catalogue.model(last.route.provider, last.route.model)
-    cache = PromptCache() if model is None else model.cache
+    cache = _cache(catalogue, last.route)
     before = past.latest[1] if len(past.latest) > 1 else None
     state = ConversationState(
         conversation_id=conversation_id,

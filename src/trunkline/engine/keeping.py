@@ -65,8 +65,7 @@ def _keep(
 ) -> None:
     receipt = ending.receipt
     home = core.crisis_moves.over(receipt)
-    cache = None if receipt.route is None else generation.model(receipt.route).cache
-    if core.conversations.note(receipt, cache, home=home) and receipt.conversation_id:
+    if core.conversations.note(receipt, generation.config.catalogue, home=home) and receipt.conversation_id:
         core.crisis_moves.came_home(receipt.conversation_id)
     core.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
     asked = _stored(request, generation.config.generation)

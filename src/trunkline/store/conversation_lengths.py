@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from trunkline.domain.fading import share_left
+from trunkline.domain.fading import DAY_MS, share_left
 from trunkline.store.queries import Query
 
 HALF_LIFE_DAYS = 30.0
 """What people and agents do changes within months; a month's conversations are enough to count by."""
+_FORGOTTEN_MS = round(10 * HALF_LIFE_DAYS * DAY_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,10 @@ class Reached:
 
 
 def count_turn(connection: sqlite3.Connection, origin: str, turns: int, at_ms: int) -> None:
-    """Count one more conversation of `origin` that came to its turn of that number."""
+    """Count one more conversation of `origin` that came to its turn of that number. With a first turn, what was counted
+    last so long ago that a thousandth of it is left is dropped: agents that name themselves anew leave nothing."""
+    if turns == 1:
+        connection.execute("DELETE FROM conversation_length WHERE as_of_ms < ?", (at_ms - _FORGOTTEN_MS,))
     row = connection.execute(
         "SELECT conversations, as_of_ms FROM conversation_length WHERE origin = ? AND turns = ?",
         (origin, turns),
