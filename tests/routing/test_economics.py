@@ -64,7 +64,7 @@ def played(price: Price, outlook: Outlook, first_input: int, cached: int) -> int
 
 
 @given(own=prices(), other=prices(), outlook=outlooks, tokens=inputs, warm=st.floats(0, 1))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_a_move_is_never_at_a_loss_over_the_turns_that_are_expected(
     own: Price, other: Price, outlook: Outlook, tokens: int, warm: float
 ) -> None:
@@ -140,7 +140,7 @@ def routes_taken(
 
 
 @given(given_prices=st.lists(prices(), min_size=2, max_size=3), said=turns)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_a_conversation_is_like_it_never_returns_to_where_it_left_to_save(
     given_prices: list[Price], said: list[tuple[int, int, float, int]]
 ) -> None:
@@ -154,7 +154,7 @@ def test_whatever_a_conversation_is_like_it_never_returns_to_where_it_left_to_sa
     output=st.integers(10, 4_000),
     turns_left=st.integers(1, 8),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_even_without_that_memory_two_routes_do_not_alternate_while_turns_are_alike(
     given_prices: list[Price], new_tokens: int, output: int, turns_left: int
 ) -> None:
