@@ -45,11 +45,11 @@ def main() -> None:
 
 def decisions(title: str, *, per_model: bool, rules: bool) -> None:
     draw = random.Random(7)
-    config = build_config(_config(draw, rules))
+    config = build_config(large_config(draw, rules))
     started = time.perf_counter()
     policy = compile_policy(config)
     print(f"compile {1000 * (time.perf_counter() - started):.1f} ms")
-    states = [build_state(config, _state(draw, per_model)) for _ in range(8)]
+    states = [build_state(config, large_state(draw, per_model)) for _ in range(8)]
     asks = [
         build_ask(config, {"type": kind, "tier": tier})
         for kind in ("coding", "simple")
@@ -112,7 +112,7 @@ def quantiles(times_ms: list[float]) -> str:
     return f"p50 {p50:.3f} p95 {p95:.3f} p99 {p99:.3f} ms"
 
 
-def _config(draw: random.Random, rules: bool) -> dict[str, Any]:
+def large_config(draw: random.Random, rules: bool) -> dict[str, Any]:
     return {
         "providers": {
             f"p{p}": {
@@ -138,7 +138,7 @@ def _config(draw: random.Random, rules: bool) -> dict[str, Any]:
     }
 
 
-def _state(draw: random.Random, per_model: bool) -> dict[str, Any]:
+def large_state(draw: random.Random, per_model: bool) -> dict[str, Any]:
     return {
         "accounts": {
             f"p{p}/a{a}": {
