@@ -21,6 +21,8 @@ _CODE_END = re.compile(r"[;{}]\s*$|=>\s*\{?$|\)\s*:\s*$|->\s*\S+$|\\$")
 _TABLE = re.compile(
     r"\s*\|.*\|.*\|?|[^\t\n]+\t[^\t\n]+\t|\s*[\[{]+\s*\"|\s*\"[\w .-]+\"\s*:|(?:[^,\n]{0,60},){3,}\S|\s*<t[rdh]\b"
 )
+# What a row of a table has, unless it has commas.
+_CELLS = re.compile(r"[|\t\"<]")
 _TRACE = re.compile(
     r"Traceback \(|\s*File \".*\", line \d|\s+at [\w.$<>]+\(|\s*(?:[\w.]+(?:Error|Exception)|panic|fatal|error):|"
     r"\s*\^+\s*$|goroutine \d|thread '"
@@ -120,7 +122,7 @@ def _kind_of(line: str) -> str:
             if not (_CODE_END.search(line)) or len(words) > 12
             else "code"
         )
-    if _TABLE.match(line):
+    if (line.count(",") >= 3 or _CELLS.search(line) is not None) and _TABLE.match(line):
         return (
             "table"
             if line.count(",") < 3 or "|" in line or "\t" in line or line[:1] in "[{" or _celled(line)

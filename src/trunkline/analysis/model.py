@@ -2,8 +2,8 @@
 
 The file (little-endian): the magic `TKM1`; the counts of types T, of word features W and of sign features S as
 uint32; the temperature as float32; per table (words, then signs) its keys (CRC-32 of the names) as uint32 in
-ascending order, a scale per column as float32, and T + 1 columns of int8 (one per type, then complexity); last the
-T + 1 intercepts as float32. Types stand in the order of `TASK_TYPES`.
+ascending order, a scale per column as float32, and a row of T + 1 int8 per key (one per type, then complexity);
+last the T + 1 intercepts as float32. Types stand in the order of `TASK_TYPES`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from trunkline.domain.tasks import TASK_TYPES
 MAGIC = b"TKM1"
 _HEADER = struct.Struct("<4sIIIf")
 _COLUMNS = len(TASK_TYPES) + 1
+_ROW = struct.Struct(f"{_COLUMNS}b")
 
 
 class Judgement(NamedTuple):
@@ -36,20 +37,26 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Weights of one kind of features: `rows` says where in each of `columns` a feature's weight stands, in units of
-    the column's scale."""
+    """Weights of one kind of features: `rows` says where in `weights` a feature's row begins, which stands in units of
+    the columns' `scales`. Rows lie together, so that one is one look into memory."""
 
     rows: dict[int, int]
-    columns: tuple[array[int], ...]
+    weights: bytes
     scales: tuple[float, ...]
 
     def sums(self, names: Iterable[str]) -> list[float]:
         """The sum of the weights of `names`, per column; unknown features weigh nothing."""
-        found = self.rows.get
-        at = [row for name in names if (row := found(crc32(name.encode()))) is not None]
+        find, read, weights = self.rows.get, _ROW.unpack_from, self.weights
+        found = [
+            read(weights, at)
+            for name in names
+            if (at := find(crc32(name.encode("utf-8", "replace")))) is not None
+        ]
+        if not found:
+            return [0.0] * _COLUMNS
         return [
-            scale * sum(map(column.__getitem__, at))
-            for column, scale in zip(self.columns, self.scales, strict=True)
+            scale * total
+            for scale, total in zip(self.scales, map(sum, zip(*found, strict=True)), strict=True)
         ]
 
 
@@ -86,11 +93,10 @@ def read_model(data: bytes) -> TaskModel:
     for count in (words, signs):
         keys, at = _array("I", data, at, count)
         scales, at = _array("f", data, at, _COLUMNS)
-        columns = []
-        for _ in range(_COLUMNS):
-            column, at = _array("b", data, at, count)
-            columns.append(column)
-        tables.append(Table(dict(zip(keys, range(count), strict=True)), tuple(columns), tuple(scales)))
+        weights = data[at : at + count * _COLUMNS]
+        at += len(weights)
+        starts = range(0, count * _COLUMNS, _COLUMNS)
+        tables.append(Table(dict(zip(keys, starts, strict=True)), weights, tuple(scales)))
     intercepts, at = _array("f", data, at, _COLUMNS)
     if at != len(data):
         raise ValueError("a task model of another length than it says")

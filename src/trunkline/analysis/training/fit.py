@@ -141,7 +141,7 @@ def packed(fitted: Fitted, temperature: float) -> bytes:
         scales = np.abs(weights).max(0) / 127.0
         parts.append(np.asarray(keys, "<u4").tobytes())
         parts.append(scales.astype("<f4").tobytes())
-        parts.append(np.rint(weights / scales).astype(np.int8).T.tobytes())
+        parts.append(np.rint(weights / scales).astype(np.int8).tobytes())
     parts.append(fitted.intercepts.astype("<f4").tobytes())
     return b"".join(parts)
 
