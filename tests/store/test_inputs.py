@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.routing.test_scenarios import load
 from tests.store.samples import ROUTE, TASK, inputs, opened, receipt
 from tests.support.clock import START_MS, FakeClock
+from tests.support.routing import build_ask, build_config, build_state
 
 from trunkline.domain.counting import Counted, CountingRule, PromptCount, Tokenizer
 from trunkline.domain.crisis import CrisisStep
-from trunkline.domain.decisions import Pin, PinScope
+from trunkline.domain.decisions import Decision, Pin, PinScope
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.learned import Verdicts
 from trunkline.domain.limits import FigureSource, Forecast, LimitScope, LimitUse, Metric, Window
@@ -30,7 +32,7 @@ from trunkline.domain.routes import (
     Selector,
 )
 from trunkline.domain.state import AccountState, Block, ConversationState, RouteState, RoutingState
-from trunkline.routing import Inputs, RoutingAsk
+from trunkline.routing import Inputs, RoutingAsk, decide_again, differences
 from trunkline.routing.inputs import for_deciding
 from trunkline.store.inputs import CHAIN_ROWS, UnreadableInputsError, kept_inputs
 from trunkline.store.store import Store, StoreReader
@@ -110,6 +112,33 @@ async def test_every_part_comes_back_whatever_changed_in_between(tmp_path: Path)
     assert reader.ask(kept_inputs("r59")) is not None
     assert reader.ask(kept_inputs("none")) is None
     reader.close()
+
+
+async def test_every_scenario_of_routing_is_decided_again_bit_for_bit_from_what_is_kept(
+    tmp_path: Path,
+) -> None:
+    decided = []
+    async with opened(tmp_path / "t.db") as store:
+        for n, param in enumerate(load()):
+            case = param.values[0]
+            config = build_config(case)
+            made_from = Inputs(build_ask(config, case["ask"]), build_state(config, case["state"]), config)
+            made = decide_again(made_from)
+            over = replace(receipt(f"r{n}"), decision=made if isinstance(made, Decision) else None)
+            store.record(over, inputs=made_from)
+            decided.append((f"r{n}", made, param.id))
+        await store.flush()
+        for request_id, made, name in decided:
+            found = await store.ask(kept_inputs(request_id))
+            assert found is not None
+            again = decide_again(found)
+            assert again == made, name
+            assert differences(made, again) == ()
+            if isinstance(made, Decision):
+                over = await store.receipt(request_id)
+                assert over is not None
+                assert over.decision == made, name
+    assert len(decided) > 150
 
 
 async def test_a_state_that_did_not_change_is_not_written_again(tmp_path: Path) -> None:
