@@ -197,7 +197,7 @@ def test_a_route_that_has_become_slow_is_given_more_time_until_it_answers() -> N
     [
         (FaultKind.NETWORK, "connect", 0.5),
         (FaultKind.OVERLOADED, "overloaded", 0.5),
-        (FaultKind.AUTH, "key", 0.5),
+        (FaultKind.AUTH, "key", 1.0),
         (FaultKind.QUOTA_WINDOW, "quota", 1.0),
         (FaultKind.RATE_MINUTE, "rate", 1.0),
         (FaultKind.ENTITLEMENT, "plan", 1.0),

@@ -50,14 +50,14 @@ def is_of_the_request(fault: Fault) -> bool:
 
 
 def tells_of_success(fault: Fault) -> bool:
-    """Whether a failure says how well a route does. Being out of allowance, or not being served a model, is said by
-    limits and blocks: a sound account is not to look unwell for it too."""
+    """Whether a failure says how well a route does. Being out of allowance, or not being served a model, or having a
+    key that is not taken, is said by limits and blocks: a sound account is not to look unwell for it too."""
     return kind_tells_of_success(fault.kind) and fault.code != FaultCode.MODEL_GONE
 
 
 def kind_tells_of_success(kind: FaultKind) -> bool:
     """`tells_of_success`, as far as the kind of a fault says."""
-    return not (kind.is_limit or kind is FaultKind.ENTITLEMENT or kind in _OF_THE_REQUEST)
+    return not (kind.is_limit or kind in OF_THE_KEY or kind in _OF_THE_REQUEST)
 
 
 def blocks_nothing(fault: Fault) -> bool:
