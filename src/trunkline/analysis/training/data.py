@@ -18,6 +18,7 @@ from trunkline.analysis.training.examples import own_examples
 OWN = "own"
 # How much a label of each tier counts: A its source's own, B mapped from a title, C joined from a small pool.
 _TIER_WEIGHT = {"A": 1.0, "B": 0.7, "C": 1.0}
+_OWN_LEVELS = 6.0
 # Complexity of our own examples whose line says none.
 _TYPICAL = {
     "simple": 0.12, "orchestration": 0.3, "operations": 0.45, "data_analysis": 0.45, "documentation": 0.45,
@@ -46,14 +47,15 @@ REPORTING = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt: `difficulty` 0..1 counts `trust` 0..1; `family` are sources that are held out together."""
+    """One prompt. `difficulty` is 0..1, said `per_row` or once for a whole source; `family` are sources that are held
+    out together."""
 
     features: Features
     type: str
     family: str
     tier: str
     difficulty: float
-    trust: float
+    per_row: bool
 
 
 def family_of(source: str) -> str:
@@ -87,7 +89,7 @@ def labelled_rows(path: Path) -> list[Row]:
             family_of(record["source"]),
             record["label_tier"],
             record["difficulty"],
-            1.0 if record["difficulty_basis"] == "per_row" else 0.35,
+            record["difficulty_basis"] == "per_row",
         )
         for record in records
     ]
@@ -100,7 +102,7 @@ def natural_rows(path: Path) -> list[Row]:
     with gzip.open(path, "rt", encoding="utf-8") as found:
         records = [json.loads(line) for line in found]
     return [
-        Row(read_features(record["text"]), types[record["id"]], record["source"], "A", 0.5, 0.0)
+        Row(read_features(record["text"]), types[record["id"]], record["source"], "A", 0.5, False)
         for record in records
         if record["id"] in types
     ]
@@ -115,7 +117,7 @@ def own_rows() -> list[Row]:
             OWN,
             "A",
             _TYPICAL[example.type] if example.complexity is None else example.complexity,
-            0.2 if example.complexity is None else 1.0,
+            example.complexity is not None,
         )
         for example in own_examples()
     ]
@@ -133,3 +135,13 @@ def balanced_weights(rows: Iterable[Row]) -> list[float]:
     second = [weight * types[row.type] ** -0.5 for row, weight in zip(rows, first, strict=True)]
     mean = sum(second) / len(second)
     return [weight / mean for weight in second]
+
+
+def complexity_weights(rows: Iterable[Row]) -> list[float]:
+    """A weight per row, 1 on average, for learning complexity: families count nearly alike, our own levels most, since
+    a source's one constant says more about the source than about its prompts."""
+    rows = list(rows)
+    families = Counter(row.family for row in rows)
+    found = [families[row.family] ** -0.8 * (_OWN_LEVELS if row.family == OWN else 1.0) for row in rows]
+    mean = sum(found) / len(found)
+    return [weight / mean for weight in found]

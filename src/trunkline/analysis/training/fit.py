@@ -16,14 +16,14 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from trunkline.analysis.model import MAGIC
-from trunkline.analysis.training.data import Row, balanced_weights
+from trunkline.analysis.training.data import Row, balanced_weights, complexity_weights
 from trunkline.domain.tasks import TASK_TYPES
 
 # Chosen on the grouping CHOOSING; what was tried stands in REPORT.md.
 _INVERSE_PENALTY = 0.3
 _WORD_SCALE = 4.0
 _VECTOR_SCALE = 2.0
-_RIDGE = 30.0
+_RIDGE = 100.0
 _LEAST_ROWS = 2
 # Words whose vectors count: the most frequent ones of their list.
 _VECTOR_WORDS = 30_000
@@ -92,15 +92,10 @@ def fit(rows: Sequence[Row], vectors: Vectors) -> Fitted:
     matrix = sparse.hstack(
         [_sparse(rows, {name: at for at, name in enumerate(names)}), sparse.csr_matrix(vectors.mean(rows))]
     ).tocsr()
-    weights = np.array(balanced_weights(rows))
     learned = LogisticRegression(C=_INVERSE_PENALTY, max_iter=200, tol=1e-3)
-    learned.fit(matrix, [row.type for row in rows], sample_weight=weights)
+    learned.fit(matrix, [row.type for row in rows], sample_weight=np.array(balanced_weights(rows)))
     hard = Ridge(alpha=_RIDGE, solver="sparse_cg", tol=1e-4)
-    hard.fit(
-        matrix,
-        [row.difficulty for row in rows],
-        sample_weight=weights * np.array([row.trust for row in rows]),
-    )
+    hard.fit(matrix, [row.difficulty for row in rows], sample_weight=np.array(complexity_weights(rows)))
     columns = np.zeros((len(TASK_TYPES) + 1, matrix.shape[1]))
     intercepts = np.full(len(TASK_TYPES) + 1, -30.0)
     for at, kind in enumerate(learned.classes_):

@@ -127,7 +127,7 @@ def complexity_areas(outcome: Outcome) -> dict[str, float]:
         "complex": float(roc_auc_score(labelled > 0.65, said)),
         "simple": float(roc_auc_score(labelled < 0.3, -said)),
     }
-    families = sorted({row.family for row in outcome.rows if row.trust == 1.0})
+    families = sorted({row.family for row in outcome.rows if row.per_row})
     for family in families:
         inside = np.array([row.family == family for row in outcome.rows])
         hard = labelled[inside] > np.median(labelled[inside])
