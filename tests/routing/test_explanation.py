@@ -92,7 +92,7 @@ def test_the_sums_of_staying_are_told() -> None:
     assert told.weighed is not None
     assert (told.weighed.saving_pico, told.weighed.turns_left) == (-2 * cent, 2.6)
     assert dict(told.reasons)["weighed"] == (
-        "the next ~4 turns cost $0.030 here with 12,000 tokens cached, $0.050 on b/main/m, "
+        "staying costs $0.030 over the next ~4 turns with 12,000 tokens cached, b/main/m $0.050, "
         "$0.010 of it for a cold cache"
     )
 

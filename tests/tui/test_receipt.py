@@ -518,3 +518,24 @@ async def test_a_key_that_has_no_room_is_left_out_whole() -> None:
         hints = deck.app.screen.query_one("#receipt-hints").content  # type: ignore[attr-defined] # a line of text
         assert "p pin" in hints.plain
         assert len(hints.plain) <= 38
+
+
+def test_the_sums_behind_a_choice_are_on_the_receipt() -> None:
+    cent = 10**10
+    sums = (
+        ("cost_fresh_pico", cent),
+        ("cost_output_pico", 2 * cent),
+        ("weighed", CLAUDE.id),
+        ("stay_pico", 3 * cent),
+        ("move_pico", 5 * cent),
+        ("saving_pico", -2 * cent),
+        ("turns_left", 0.0),
+    )
+    told = full_receipt(decision=replace(full_decision(), facts=(*full_decision().facts, *sums)))
+    told = replace(told, task=replace(told.task, likely=(("coding", 0.62), ("audit", 0.2))))
+    for width in (76, 150):
+        shown = " ".join(" ".join(texts(decided_lines(view(told), width))).split())
+        assert "costs $0.010 other input, $0.020 output" in shown
+        assert "next zai/main/glm-5.3-flash for $0.0029, $0.0006 more" in shown
+        assert f"weighed staying costs $0.030 over the next turn, {CLAUDE.id} $0.050" in shown
+        assert "62% sure, else audit 20%" in shown

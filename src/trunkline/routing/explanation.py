@@ -175,8 +175,8 @@ def _weighed_words(weighed: StayOrMove) -> str:
     cached = f" with {weighed.cached_tokens:,} tokens cached" if weighed.cached_tokens else ""
     cold = f", {fine_dollars(weighed.cold_pico)} of it for a cold cache" if weighed.cold_pico else ""
     return (
-        f"{over} cost {fine_dollars(weighed.stay_pico)} here{cached}, {fine_dollars(weighed.move_pico)} on "
-        f"{weighed.route}{cold}"
+        f"staying costs {fine_dollars(weighed.stay_pico)} over {over}{cached}, {weighed.route} "
+        f"{fine_dollars(weighed.move_pico)}{cold}"
     )
 
 

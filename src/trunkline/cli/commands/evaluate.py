@@ -65,6 +65,8 @@ def evaluate_command(ctx: click.Context, file: Path, as_json: bool) -> None:
     A line has `text` and `task_type`, and best `id` and `source`; or instead of the type `weak`, `strong` and `models`
     with the quality (0 to 1) and cost_usd of each, and then it is told what it saves to send only some prompts to the
     strong model, beside doing so at random.
+
+    Of prompts that the shipped model was trained on, these figures say nothing of others.
     """
     so_far = _Judgements()
     stopped = False
