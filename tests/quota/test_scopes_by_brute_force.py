@@ -136,7 +136,7 @@ class Desk:
             usage = Usage(input_tokens=tokens, output_tokens=tokens)
             self.ledger.settle(booking.reservation_id, actual_amounts(booking.claims, usage))
         await self.ledger.flush()
-        self.tracker.settled(booking.route, self.clock.wall_ms())
+        self.tracker.settled(booking.route, self.clock.wall_ms(), booking.claims)
         true = {Metric.OUTPUT_TOKENS: tokens, Metric.TOTAL_TOKENS: 2 * tokens}
         for identity, use in uses.items():
             use.over = True

@@ -147,9 +147,7 @@ class Books:
         attempt = self._attempt(record, task, began_at_ms)
         self._settle(record, booked, attempt)
         self.attempts.append(attempt)
-        if cancelled:
-            # An answer or a fault brings the tracker up to date itself.
-            self._tracker.settled(record.route, self._clock.wall_ms())
+        self._tracker.settled(record.route, self._clock.wall_ms(), booked.claims)
         self._refusal_ended_mono_ms = record.reply_ended_mono_ms or record.ended_mono_ms
         if self._first_token_mono_ms is None:
             self._first_token_mono_ms = record.first_token_mono_ms

@@ -60,11 +60,14 @@ class LimitBook:
         """Read every figure anew: after a change of configuration, or when another process wrote to the ledger."""
         self._figures.read_all(now_ms)
 
-    def refresh(self, route: Route, now_ms: int) -> None:
-        """Read the figures anew that concern a route, after a settlement or a release: now, and again when the
-        ledger, which does not make anybody wait for it, has surely written it down."""
+    def refresh(self, route: Route, now_ms: int, booked: Iterable[str] = ()) -> None:
+        """Read the figures anew that concern a route, and those that are still kept of the `booked` keys, after a
+        settlement or a release: now, and again when the ledger, which does not make anybody wait for it, has surely
+        written it down."""
         account = self._holdings.of_route(route)
-        for key in account.keys(route.model) if account is not None else ():
+        keys = dict.fromkeys(account.keys(route.model) if account is not None else ())
+        keys.update((key, None) for key in booked if key in self._holdings.windows)
+        for key in keys:
             self._figures.read(key, now_ms)
             self._figures.read_again(key, now_ms)
 

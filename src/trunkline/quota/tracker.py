@@ -207,10 +207,10 @@ class QuotaTracker:
         self._book.refresh_all(now_ms)
         self._stale = False
 
-    def settled(self, route: Route, now_ms: int) -> None:
-        """A booking on `route` was settled or released: read its figures anew. `succeeded` and `faulted` do so
-        themselves; this is for a call that ended otherwise."""
-        self._book.refresh(route, now_ms)
+    def settled(self, route: Route, now_ms: int, claims: Iterable[Claim] = ()) -> None:
+        """A booking on `route` was settled or released: read its figures anew, and those of its `claims`, which may be
+        others since the configuration has changed. `succeeded` and `faulted` read the route's themselves."""
+        self._book.refresh(route, now_ms, (claim.key for claim in claims))
 
     def responded(self, route: Route, now_ms: int) -> tuple[str, ...]:
         """The reply of a call has begun: that is enough to close what was half-open; the targets that are free
