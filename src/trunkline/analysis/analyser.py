@@ -55,7 +55,7 @@ def analyse(
     priority = request.priority or usual
     return Task(
         type=task_type,
-        type_confidence=1.0 if hints.task_type else guess.confidence,
+        type_confidence=1.0 if hints.task_type else guess.probabilities.get(task_type, guess.confidence),
         complexity=complexity,
         tier=tier,
         input_tokens=_usual_tokens(counted, thresholds.estimate_margin),

@@ -24,6 +24,9 @@ _INVERSE_PENALTY = 0.3
 _WORD_SCALE = 4.0
 _VECTOR_SCALE = 2.0
 _RIDGE = 100.0
+# A penalty draws complexity to its mean: distances from the middle are stretched so much, which brings deep work over
+# 0.7 and plain questions under 0.3, where the tiers are cut.
+_MIDDLE, _SPREAD = 0.45, 1.35
 _LEAST_ROWS = 2
 # Words whose vectors count: the most frequent ones of their list.
 _VECTOR_WORDS = 30_000
@@ -101,7 +104,8 @@ def fit(rows: Sequence[Row], vectors: Vectors) -> Fitted:
     for at, kind in enumerate(learned.classes_):
         columns[TASK_TYPES.index(kind)] = learned.coef_[at]
         intercepts[TASK_TYPES.index(kind)] = learned.intercept_[at]
-    columns[-1], intercepts[-1] = hard.coef_, hard.intercept_
+    columns[-1] = hard.coef_ * _SPREAD
+    intercepts[-1] = _MIDDLE + (hard.intercept_ - _MIDDLE) * _SPREAD
     words = {name: columns[:, at] * _WORD_SCALE for at, name in enumerate(names) if name in is_word}
     signs = {name: columns[:, at] for at, name in enumerate(names) if name not in is_word}
     folded = vectors.matrix @ columns[:, len(names) :].T
