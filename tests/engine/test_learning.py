@@ -259,6 +259,18 @@ async def test_exploring_is_drawn_once_for_each_request_and_never_previewed(tmp_
         assert (await world.run(request)).routes == ["first/a/m"]
 
 
+async def test_no_single_answer_says_how_long_answers_are(tmp_path: Path) -> None:
+    endless = {"output_tokens": [60_000, 0.1, 0.0], "answers": ["word " * 60_000]}
+    providers = (Serves("first", played=endless, simulated={}),)
+    async with open_world(tmp_path, *providers) as world:
+        first = await said(world)
+        expected, came = first.receipt.task.output_tokens, first.receipt.usage.output_tokens
+        assert came is not None
+        assert came > 5 * expected
+        await known(world.engine)
+        assert (await said(world)).receipt.task.output_tokens == round((expected * 10 + 4 * expected) / 11)
+
+
 # -- one tier up ----------------------------------------------------------------------------------------------------
 
 
@@ -363,4 +375,6 @@ async def test_the_only_route_is_asked_again_rather_than_nobody(tmp_path: Path) 
         result = await said(world)
         assert result.routes == ["first/a/m", "first/a/m"]
         assert result.receipt.complete
+        assert result.receipt.upgrade is None
+        assert not world.engine.blocked
         assert (await world.engine.submit(ask(route="first")).answer()).text == WHOLE_TEXT

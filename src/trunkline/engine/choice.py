@@ -82,9 +82,17 @@ class Choice:
             decision = self.decide(task, generation)
         return decision
 
-    def replace_answer(self, redo: Redo, upgrade: TierUpgrade, generation: Generation) -> None:
-        """An answer is to be replaced by one with more behind it: the conversation does not stay for its own sake, and
-        where no tier is above another model is asked, if any can be."""
+    def has_another_model(self, task: Task, route: Route, generation: Generation) -> bool:
+        """Whether somebody could answer now with another model than that of `route`."""
+        accounts = generation.provider(route).accounts
+        besides = tuple(Route(route.provider, account.id, route.model) for account in accounts)
+        return isinstance(self.decide(task, generation, besides=besides), Decision)
+
+    def replace_answer(self, redo: Redo | None, upgrade: TierUpgrade | None, generation: Generation) -> None:
+        """An answer is to be replaced by one with more behind it, if so: the conversation does not stay for its own
+        sake, and where no tier is above another model is asked, if any can be."""
+        if redo is None or upgrade is None:
+            return
         self._moves = True
         selector = generation.config.catalogue.select(redo.route) if redo.route is not None else None
         if selector is None or selector.model is None or upgrade.to_tier is not upgrade.from_tier:

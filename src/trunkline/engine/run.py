@@ -115,8 +115,7 @@ class RequestRun:
         self._choice = Choice(core, request, self._books)
         self._rerouting = Rerouting(self._answer, self._books)
         self._course = Course(task, upgrade=self._upgrading.done)
-        if request.redo is not None and self._course.upgrade is not None:
-            self._choice.replace_answer(request.redo, self._course.upgrade, core.generation)
+        self._choice.replace_answer(request.redo, self._upgrading.done, core.generation)
         self._calling = Calling(
             core, self._ticket, self._course, self._books, self._answer, self._rerouting, self._time
         )
@@ -343,7 +342,8 @@ class RequestRun:
             first_choice=bool(ranking) and ranking[0].route == route and ranking[0].order == 0,
             now_ms=self._clock.wall_ms(),
             deadline_at_ms=self._time.deadline_at_ms,
-            may_upgrade=self._upgrading.may_follow(fault, self._preferences.rules),
+            may_upgrade=self._upgrading.may_follow(fault, self._preferences.rules)
+            and self._choice.has_another_model(self._course.task, route, self._generation),
         )
         return next_step(fault, situation, thresholds, self._preferences.rules)
 

@@ -14,6 +14,8 @@ _EMPTY = frozenset({FaultCode.EMPTY, FaultCode.NOTHING_SAID})
 # Ours, and what providers say when their model's answer cannot be read (provider-facts §4).
 _MALFORMED = frozenset({FaultCode.MALFORMED, "malformed_function_call", "malformed_response"})
 
+_MOST_TIMES_EXPECTED = 4
+
 
 @dataclass(frozen=True, slots=True)
 class WentWrong:
@@ -60,8 +62,9 @@ def unremarked(prior: float | None) -> Verdicts:
 
 def answer_tokens(receipt: Receipt) -> int | None:
     """How long the answer was, by the provider's own count; None where there is none. One that was cut at its output
-    limit counts too: without it the long ones would be missing."""
+    limit counts too: without it the long ones would be missing. Of one that is much longer than was expected only so
+    much counts, so that no single answer says what is usual; where all are so long, the next one counts for more."""
     usage = receipt.usage
-    if receipt.outcome is not Outcome.ANSWERED or receipt.finish is None or usage.estimated:
+    if receipt.outcome is not Outcome.ANSWERED or usage.estimated or usage.output_tokens is None:
         return None
-    return usage.output_tokens
+    return min(usage.output_tokens, _MOST_TIMES_EXPECTED * max(1, receipt.task.output_tokens))

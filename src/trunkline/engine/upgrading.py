@@ -35,7 +35,7 @@ class Upgrading:
         return self._raised(task, before.tier, Verdict.REGENERATED, after_attempt=0)
 
     def may_follow(self, fault: Fault, rules: Rules) -> bool:
-        """Whether an attempt that met `fault` is followed by one with more behind it."""
+        """Whether an attempt that met `fault` is followed by one with more behind it, where another model can serve."""
         return rules.upgrade_tier and self.done is None and verdict_on(fault) in _WORTH_IT
 
     def after(self, fault: Fault, course: Course, attempts: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
+from trunkline.domain.learned import Received
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.text import strip_controls
@@ -166,10 +169,13 @@ class AnswerBlock(Vertical):
             await self.mount(_notice(said, "verdict"))
         await self.mount(ReceiptNote(receipt))
 
-    async def show_verdicts(self, receipt: Receipt) -> None:
-        """The receipt again, with what has been said of the answer since."""
-        for note in self.query(ReceiptNote):
-            note.show(receipt)
+    def judged(self, received: Received) -> None:
+        """Show how an answer was received, where it is still this one."""
+        turn = self._turn
+        if turn.receipt is not None and turn.receipt.request_id == received.request_id:
+            turn.receipt = replace(turn.receipt, verdicts=received.verdicts)
+            for note in self.query(ReceiptNote):
+                note.show(turn.receipt)
 
     def _name_from(self, receipt: Receipt | None) -> None:
         if receipt is not None and receipt.route is not None:

@@ -27,7 +27,6 @@ from trunkline.tui.keys import Scope, bindings
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import (
-    AnswerJudged,
     CommandGiven,
     ConversationFound,
     LogTouched,
@@ -348,10 +347,6 @@ class ChatPanel(Vertical):
     def on_turn_order(self, message: TurnOrder) -> None:
         message.stop()
         self.orders.carry_out(message.order, message.turn_id)
-
-    async def on_answer_judged(self, message: AnswerJudged) -> None:
-        message.stop()
-        await self.orders.judged(message.received)
 
     def on_retry_wanted(self, message: RetryWanted) -> None:
         message.stop()

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from trunkline.tui.conversation import Turn
 from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.messages import AnswerJudged
 from trunkline.tui.widgets.answer import AnswerBlock
 
 EMPTY = "Nothing said yet. Write below and press enter:\nthe route that would take it is shown as you type."
@@ -179,6 +180,11 @@ class Transcript(VerticalScroll):
     def action_judge(self, thumb: str) -> None:
         """The answer was good (`up`) or bad (`down`); said again, neither."""
         self._order(Order.GOOD if thumb == "up" else Order.BAD)
+
+    def on_answer_judged(self, message: AnswerJudged) -> None:
+        message.stop()
+        for block in self.blocks:
+            block.judged(message.received)
 
     def action_edit_turn(self) -> None:
         """Put the message into the editor."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trunkline.domain.errors import TrunklineError
@@ -79,19 +78,9 @@ class TurnOrders:
             said = None if thumb_of(turn.receipt.verdicts) is thumb else thumb
 
             def deliver(received: Received) -> None:
-                panel.post_message(AnswerJudged(received))
+                panel.transcript.post_message(AnswerJudged(received))
 
             engine.feedback(turn.receipt.request_id, said, deliver)
-
-    async def judged(self, received: Received) -> None:
-        """Show how an answer was received, where it is still the one that is shown."""
-        for turn in self._panel.conversation.turns:
-            if turn.receipt is None or turn.receipt.request_id != received.request_id:
-                continue
-            turn.receipt = replace(turn.receipt, verdicts=received.verdicts)
-            block = self._panel.transcript.block(turn.id)
-            if block is not None:
-                await block.show_verdicts(turn.receipt)
 
     # -- asking again ---------------------------------------------------------------------------------------
 
