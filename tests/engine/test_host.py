@@ -11,6 +11,7 @@ from tests.support.engine_world import WHOLE_TEXT, Serves, World, ask, open_worl
 
 from trunkline.domain.errors import ConfigError, StoreError
 from trunkline.domain.events import Alert, Answered, Cancelled, Event, Failed, TextDelta
+from trunkline.domain.learned import Received, Verdict
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import EngineDied, EngineReady, Preview
@@ -257,3 +258,21 @@ async def _close(host: EngineHost) -> None:
     import asyncio
 
     await asyncio.to_thread(host.close)
+
+
+async def test_a_verdict_comes_back_as_what_is_known_then_and_a_refusal_as_an_alert(tmp_path: Path) -> None:
+    async with open_world(tmp_path, Serves("only")) as world:
+        face, host = Face(), host_of(world)
+        request_id = face.submit(host)
+        host.start(face.hear)
+        try:
+            await until(lambda: face.ended(request_id))
+            known: list[Received] = []
+            host.feedback(request_id, Verdict.UP, known.append)
+            host.feedback(request_id, None, known.append)
+            host.feedback("nobody", Verdict.UP, known.append)
+            await until(lambda: face.alerts)
+            assert [received.thumb for received in known] == [Verdict.UP, None]
+            assert "no answered request has the id nobody" in face.alerts[0]
+        finally:
+            host.close()

@@ -8,6 +8,7 @@ import pytest
 from tests.support import deck_world as world
 from tests.support.deck import Deck, open_deck
 from tests.tui.test_chat_turns import chat, exchange
+from tests.tui.test_conversations import engine_with, kept, kept_turn
 
 from trunkline.domain.events import Failed, RerouteCause, Rerouted
 from trunkline.domain.learned import Verdict
@@ -126,3 +127,12 @@ def test_the_task_command_knows_auto_and_completes_it() -> None:
     assert found is not None
     assert "auto" in [item.insert for item in found.items]
     assert "auto" in choices[Argument.TASK]
+
+
+async def test_an_answer_from_before_can_be_judged_too() -> None:
+    engine = engine_with(kept("C1", "older", kept_turn(1)))
+    async with open_deck(engine=engine) as deck:
+        await chat(deck).open_conversation("C1")
+        await deck.settle()
+        await deck.press("escape", "plus")
+        assert judged(deck) == [("K1", Verdict.UP)]

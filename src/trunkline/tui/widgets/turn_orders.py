@@ -72,15 +72,16 @@ class TurnOrders:
         panel, engine = self._panel, self._panel.engine
         if engine is None:
             panel.warn("the engine is not there to be told" if panel.dead else "the engine is still starting")
-        elif turn.receipt is None or turn.receipt.outcome is not Outcome.ANSWERED:
-            panel.warn("there is no whole answer here yet that could be good or bad")
+        elif (request_id := _answered_by(turn)) is None:
+            panel.warn("there is no answer here yet that could be good or bad")
         else:
-            said = None if thumb_of(turn.receipt.verdicts) is thumb else thumb
+            before = None if turn.receipt is None else thumb_of(turn.receipt.verdicts)
+            said = None if before is thumb else thumb
 
             def deliver(received: Received) -> None:
                 panel.transcript.post_message(AnswerJudged(received))
 
-            engine.feedback(turn.receipt.request_id, said, deliver)
+            engine.feedback(request_id, said, deliver)
 
     # -- asking again ---------------------------------------------------------------------------------------
 
@@ -169,3 +170,11 @@ class TurnOrders:
             await panel.transcript.show_turns(panel.conversation.turns, panel.flush_s)
             panel.retitle()
         return True
+
+
+def _answered_by(turn: Turn) -> str | None:
+    """The request that gave a turn's answer; None where there is none, or none yet."""
+    receipt = turn.receipt
+    if receipt is None:
+        return turn.request_id if turn.whole else None
+    return receipt.request_id if receipt.outcome is Outcome.ANSWERED else None
