@@ -4,55 +4,46 @@ from __future__ import annotations
 
 import sqlite3
 
+import pytest
 from tests.cli.conftest import Cli
 
-
-def asked(cli: Cli) -> str:
-    """The id of a request about code that was answered."""
-    receipt = cli.json("ask", "--task", "coding", "merge two lists")["receipt"]
-    assert receipt["verdicts"] == []
-    return str(receipt["request_id"])
+from trunkline.domain.errors import UnknownRequestError
 
 
-def test_feedback_is_of_the_last_answer_or_a_named_one_and_is_taken_back(cli: Cli) -> None:
-    assert cli.quick("feedback", "up").exit_code == 1
-    first, last = asked(cli), asked(cli)
+def test_what_was_said_of_an_answer_is_shown_taken_back_and_forgotten(cli: Cli) -> None:
+    assert cli.quick("feedback", "up").exit_code == 1  # nothing was answered yet
+    asked = cli.json("ask", "--task", "coding", "merge two lists")["receipt"]
+    request_id = asked["request_id"]
+    assert asked["verdicts"] == []
     said = cli.json("feedback", "down")
-    assert (said["request_id"], said["task"], said["thumb"]) == (last, "coding", "down")
-    assert said["route"] == "pool/a/small"
-    assert cli.json("feedback", "up", first)["request_id"] == first
-    assert cli.json("log", first)["verdicts"] == ["up"]
-    assert "found good" in cli.quick("log", first).stdout
+    assert (said["request_id"], said["task"], said["thumb"]) == (request_id, "coding", "down")
+    assert said["route"] == asked["route"] == "pool/a/small"
     (line,) = cli.json("quality")["quality"]
     assert (line["model"], line["task"], line["tier"]) == ("small", "coding", said["tier"])
-    assert 1.0 < line["good"] < 1.1
-    assert line["bad"] >= 1.0
-    assert cli.json("feedback", "clear", first)["verdicts"] == []
-    assert cli.quick("feedback", "clear").exit_code == 0
+    assert 1.0 <= line["bad"] < 1.1
+    assert cli.json("feedback", "up", request_id[:22])["verdicts"] == ["up"]
+    assert cli.json("log", request_id)["verdicts"] == ["up"]
+    assert "found good" in cli.quick("log", request_id).stdout
+    assert cli.json("feedback", "clear")["verdicts"] == []
     (line,) = cli.json("quality", "list")["quality"]
     assert line["good"] + line["bad"] < 0.1
     assert "small" in cli.quick("quality").stdout
 
-
-def test_a_request_that_nobody_knows_is_told(cli: Cli) -> None:
-    done = cli.run("feedback", "up", "nobody")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "no answered request has the id nobody" in done.stderr
-
-
-def test_what_was_learned_is_forgotten_after_asking_once_and_the_audit_says_so(cli: Cli) -> None:
-    asked(cli)
-    cli.json("feedback", "down")
     wrong = cli.quick("quality", "reset", "smal", "--yes")
     assert wrong.exit_code == 2
     assert "Did you mean 'small'" in wrong.stderr
-    assert cli.run("quality", "reset", stdin="n\n").returncode == 130
+    unanswered = cli.quick("quality", "reset")
+    assert unanswered.exit_code == 1
+    assert "small at coding" in unanswered.stderr
     assert len(cli.json("quality")["quality"]) == 1
-    done = cli.run("quality", "reset", "small", "--task", "coding", stdin="y\n")
-    assert done.returncode == 0
-    assert "small at coding" in done.stderr
+    assert cli.json("quality", "reset", "small", "--task", "coding", "--yes")["forgotten"] == 1
     assert cli.json("quality")["quality"] == []
     assert cli.json("quality", "reset", "--yes")["forgotten"] == 0
     with sqlite3.connect(cli.home / "trunkline.db") as store:
         (entry,) = store.execute("SELECT who, what, why FROM audit").fetchall()
     assert entry == ("quality", "quality", "reset")
+
+
+def test_a_request_that_nobody_knows_is_told(cli: Cli) -> None:
+    with pytest.raises(UnknownRequestError, match="no answered request has the id nobody"):
+        cli.quick("feedback", "up", "nobody")

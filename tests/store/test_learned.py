@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.store.samples import ROUTE
 
@@ -104,6 +104,7 @@ def test_nothing_is_said_of_what_nobody_answered(answered: sqlite3.Connection, r
 EARLIER = st.lists(st.tuples(st.sampled_from(list(Verdict)), st.floats(0, 400, allow_nan=False)), max_size=5)
 
 
+@settings(max_examples=50)
 @given(
     earlier=EARLIER,
     thumbs=st.lists(st.sampled_from([Verdict.UP, Verdict.DOWN]), min_size=1, max_size=4),
