@@ -10,6 +10,7 @@ from tests.support.engine_world import Serves, agent, ask, open_world, told, unt
 
 from trunkline.domain.events import AttemptStarted, Held
 from trunkline.domain.queue import HeldFor
+from trunkline.domain.tasks import Priority
 
 LANE = "[thresholds]\nmedium_lane_s = {}\nlow_lane_s = 1\n"
 
@@ -17,7 +18,7 @@ LANE = "[thresholds]\nmedium_lane_s = {}\nlow_lane_s = 1\n"
 async def test_what_a_pause_held_back_goes_on_into_its_lane(tmp_path: Path) -> None:
     async with open_world(tmp_path, Serves("only"), preferences=LANE.format(0.15)) as world:
         world.engine.pause()
-        handles = [world.engine.submit(agent(f"n {n}")) for n in range(3)]
+        handles = [world.engine.submit(agent(f"n {n}", priority=Priority.MEDIUM)) for n in range(3)]
         for handle in handles:
             assert (await until_event(handle, Held)).held_for is HeldFor.PAUSE
         world.engine.resume()

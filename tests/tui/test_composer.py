@@ -260,7 +260,7 @@ async def test_a_named_file_is_shown_with_size_and_tokens_and_goes_along(tmp_pat
         await desk.until("notes.md")
         await desk.press("tab")
         assert desk.prompt.text == "see @notes.md "
-        await desk.until("▤ notes.md 3.3 kB ≈673 tok")
+        await desk.until("▤ notes.md 3.3 kB ≈601 tok")
         request = await desk.preview()
         assert "some notes some notes" in request.messages[-1].text
         assert "12,345 / 128,000 tokens, 9.6 %" in desk.shown()
