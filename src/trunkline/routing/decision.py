@@ -241,5 +241,6 @@ def _rejected(scan: Scan) -> tuple[Rejection, ...]:
 
 def _no_route(scan: Scan) -> NoRoute:
     rejected = _rejected(scan)
-    resets = (one.until_ms for one in rejected if one.until_ms is not None)
-    return NoRoute(rejected, min((at_ms for at_ms in resets if at_ms > scan.state.now_ms), default=None))
+    # A figure may be read anew a moment after its reset; then that is now, and not never.
+    resets = (max(one.until_ms, scan.state.now_ms) for one in rejected if one.until_ms is not None)
+    return NoRoute(rejected, min(resets, default=None))
