@@ -70,6 +70,16 @@ def test_every_rejection_has_its_sentence() -> None:
     assert "its window of 10 tokens is too small" in why
 
 
+def test_a_route_that_the_asker_left_out_is_told_as_their_wish() -> None:
+    ask = build_ask(CONFIG, {"avoid": ["a/main/m"]})
+    talk = build_state(CONFIG, {"conversation": {"route": "a/main/m", "tokens": 20_000}})
+    made = decide(ask, compile_policy(CONFIG), talk)
+    assert isinstance(made, Decision)
+    told = explained(ask.task, made, START_MS)
+    assert dict(told.reasons)["moved"] == "from a/main/m as you left it out"
+    assert "you left out a/main/m" in " ".join(why for _, why in told.rejected)
+
+
 def test_where_nobody_can_serve_it_says_so() -> None:
     told = explained(TASK, NoRoute((), START_MS + 3_600_000), START_MS)
     assert told.decision is None

@@ -6,7 +6,7 @@ from bisect import insort
 from collections.abc import Iterable
 
 from trunkline.domain.decisions import Decision, NoRoute, Ranked, Rejection, RejectionCode
-from trunkline.domain.routes import Selector
+from trunkline.domain.routes import Route, Selector
 from trunkline.domain.state import ConversationState, RoutingState
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.candidates import Scan
@@ -153,10 +153,15 @@ def _choose(scan: Scan, ranking: list[Option]) -> Choice:
             if not ranking or (ranking[0] is not best and ranking[0].row is own[0].row):
                 return Choice(_account(scan, own), How.STAY, kept_from=best)
         if not own and moved not in ("asked", "fault", "crisis"):
-            moved = "unavailable"
+            moved = "avoided" if _is_avoided(scan, conversation.route) else "unavailable"
     tried = explored(scan, ranking[:LONGEST_RANKING])
     how, best = (How.RANKED, ranking[0]) if tried is None else (How.EXPLORE, tried)
     return Choice(_account(scan, scan.options(best.row)), how, moved)
+
+
+def _is_avoided(scan: Scan, route: Route) -> bool:
+    """Whether the asker does not want that route to answer."""
+    return any(one.matches(route.provider, route.account, route.model) for one in scan.ask.avoid)
 
 
 def _settled(scan: Scan, conversation: ConversationState, own: Option, ranking: list[Option]) -> Choice:

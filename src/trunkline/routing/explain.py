@@ -36,6 +36,7 @@ _MOVED = {
     "task_changed": "the task has changed",
     "tier_changed": "the task has become another size",
     "unavailable": "its route cannot answer now",
+    "avoided": "you left it out",
     "fault": "its route failed",
     "preserve_context_off": "conversations need not stay",
     "crisis": "in a crisis simple work goes to the cheapest route that is left",
@@ -284,6 +285,11 @@ def _elsewhere_why(facts: Facts) -> str:
     return f"{said} (override: {_OVERRIDE_OFF})" if by == _BY_OVERRIDE else f"{said} ({by})"
 
 
+def _excluded(rule: str) -> str:
+    avoided = rule.removeprefix("avoid ")
+    return f"excluded by {rule}" if avoided == rule else f"you left out {avoided}"
+
+
 _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
     RejectionCode.DISABLED: lambda facts: (
         "taken out by you for now" if "by" in facts else "switched off in the configuration"
@@ -305,7 +311,7 @@ _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
     ),
     RejectionCode.OVER_BUDGET: _budget_why,
     RejectionCode.RETIRED: _retired_why,
-    RejectionCode.EXCLUDED: lambda facts: f"excluded by {facts.get('rule')}",
+    RejectionCode.EXCLUDED: lambda facts: _excluded(str(facts.get("rule"))),
     RejectionCode.FAILED: lambda facts: "has failed for this request already",
 }
 
