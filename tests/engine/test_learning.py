@@ -369,6 +369,18 @@ async def test_whoever_chose_who_answers_instead_is_not_raised(tmp_path: Path) -
         assert again.receipt.upgrade is None
 
 
+async def test_another_answer_to_a_raised_one_is_of_its_tier(tmp_path: Path) -> None:
+    async with open_world(tmp_path, *TWO, preferences=FIRST) as world:
+        first = await said(world)
+        redo = Redo(first.receipt.request_id, Tier.T3, "second/a/n", elsewhere=True)
+        again = await said(world, redo=redo, avoid=("second/a/n",))
+        assert first.receipt.task.tier is Tier.T1
+        assert again.receipt.task.tier is Tier.T3
+        assert again.receipt.upgrade is None
+        lower = await said(world, redo=replace(redo, tier=Tier.T1))
+        assert lower.receipt.task.tier is Tier.T1
+
+
 async def test_the_only_route_is_asked_again_rather_than_nobody(tmp_path: Path) -> None:
     async with open_world(tmp_path, Serves("first")) as world:
         world.fault("empty_answer", first=1)

@@ -27,10 +27,12 @@ class Upgrading:
 
     def begin(self, task: Task, rules: Rules) -> Task:
         """The task of a request as it begins: one tier above that of the answer which it is to replace. Whoever says
-        who is to answer instead has chosen."""
+        who is to answer instead has chosen: it stays at the tier of that answer, which may have been raised itself."""
         redo = self._request.redo
-        if redo is None or redo.elsewhere or not rules.upgrade_tier:
+        if redo is None or not rules.upgrade_tier:
             return task
+        if redo.elsewhere:
+            return self._kept(task, redo.tier)
         before = task if redo.tier is None else replace(task, tier=redo.tier)
         return self._raised(task, before.tier, Verdict.REGENERATED, after_attempt=0)
 
@@ -43,6 +45,11 @@ class Upgrading:
         task, because = course.task, verdict_on(fault) or Verdict.EMPTY
         course.task = self._raised(task, task.tier, because, after_attempt=attempts)
         course.upgrade = self.done
+
+    def _kept(self, task: Task, before: Tier | None) -> Task:
+        if before is None or self._request.hints.tier is not None or before.value <= task.tier.value:
+            return task
+        return replace(task, tier=before)
 
     def _raised(self, task: Task, before: Tier, because: Verdict, *, after_attempt: int) -> Task:
         tier = task.tier if self._request.hints.tier is not None else _NEXT[before]

@@ -231,7 +231,15 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("chat.page_down", ("pagedown", "ctrl+d"), "screen.scroll_chat(1)", "A page down", Scope.CHAT),
     KeySpec("chat.page_up", ("pageup", "ctrl+u"), "screen.scroll_chat(-1)", "A page up", Scope.CHAT),
     KeySpec("chat.why", ("enter",), "why", "Who answered and why: the whole receipt", Scope.CHAT, "why"),
-    KeySpec("chat.regenerate", ("r",), "regenerate", "Ask the last message again", Scope.CHAT, "again", True),
+    KeySpec(
+        "chat.regenerate",
+        ("r",),
+        "regenerate",
+        "Ask the last message again, one tier up",
+        Scope.CHAT,
+        "again",
+        True,
+    ),
     KeySpec(
         "chat.retry",
         ("R",),
