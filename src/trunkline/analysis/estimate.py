@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
+# Longer pieces are seldom the same again: what they cost is not remembered.
+_KEPT_CHARS: Final = 32
 # Of a text longer than this, slices that lie evenly over it are read, and scaled.
 MOST_CHARS: Final = 3_600
 _SLICES: Final = 6
@@ -19,16 +22,19 @@ _WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U000313
 # Scripts whose vowels are marks, or that put no spaces between words: Indic, Thai, Lao, Tibetan, Burmese, Khmer.
 _DENSE = "\u0900-\u0fff\u1000-\u109f\u1780-\u17ff"
 _CODED, _WORD, _NUMBER, _WIDE_RUN, _DENSE_RUN, _LINE, _GAP, _MARK = range(1, 9)
-_PIECE = re.compile(
-    r"([A-Za-z0-9+/_=-]{20,})"
-    rf"|([^\W\d_{_WIDE}{_DENSE}]+)"
-    r"|( ?\d{1,3})"
-    rf"|([{_WIDE}]+)"
-    rf"|([{_DENSE}]+)"
-    r"|(\s*[\r\n]+)"
-    r"|([^\S\r\n]{2,})"
-    r"|([^\w\s]+|_+)"
+_KINDS = (
+    "[A-Za-z0-9+/_=-]{20,}",
+    rf"[^\W\d_{_WIDE}{_DENSE}]+",
+    r" ?\d{1,3}",
+    rf"[{_WIDE}]+",
+    rf"[{_DENSE}]+",
+    r"\s*[\r\n]+",
+    r"[^\S\r\n]{2,}",
+    r"[^\w\s]+|_+",
 )
+_KIND = re.compile("|".join(f"({kind})" for kind in _KINDS))
+# Letters come with the blank before them, which costs nothing but tells a word from the rest of a name.
+_PIECE = re.compile(rf"(?:[^\S\r\n](?!\d))?{_KINDS[0]}|[^\S\r\n]?{'|'.join(_KINDS[1:])}")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HUMP = re.compile("[a-z][A-Z]")
 _CASE_CHANGE = re.compile("[a-z][A-Z]|[A-Z][a-z]")
@@ -105,6 +111,28 @@ def _slices(texts: Sequence[str], length: int) -> Iterator[str]:
         at += len(text)
 
 
+class _Told(NamedTuple):
+    """What words tell of their language: how many are English and how many foreign, how far these are, and how many of
+    them have accents, with how many letters beyond each one's third."""
+
+    english: int = 0
+    foreign: int = 0
+    far: float = 0.0
+    accented: int = 0
+    accented_letters: int = 0
+
+
+class _Cost(NamedTuple):
+    """What a piece costs in tokens, after a blank and otherwise; how many words it holds, and letters of these beyond
+    each one's fourth; and what they tell of the language, if anything."""
+
+    spaced: float
+    joined: float
+    words: int = 0
+    letters: int = 0
+    told: _Told | None = None
+
+
 class _Tally:
     """What the pieces of one text, or of slices of one, cost together."""
 
@@ -132,81 +160,129 @@ class _Tally:
     def read(self, text: str) -> None:
         """Add the pieces of `text`."""
         tokens = 0.0
-        for match in _PIECE.finditer(text):
-            kind, piece = match.lastindex, match.group()
-            if kind == _WORD:
-                start = match.start()
-                tokens += self._word(piece, is_spaced=start == 0 or text[start - 1].isspace())
-            elif kind == _MARK:
-                tokens += _mark(piece)
-            elif kind == _LINE:
-                tokens += 0.73 if len(piece) <= 4 else 1.435
-            elif kind == _NUMBER:
-                tokens += 1.354 if piece[0] != " " else 1.792
-            elif kind == _GAP:
-                tokens += 1.114
-            elif kind == _WIDE_RUN:
-                tokens += _wide(piece)
-            elif kind == _DENSE_RUN:
-                tokens += 0.42 * len(piece)
-            elif kind == _CODED:
-                tokens += self._coded(
-                    piece, is_spaced=match.start() == 0 or text[match.start() - 1].isspace()
-                )
-        self._tokens += tokens
-
-    def _word(self, word: str, *, is_spaced: bool) -> float:
-        self._words += 1
-        length = len(word)
-        if not word.isascii():
-            last = ord(max(word))
-            if last < _LATIN or last in _LATIN_EXTENDED:
-                self._foreign += 1
-                self._far += not _FAR_LETTERS.isdisjoint(word) or "ää" in word
-                self._accented += 1
-                self._accented_letters += max(0, length - 3)
-                return 0.0
-            cost, letter = next((cost, letter) for end, cost, letter in _SCRIPTS if last < end)
-            letter += 0.1 * (not _UKRAINIAN.isdisjoint(word))
-            return cost + letter * max(0, length - 3)
-        self._letters += max(0, length - 4)
-        if word in _ENGLISH:
-            self._english += 1
-        elif (far := _FOREIGN.get(word)) is not None:
-            self._foreign += 1
-            self._far += far
-        extra = 0.0
-        parts = 1
-        if not word.islower():
-            humps = len(_HUMP.findall(word))
-            parts += humps
-            extra = 1.37 * humps
-            if length > 3 and word.isupper():
-                extra = 0.14 * (length - 3)
-        if is_spaced:
-            return 1.001 + 0.061 * max(0, length - 6 * parts) + extra
-        return 0.492 + 0.1 * max(0, length - 4 * parts) + extra
-
-    def _coded(self, run: str, *, is_spaced: bool) -> float:
-        """A long run of letters, digits and what may hold them together: encoded bytes, or a path or name."""
-        length = len(run)
-        digits = sum(map(run.count, "0123456789"))
-        if digits == length:
-            return length / 3
-        if digits * 12 >= length and _HEX.fullmatch(run):
-            return 0.58 * length
-        changes = len(_CASE_CHANGE.findall(run)) if digits * 12 < length else 3 * len(_HUMP.findall(run))
-        if changes * 4 > length and run.count("_") * 12 <= length:
-            return 0.68 * length
-        tokens = 0.0
-        for match in _PARTED.finditer(run):
-            if match.lastindex == 1:
-                tokens += self._word(match.group(), is_spaced=is_spaced and match.start() == 0)
-            elif match.lastindex == 2:
-                tokens += 1.354
+        words = letters = 0
+        after_gap = True
+        for piece in _PIECE.findall(text):
+            cost = _kept_cost(piece) if len(piece) <= _KEPT_CHARS else _cost(piece)
+            spaced, joined, in_piece, beyond, told = cost
+            tokens += spaced if after_gap else joined
+            if in_piece:
+                words += in_piece
+                letters += beyond
+                if told is not None:
+                    self._tell(told)
+                after_gap = False
             else:
-                tokens += _mark(match.group())
-        return tokens
+                after_gap = piece[-1].isspace()
+        self._tokens += tokens
+        self._words += words
+        self._letters += letters
+
+    def _tell(self, told: _Told) -> None:
+        self._english += told.english
+        self._foreign += told.foreign
+        self._far += told.far
+        self._accented += told.accented
+        self._accented_letters += told.accented_letters
+
+
+def _cost(piece: str) -> _Cost:
+    """Of what `_PIECE` has found."""
+    match = _KIND.search(piece)
+    if match is None:
+        raise ValueError(f"no piece: {piece!r}")
+    kind, found = match.lastindex, match.group()
+    if kind == _WORD:
+        cost = _word(found)
+    elif kind == _CODED:
+        cost = _coded(found)
+    elif kind == _MARK:
+        return _always(_mark(found))
+    elif kind == _LINE:
+        return _always(0.73 if len(found) <= 4 else 1.435)
+    elif kind == _NUMBER:
+        return _always(1.354 if found[0] != " " else 1.792)
+    elif kind == _WIDE_RUN:
+        return _always(_wide(found))
+    elif kind == _DENSE_RUN:
+        return _always(0.42 * len(found))
+    else:
+        return _always(1.114)
+    return cost._replace(joined=cost.spaced) if match.start() else cost
+
+
+_kept_cost = lru_cache(maxsize=8_192)(_cost)
+
+
+def _always(cost: float) -> _Cost:
+    return _Cost(cost, cost)
+
+
+def _word(word: str) -> _Cost:
+    length = len(word)
+    if not word.isascii():
+        last = ord(max(word))
+        if last < _LATIN or last in _LATIN_EXTENDED:
+            far = float(not _FAR_LETTERS.isdisjoint(word) or "ää" in word)
+            told = _Told(foreign=1, far=far, accented=1, accented_letters=max(0, length - 3))
+            return _Cost(0.0, 0.0, 1, 0, told)
+        cost, letter = next((cost, letter) for end, cost, letter in _SCRIPTS if last < end)
+        letter += 0.1 * (not _UKRAINIAN.isdisjoint(word))
+        cost += letter * max(0, length - 3)
+        return _Cost(cost, cost, 1)
+    extra = 0.0
+    parts = 1
+    if not word.islower():
+        humps = len(_HUMP.findall(word))
+        parts += humps
+        extra = 1.37 * humps
+        if length > 3 and word.isupper():
+            extra = 0.14 * (length - 3)
+    return _Cost(
+        spaced=1.001 + 0.061 * max(0, length - 6 * parts) + extra,
+        joined=0.492 + 0.1 * max(0, length - 4 * parts) + extra,
+        words=1,
+        letters=max(0, length - 4),
+        told=_told_by(word),
+    )
+
+
+def _told_by(word: str) -> _Told | None:
+    if word in _ENGLISH:
+        return _Told(english=1)
+    far = _FOREIGN.get(word)
+    return None if far is None else _Told(foreign=1, far=far)
+
+
+def _coded(run: str) -> _Cost:
+    """A long run of letters, digits and what may hold them together: encoded bytes, or a path or name."""
+    length = len(run)
+    digits = sum(map(run.count, "0123456789"))
+    if digits == length:
+        return _always(length / 3)
+    if digits * 12 >= length and _HEX.fullmatch(run):
+        return _always(0.58 * length)
+    changes = len(_CASE_CHANGE.findall(run)) if digits * 12 < length else 3 * len(_HUMP.findall(run))
+    if changes * 4 > length and run.count("_") * 12 <= length:
+        return _always(0.68 * length)
+    spaced = joined = 0.0
+    words = letters = english = foreign = 0
+    far = 0.0
+    for match in _PARTED.finditer(run):
+        if match.lastindex != 1:
+            part = 1.354 if match.lastindex == 2 else _mark(match.group())
+            spaced, joined = spaced + part, joined + part
+            continue
+        word = _word(match.group())
+        spaced += word.spaced if match.start() == 0 else word.joined
+        joined += word.joined
+        words += 1
+        letters += word.letters
+        if word.told is not None:
+            english += word.told.english
+            foreign += word.told.foreign
+            far += word.told.far
+    return _Cost(spaced, joined, words, letters, _Told(english, foreign, far))
 
 
 def _mark(run: str) -> float:

@@ -8,6 +8,7 @@ present or absent; each is named by a short string, of which the model knows onl
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -19,6 +20,8 @@ _FIRST_WORDS, _LAST_WORDS = 90, 50
 
 _WORD = re.compile(r"[^\W\d_][^\W_]*(?:['’][^\W\d_]+)?[+#]*|\d[\d.,]*|[?!]|[\n.:;]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+# Where a clause ends, and with it what pairs of words are made of.
+_BREAKS = "\n.:;?!"
 _ENDINGS = ("ies", "ing", "ed", "es", "er", "s", "d", "n", "e")
 _LENGTHS = (2, 4, 6, 9, 13, 20, 32, 50, 90, 160, 320)
 
@@ -44,7 +47,7 @@ def lexicon() -> dict[str, tuple[str, ...]]:
     return {word: tuple(dict.fromkeys(names)) for word, names in groups.items()}
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=1_024)
 def groups_of(word: str) -> tuple[str, ...]:
     """The groups of `word`, in lower case; of its stem where the lexicon has only that."""
     known = lexicon()
@@ -63,39 +66,44 @@ def groups_of(word: str) -> tuple[str, ...]:
 
 def features_of(text: str) -> Features:
     """The features of `text`, of which the caller has cut off all but the ends."""
-    layout = layout_of(text)
-    words: dict[str, None] = {}
-    begun: dict[str, None] = {}
-    groups: dict[str, int] = {}
+    layout, known = layout_of(text), lexicon()
+    words: list[str] = []
+    begun: list[str] = []
+    met: list[str] = []
     previous, before = "", ""
     tokens = _tokens(layout.prose)
     count = 0
     for token in tokens:
-        first = token[0]
-        if first in "\n.:;?!":
+        if token[0] in _BREAKS:
             previous = before = ""
             continue
         count += 1
-        if first.isdigit():
-            token = "0" if len(token) > 1 else "1"
-        words["u" + token] = None
-        if len(token) > 5:
-            words["p" + token[:5]] = None
-        names = groups_of(token)
+        word, names, groups = _read(token)
+        words += names
         if previous:
-            pair = previous + "-" + token
-            words["b" + pair] = None
-            together = lexicon().get(pair)
+            pair = f"{previous}-{word}"
+            words.append("b" + pair)
+            together = known.get(pair)
             if together is not None:
-                names = (*names, *together)
+                groups = (*groups, *together)
         else:
-            words["s" + token] = None
-        for name in names:
-            groups[name] = groups.get(name, 0) + 1
-            if not before:
-                begun[name] = None
-        before, previous = previous, token
-    return Features(list(words), _signs(layout, groups, begun, tokens, count), 1.0 / max(count, 4) ** 0.5)
+            words.append("s" + word)
+        met += groups
+        if not before:
+            begun += groups
+        before, previous = previous, word
+    signs = _signs(layout, Counter(met), list(dict.fromkeys(begun)), tokens, count)
+    return Features(list(dict.fromkeys(words)), signs, 1.0 / max(count, 4) ** 0.5)
+
+
+@lru_cache(maxsize=8_192)
+def _read(token: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The word that a token stands for (of numbers only their length counts), the features that it has by itself, and
+    its groups."""
+    if token[0].isdigit():
+        token = "0" if len(token) > 1 else "1"
+    names = ("u" + token, "p" + token[:5]) if len(token) > 5 else ("u" + token,)
+    return token, names, groups_of(token)
 
 
 def _tokens(prose: str) -> list[str]:
@@ -128,7 +136,7 @@ def _cut(run: str) -> list[str]:
 
 
 def _signs(
-    layout: Layout, groups: dict[str, int], begun: dict[str, None], tokens: list[str], count: int
+    layout: Layout, groups: Counter[str], begun: list[str], tokens: list[str], count: int
 ) -> list[str]:
     signs = ["1", *(f"l{length}" for length in _LENGTHS if count > length)]
     signs += ["k" + name for name in layout.signs]
@@ -142,7 +150,7 @@ def _signs(
         signs += [f"y{kind}|{name}" for kind in layout.kinds]
     signs += ["h" + name for name in begun]
     signs += [f"z{name}|{len_}" for name in begun for len_ in ("s" if count < 14 else "l",)]
-    first = next((token for token in tokens if token[0] not in "\n.:;?!"), "")
+    first = next((token for token in tokens if token[0] not in _BREAKS), "")
     for name in groups_of(first):
         signs.append("f" + name)
     if "?" in tokens:

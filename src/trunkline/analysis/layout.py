@@ -7,7 +7,8 @@ or inside a table decide nothing.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 _CODE = re.compile(
     r"\s*(?:(?:def|class|import|from|public|private|protected|static|const|let|var|func|fn|struct|enum|impl|"
@@ -17,7 +18,7 @@ _CODE = re.compile(
     r"|#\s*(?:include|define|ifn?def|endif)\b|//|/\*|\*/|\*\s|<\?php|</?[a-zA-Z][\w-]*[\s/>]|@\w+\s*(?:\(|$)|\$\w+\s*[=\[(-]"
     r"|[)}\]]+[;,)]*\s*$|[\w.\[\]'\"$>*&-]+\s*(?:[-+*/|&]?=|:=|<-)\s*\S|[\w.:>$-]+\(.*\)?\s*[;{]?\s*$|\{%|<%)"
 )
-_CODE_END = re.compile(r"[;{}]\s*$|=>\s*\{?$|\)\s*:\s*$|->\s*\S+$|\\$")
+_ARROW_END = re.compile(r"->\s*\S+$")
 _TABLE = re.compile(
     r"\s*\|.*\|.*\|?|[^\t\n]+\t[^\t\n]+\t|\s*[\[{]+\s*\"|\s*\"[\w .-]+\"\s*:|(?:[^,\n]{0,60},){3,}\S|\s*<t[rdh]\b"
 )
@@ -44,13 +45,17 @@ _FORMULA = re.compile(
     r"\$[^$\n]{1,200}\$|\\(?:frac|sqrt|int|sum|begin|cdot|left|times|le|ge)\b|[∀∃⊃∑∫√≤≥≠∞π∨∧¬≡·]|"
     r"\b\w\^\{?[\w-]|\b[a-z]\([a-z0-9]\)\s*=|\b\d*[xyzn] ?[-+=*/] ?\d|\d ?[-+*/×÷=^] ?\(?\d"
 )
-_NUMBER = re.compile(r"(?<![\w./-])[$€£]?\d[\d,]*(?:\.\d+)?%?(?![\w/-])")
-_URL = re.compile(r"https?://|www\.")
-_PATH = re.compile(
-    r"(?<![\w/])(?:~|\.{1,2})?/(?:[\w.-]+/)*[\w.-]+|\b[\w-]+\.(?:py|js|ts|go|rs|java|c|cpp|h|rb|php|sh|yml|yaml|toml|json|md|conf|cfg|ini|sql|html|css|tsx|jsx|kt)\b"
+# What every formula has, and most prose has not; it is found at a fraction of the cost.
+_FORMULA_MARK = re.compile(r"[$\\^=∀∃⊃∑∫√≤≥≠∞π∨∧¬≡·+*/×÷-](?:(?<=[$\\^=∀∃⊃∑∫√≤≥≠∞π∨∧¬≡·])| ?\(?\d)")
+# A number begins with its currency or a digit; said first, so that only these are looked at.
+_NUMBER = re.compile(r"[$€£\d](?<![\w./-].)(?:(?<=\d)|(?<=[$€£])\d)[\d,]*(?:\.\d+)?%?(?![\w/-])")
+_PATH = re.compile(r"(?<![\w/])(?:~|\.{1,2})?/(?:[\w.-]+/)*[\w.-]+")
+_CODE_FILE = re.compile(
+    r"\.(?:py|js|ts|go|rs|java|c|cpp|h|rb|php|sh|yml|yaml|toml|json|md|conf|cfg|ini|sql|html|css|tsx|jsx|kt)\b"
 )
-_DATA_FILE = re.compile(r"\b[\w-]+\.(?:csv|tsv|xlsx?|parquet|db|sqlite)\b", re.IGNORECASE)
+_DATA_FILE = re.compile(r"\.(?:csv|tsv|xlsx?|parquet|db|sqlite)\b", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"\b(?:[a-z]+_[a-z_]+\w*|[a-z]+[A-Z]\w+|[A-Z][a-z]+[A-Z]\w+)\b|\b\w+\(\)|`[^`\n]+`")
+_HUMP = re.compile(r"[A-Z](?<=[a-z].)")
 _LOG_FILE = re.compile(r"\.(?:log|txt|bak|gz|zip)\b|/(?:var|etc|usr|home|tmp|opt|proc|dev)\b")
 _COMMIT = re.compile(
     r"(?:feat|fix|docs?|chore|refactor|perf|test|build|ci|style)(?:\([^)]*\))?!?: ", re.IGNORECASE
@@ -60,6 +65,9 @@ _QUOTED = re.compile(r"\"[^\"\n]{2,80}\"|“[^”\n]{2,80}”|'[\w][^'\n]{2,60}'
 _SELECT = re.compile(
     r"\b(?:SELECT\b.+\bFROM|INSERT INTO|UPDATE \w+ SET|CREATE TABLE|ALTER TABLE)\b", re.DOTALL
 )
+
+# Without one of these there is no `_SELECT`.
+_STATEMENTS = ("SELECT", "INSERT INTO", "UPDATE ", "CREATE TABLE", "ALTER TABLE")
 
 _CODE_LINES = (1, 4, 12)
 # So many characters at either end of the prose are searched for numbers, paths, formulas and the like.
@@ -115,13 +123,11 @@ def _kind_of(line: str) -> str:
         return "trace"
     if _LOG.match(line):
         return "log"
-    if _BULLET.match(line) or _OPTION.match(line):
-        words = line.split()
-        return (
-            ("bullet" if _BULLET.match(line) else "option")
-            if not (_CODE_END.search(line)) or len(words) > 12
-            else "code"
-        )
+    bullet = _BULLET.match(line)
+    if bullet or _OPTION.match(line):
+        if _ends_like_code(line) and len(line.split()) <= 12:
+            return "code"
+        return "bullet" if bullet else "option"
     if (line.count(",") >= 3 or _CELLS.search(line) is not None) and _TABLE.match(line):
         return (
             "table"
@@ -130,11 +136,21 @@ def _kind_of(line: str) -> str:
         )
     if _SHELL.match(line):
         return "shell"
-    if _CODE_END.search(line) or (_CODE.match(line) and not _sentence(line)):
+    if _ends_like_code(line) or (_CODE.match(line) and not _sentence(line)):
         return "code"
     if _DIFF.match(line):
         return "diff"
     return "heading" if _HEADING.match(line) else ""
+
+
+def _ends_like_code(line: str) -> bool:
+    """Whether a statement, a block or a signature ends with `line`."""
+    end = line.rstrip()
+    if end.endswith((";", "{", "}", "=>")) or line.endswith("\\"):
+        return True
+    if end.endswith(":") and end[:-1].rstrip().endswith(")"):
+        return True
+    return "->" in line and _ARROW_END.search(line) is not None
 
 
 def _celled(line: str) -> bool:
@@ -148,6 +164,64 @@ def _sentence(line: str) -> bool:
     return len(words) > 4 and sum(word.strip(".,?!:;'\"").isalpha() for word in words) * 4 > len(words) * 3
 
 
+def _has_formula(asked: str) -> bool:
+    return _FORMULA_MARK.search(asked) is not None and _FORMULA.search(asked) is not None
+
+
+def _has_url(asked: str) -> bool:
+    return "http://" in asked or "https://" in asked or "www." in asked
+
+
+def _has_path(asked: str) -> bool:
+    return ("/" in asked and _PATH.search(asked) is not None) or _names_file(_CODE_FILE, asked)
+
+
+def _has_data_file(asked: str) -> bool:
+    return _names_file(_DATA_FILE, asked)
+
+
+def _names_file(ending: re.Pattern[str], asked: str) -> bool:
+    """Whether such an ending follows a name: hyphens may end that, but are none by themselves."""
+    if "." not in asked:
+        return False
+    for found in ending.finditer(asked):
+        name = asked[: found.start()].rstrip("-")
+        if name and (name[-1].isalnum() or name[-1] == "_"):
+            return True
+    return False
+
+
+def _has_identifier(asked: str) -> bool:
+    if "_" in asked or "`" in asked or "()" in asked or _HUMP.search(asked) is not None:
+        return _IDENTIFIER.search(asked) is not None
+    return False
+
+
+def _has_log_file(asked: str) -> bool:
+    return ("." in asked or "/" in asked) and _LOG_FILE.search(asked) is not None
+
+
+def _has_brace(asked: str) -> bool:
+    return ("{" in asked or "@" in asked) and _BRACE.search(asked) is not None
+
+
+def _has_quote(asked: str) -> bool:
+    return ('"' in asked or "'" in asked or "“" in asked) and _QUOTED.search(asked) is not None
+
+
+# What the prose may have in it. Each looks first for the characters without which there is none.
+_PRESENT: Final[Mapping[str, Callable[[str], bool]]] = {
+    "formula": _has_formula,
+    "url": _has_url,
+    "path": _has_path,
+    "datafile": _has_data_file,
+    "identifier": _has_identifier,
+    "logfile": _has_log_file,
+    "brace": _has_brace,
+    "quoted": _has_quote,
+}
+
+
 def _signs(text: str, asked: str, seen: dict[str, int], kinds: tuple[str, ...]) -> list[str]:
     signs = list(kinds)
     for kind, times in seen.items():
@@ -157,19 +231,8 @@ def _signs(text: str, asked: str, seen: dict[str, int], kinds: tuple[str, ...]) 
     asked = asked if len(asked) <= 2 * _ASKED else f"{asked[:_ASKED]}\n{asked[-_ASKED:]}"
     numbers = len(_NUMBER.findall(asked))
     signs += [f"number>{bound}" for bound in (0, 1, 2, 4, 8) if numbers > bound]
-    for name, pattern in (
-        ("formula", _FORMULA),
-        ("url", _URL),
-        ("path", _PATH),
-        ("datafile", _DATA_FILE),
-        ("identifier", _IDENTIFIER),
-        ("logfile", _LOG_FILE),
-        ("brace", _BRACE),
-        ("quoted", _QUOTED),
-    ):
-        if pattern.search(asked) is not None:
-            signs.append(name)
-    if _SELECT.search(text) is not None:
+    signs += [name for name, has in _PRESENT.items() if has(asked)]
+    if any(word in text for word in _STATEMENTS) and _SELECT.search(text) is not None:
         signs.append("select")
     if _COMMIT.match(asked):
         signs.append("commit")

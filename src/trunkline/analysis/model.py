@@ -12,7 +12,7 @@ import math
 import struct
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -44,14 +44,12 @@ class Table:
     weights: bytes
     scales: tuple[float, ...]
 
-    def sums(self, names: Iterable[str]) -> list[float]:
-        """The sum of the weights of `names`, per column; unknown features weigh nothing."""
-        find, read, weights = self.rows.get, _ROW.unpack_from, self.weights
-        found = [
-            read(weights, at)
-            for name in names
-            if (at := find(crc32(name.encode("utf-8", "replace")))) is not None
-        ]
+    def sums(self, names: Sequence[str]) -> list[float]:
+        """The sum of the weights of `names`, none of which has a line break, per column; unknown features weigh
+        nothing."""
+        read, weights = _ROW.unpack_from, self.weights
+        keys = map(crc32, "\n".join(names).encode("utf-8", "replace").split(b"\n")) if names else ()
+        found = [read(weights, at) for at in map(self.rows.get, keys) if at is not None]
         if not found:
             return [0.0] * _COLUMNS
         return [
