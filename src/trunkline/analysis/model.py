@@ -25,7 +25,6 @@ from trunkline.domain.tasks import TASK_TYPES
 MAGIC = b"TKM1"
 _HEADER = struct.Struct("<4sIIIf")
 _COLUMNS = len(TASK_TYPES) + 1
-_ROW = struct.Struct(f"{_COLUMNS}b")
 
 
 class Judgement(NamedTuple):
@@ -47,15 +46,11 @@ class Table:
     def sums(self, names: Sequence[str]) -> list[float]:
         """The sum of the weights of `names`, none of which has a line break, per column; unknown features weigh
         nothing."""
-        read, weights = _ROW.unpack_from, self.weights
         keys = map(crc32, "\n".join(names).encode("utf-8", "replace").split(b"\n")) if names else ()
-        found = [read(weights, at) for at in map(self.rows.get, keys) if at is not None]
-        if not found:
-            return [0.0] * _COLUMNS
-        return [
-            scale * total
-            for scale, total in zip(self.scales, map(sum, zip(*found, strict=True)), strict=True)
-        ]
+        weights = self.weights
+        rows = [weights[at : at + _COLUMNS] for at in map(self.rows.get, keys) if at is not None]
+        together = array("b", b"".join(rows))
+        return [scale * sum(together[column::_COLUMNS]) for column, scale in enumerate(self.scales)]
 
 
 @dataclass(frozen=True, slots=True)
