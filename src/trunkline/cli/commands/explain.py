@@ -92,6 +92,6 @@ def _print(preview: Preview, now_ms: int) -> None:
         say_labelled(
             "refused",
             f"about {over.expected_tokens:,} tokens with the answer, over the {over.budget_tokens:,} of "
-            f"{over.setting}; with --over-budget:",
+            f"{over.setting}; sent on purpose (ask --over-budget):",
         )
     print_explanation(explained(preview.task, preview.decision, now_ms), now_ms)
