@@ -22,6 +22,7 @@ from trunkline.routing import (
     likely_words,
     standing_words,
 )
+from trunkline.routing.explanation import CostParts
 
 CONFIG = build_config(
     {
@@ -60,7 +61,13 @@ def test_the_runner_up_says_what_it_would_have_cost_and_how_much_more() -> None:
     assert labels["why"].startswith("cost: cheaper than b/")
     assert labels["next"].startswith(f"{made.ranking[1].route.id} for $0.00")
     assert labels["next"].endswith(" more")
-    assert "output" in labels["costs"]
+    assert labels["costs"] == "$0.0010 input, $0.0010 output"
+
+
+def test_only_beside_cached_input_is_there_other_input() -> None:
+    cent = PICO_PER_USD // 100
+    assert CostParts(0, cent, cent, 0).words == "$0.010 input, $0.010 output"
+    assert CostParts(cent, cent, 0, 0).words == "$0.010 input from the cache, $0.010 other input"
 
 
 def test_every_rejection_has_its_sentence() -> None:

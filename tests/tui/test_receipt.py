@@ -535,7 +535,7 @@ def test_the_sums_behind_a_choice_are_on_the_receipt() -> None:
     told = replace(told, task=replace(told.task, likely=(("coding", 0.62), ("audit", 0.2))))
     for width in (76, 150):
         shown = " ".join(" ".join(texts(decided_lines(view(told), width))).split())
-        assert "costs $0.010 other input, $0.020 output" in shown
+        assert "costs $0.010 input, $0.020 output" in shown
         assert "next zai/main/glm-5.3-flash for $0.0029, $0.0006 more" in shown
         assert f"weighed staying costs $0.030 over the next turn, {CLAUDE.id} $0.050" in shown
         assert "62% sure, else audit 20%" in shown

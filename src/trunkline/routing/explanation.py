@@ -55,9 +55,10 @@ class CostParts:
 
     @property
     def words(self) -> str:
-        """`$0.0021 other input, $0.0004 output`; empty where there is nothing to take apart."""
-        parts = ((getattr(self, name), said) for name, said in _PARTS.items())
-        return ", ".join(f"{fine_dollars(pico)} {said}" for pico, said in parts if pico)
+        """`$0.0021 input, $0.0004 output`; empty where there is nothing to take apart."""
+        said = _PARTS if self.cached else _PARTS | {"fresh": "input"}
+        parts = ((getattr(self, name), words) for name, words in said.items())
+        return ", ".join(f"{fine_dollars(pico)} {words}" for pico, words in parts if pico)
 
 
 @dataclass(frozen=True, slots=True)
