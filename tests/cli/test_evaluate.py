@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from trunkline.analysis import Guess, classify
 from trunkline.cli import labelled
 from trunkline.cli.commands import evaluate
 from trunkline.cli.commands.evaluate import evaluate_command
@@ -140,19 +141,31 @@ def test_a_line_longer_than_any_prompt_is_passed_over(
 
 
 def test_stopped_half_way_it_says_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = evaluate.classify, []
-
-    def stopping(text: str) -> Any:
-        calls.append(text)
-        if len(calls) == 3:
+    def stopping(text: str) -> Guess:
+        if text == HELLO["text"]:
             raise KeyboardInterrupt
-        return real(text)
+        return classify(text)
 
     monkeypatch.setattr(evaluate, "classify", stopping)
     found = run(written(tmp_path / "p.jsonl", CODE, POEM, HELLO), "--json")
     assert found.exit_code == 130
     assert json.loads(found.stdout)["n"] == 2
     assert "stopped after 2 lines" in found.stderr
+
+
+def test_reading_the_model_is_not_counted_as_the_first_prompts_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns, loads_ns = [0], [50_000_000]
+
+    def slow_at_first(text: str) -> Guess:
+        now_ns[0] += 1_000_000 + (loads_ns.pop() if loads_ns else 0)
+        return classify(text)
+
+    monkeypatch.setattr(evaluate, "classify", slow_at_first)
+    monkeypatch.setattr(evaluate.time, "perf_counter_ns", lambda: now_ns[0])
+    found = run(written(tmp_path / "p.jsonl", CODE, POEM), "--json")
+    assert json.loads(found.stdout)["ms_per_prompt"] == {"p50": 1.0, "p95": 1.0}
 
 
 def test_the_daily_help_does_not_name_it() -> None:

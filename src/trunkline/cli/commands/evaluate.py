@@ -70,6 +70,7 @@ def evaluate_command(ctx: click.Context, file: Path, as_json: bool) -> None:
     """
     so_far = _Judgements()
     stopped = False
+    classify("")  # reading the model is no prompt's time
     try:
         _read(file, so_far)
     except KeyboardInterrupt:
