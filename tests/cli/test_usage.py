@@ -10,6 +10,14 @@ from tests.cli.conftest import Cli
 NO_SUCH_KEY = "sk-proj-0123456789abcdefghijklmnop"
 
 
+@pytest.mark.parametrize("group", [(), ("config",), ("queue",), ("quality",)])
+def test_no_list_of_commands_is_cut_in_the_middle_of_a_sentence(cli: Cli, group: tuple[str, ...]) -> None:
+    shown = cli.quick(*group, "--help").stdout
+    listed = shown.partition("Commands:\n")[2].splitlines()
+    assert listed
+    assert not [line for line in listed if line.endswith("...")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -100,6 +100,8 @@ def _print_replay(replayed: Replay) -> None:
         say_labelled("replay", "the same decision, to the last bit of every score")
         return
     found = len(replayed.differences)
-    say_labelled("replay", f"another decision: {found} {'figure differs' if found == 1 else 'figures differ'}")
+    say_labelled(
+        "replay", f"another decision: {found} {'figure differs' if found == 1 else 'figures differ'}"
+    )
     rows = [[one.where, one.then, one.now] for one in replayed.differences[:_MOST_DIFFERENCES]]
     print_table(("where", "then", "again"), rows)

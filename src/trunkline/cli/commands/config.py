@@ -21,7 +21,10 @@ def config_command() -> None:
 @click.argument("key", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def get_command(key: str | None, as_json: bool) -> None:
-    """The value of KEY and where it comes from; without KEY every setting, or those whose name begins so."""
+    """The value of KEY and where it comes from.
+
+    Of the beginning of a name all that begin so, without KEY every setting.
+    """
     loaded = _load()
     known = settings(loaded)
     under = [setting for setting in known if key is None or setting.key.startswith(f"{key}.")]
@@ -50,7 +53,10 @@ def set_command(key: str, value: str, as_json: bool) -> None:
 @click.argument("key")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def unset_command(key: str, as_json: bool) -> None:
-    """Take KEY out of your own file, so that the shipped value holds again."""
+    """Take KEY out of your own file.
+
+    The shipped value holds again.
+    """
     _change(key, None, as_json)
 
 

@@ -132,7 +132,9 @@ def _counts(verdicts: Verdicts) -> list[str]:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def reset_command(model: str | None, task_type: str | None, yes: bool, as_json: bool) -> None:
-    """Forget what was learned of MODEL, or of all models: the catalogue's figures hold again.
+    """Forget what was learned of MODEL, or of all.
+
+    The catalogue's figures hold again.
 
     Thumbs that it was made of are forgotten too. The audit keeps what it was.
     """

@@ -94,7 +94,10 @@ def move_command(beginning: str, places: int) -> None:
 @queue_command.command("cancel")
 @click.argument("beginning", metavar="ID")
 def cancel_command(beginning: str) -> None:
-    """Cancel request ID, whichever process runs it; nothing of it stays in the queue."""
+    """Cancel request ID, whichever process runs it.
+
+    Nothing of it stays in the queue.
+    """
     say(f"{_order(beginning, Engine.drop)} is cancelled")
 
 
@@ -110,7 +113,10 @@ def _order(beginning: str, order: Callable[[Engine, str], None]) -> str:
 @queue_command.command("run")
 @click.pass_context
 def run_command(ctx: click.Context) -> None:
-    """Run what is kept and no other process runs, until nothing is left or Ctrl-C."""
+    """Run what is kept and no other process runs.
+
+    It ends when nothing is left, or at Ctrl-C.
+    """
     settings = replace(settings_of(QUEUE_RUN), long_lived=True)
     log = start_logging(settings.places.log_dir, "queue")
     try:
