@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
 from trunkline.cli.drill.judging import Drill, Judge, is_of_the_limit
@@ -47,11 +48,13 @@ async def _short(stage: Stage, judge: Judge) -> None:
     decision = await stage.decision()
     stated_first = decision is not None and decision.ranking[0].order == 0
     elsewhere = await stage.alternative()
+    # A refusal that names its model leaves the account's other models.
+    anybody = elsewhere or await stage.alternative(target.id)
     await stage.arm("limited", at=target, hint="short", first=1)
     asked = await stage.ask()
     judge.served(asked)
     judge.wasted(asked, 1, least=1)
-    if stated_first or elsewhere is None:
+    if stated_first or anybody is None or (elsewhere is None and asked.receipt.route == target):
         judge.expect(asked.waited, "the stated wait should have been waited, and shown")
         if asked.served and asked.waited and stated_first:
             judge.served(asked, by=target)
@@ -94,13 +97,16 @@ async def _persistent(stage: Stage, judge: Judge) -> None:
             judge.served_elsewhere(asked, target)
         else:
             judge.expect(not asked.served, "nobody could have served this truly")
+    if elsewhere is None:
+        called = Counter(route for one in stage.asked for route in one.calls)
+        judge.expect(max(called.values(), default=0) <= 2, "each route should have been tried twice at most")
+        judge.only_one(target)
+        return
     wasted = sum(one.wasted for one in stage.asked)
-    most = 2 * len(accounts) + (_REQUESTS if elsewhere is None else 0)
+    most = 2 * len(accounts)
     judge.expect(
         wasted <= most, f"{wasted} calls were wasted on {target.provider}, it should be at most {most}"
     )
-    if elsewhere is None:
-        judge.only_one(target)
 
 
 async def _day_quota(stage: Stage, judge: Judge) -> None:

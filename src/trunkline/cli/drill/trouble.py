@@ -26,10 +26,13 @@ async def _once(stage: Stage, judge: Judge, *, kind: str, **rule: Any) -> None:
     judge.wasted(asked, 1, least=1)
 
 
-async def _lasting(stage: Stage, judge: Judge, *, kind: str, most: int = 2, **rule: Any) -> None:
-    """One route goes on failing: at most one quick retry there, then somebody else."""
+async def _lasting(
+    stage: Stage, judge: Judge, *, kind: str, most: int = 2, of_provider: bool = False, **rule: Any
+) -> None:
+    """One route goes on failing: at most one quick retry there, then somebody else. `of_provider`: the failure says of
+    the whole provider that it is not to be reached."""
     target = await stage.find_target()
-    elsewhere = await stage.alternative(target.id)
+    elsewhere = await stage.alternative(target.provider if of_provider else target.id)
     await stage.arm(kind, at=target, **rule)
     asked = await stage.ask()
     if elsewhere is not None:
@@ -201,7 +204,7 @@ DRILLS = (
         "web-page",
         "a web page of status 200 in place of an answer",
         "the next route at once",
-        partial(_lasting, kind="html", most=1),
+        partial(_lasting, kind="html", most=1, of_provider=True),
     ),
     Drill(
         "error-in-200",
