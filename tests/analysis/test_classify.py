@@ -216,6 +216,12 @@ def test_the_weights_are_small_and_whole() -> None:
         "继续",
         "好的，做吧",
         "¿Por qué?",
+        "and the third",
+        "what about overflow?",
+        "und die zweite Datei?",
+        "y el tercero",
+        "e o segundo?",
+        "那第三个呢？",
     ],
 )
 def test_follow_ups_of_other_languages(text: str) -> None:
@@ -229,6 +235,9 @@ def test_follow_ups_of_other_languages(text: str) -> None:
         "Simuliere einen Würfel",
         "Siguiente línea del poema sobre el mar",
         "继承是什么？",
+        "And the raven, never flitting: write on in that style",
+        "那个人是谁？",
+        "Whatever the weather, write me a rhyme",
     ],
 )
 def test_requests_that_only_begin_alike_are_none(text: str) -> None:
