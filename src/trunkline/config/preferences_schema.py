@@ -205,7 +205,11 @@ class LearningTable(Table):
     half_life_days: Annotated[float, Field(ge=0.1, le=36_500), Step(5)] = doc(
         "days after which what was learned counts half", 30.0
     )
-    explore_share: Share = doc("share of requests that try another route than the best one", 0.0)
+    explore_share: Share = doc(
+        "share of the requests for which nobody waits and that no list settles, which try another route than the "
+        "best one, at most twice as dear",
+        0.0,
+    )
 
 
 class HistoryTable(Table):
