@@ -66,3 +66,15 @@ async def test_what_is_days_ago_is_not_taken_in(tmp_path: Path) -> None:
             seen.take_in(answer, core.clock.wall_ms())
             assert stats(later).attempts == before + 1
             assert (await core.store.ask(seen.unread()))[1] == ()
+
+
+async def test_a_pool_goes_round_over_processes_that_ask_once_each(tmp_path: Path) -> None:
+    async with open_world(tmp_path, Serves("pool", accounts=("a", "b", "c")), started=False) as world:
+        await world.engine.aclose()
+        served = []
+        for _ in range(4):
+            async with world.open("once") as engine:
+                told = await world.run("Who owns the queue?", engine)
+                assert told.receipt.route is not None
+                served.append(told.receipt.route.account)
+    assert served == ["a", "b", "c", "a"]

@@ -15,8 +15,8 @@ _FAILED = (AttemptOutcome.REFUSED, AttemptOutcome.FAILED, AttemptOutcome.CUT)
 
 
 class PastAttempts:
-    """Has `tracker` know of each attempt of other processes once, of earlier ones of this machine too. `process_id` is
-    this process, whose own attempts the tracker has seen."""
+    """Has `tracker` know of each attempt of other processes once, of earlier ones of this machine too; so a pool goes
+    round over all of them. `process_id` is this process, whose own attempts the tracker has seen."""
 
     def __init__(self, tracker: QuotaTracker, process_id: str) -> None:
         self._tracker = tracker
@@ -34,6 +34,7 @@ class PastAttempts:
         for sample in samples:
             if now_ms - sample.at_ms <= LONGEST_REMEMBERED_MS:
                 recall(self._tracker, sample)
+                self._tracker.picked(sample.route)
 
 
 def recall(tracker: QuotaTracker, sample: AttemptSample) -> None:
