@@ -206,8 +206,8 @@ class LearningTable(Table):
         "days after which what was learned counts half", 30.0
     )
     explore_share: Share = doc(
-        "share of the requests for which nobody waits and that no list settles, which try another route than the "
-        "best one, at most twice as dear",
+        "share of the requests that nobody waits for (none of a chat or `ask`) that try another route than the best "
+        "one, up to twice as dear",
         0.0,
     )
 
