@@ -33,7 +33,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "override": ("override", "Emergency: this route for everything, the rest waits; `off` undoes it."),
     "crisis": ("crisis", "The crises there were, and what each came to."),
     "mode": ("control", "Show the modes, or use another."),
-    "queue": ("queue", "What is kept until somebody can serve it: list, promote, move, cancel, run."),
+    "queue": ("queue", "What is kept until somebody can serve it; promote, move, cancel or run it."),
     "prefer": ("prefer", "Who is asked, in order: for a task type, or where no list applies."),
     "set": ("prefer", "How one task type is routed: who is asked, priority, budget, quality."),
     "config": ("config", "Read and write settings."),
