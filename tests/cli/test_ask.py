@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import signal
+import sys
 
+import click
+import pytest
 from tests.cli.conftest import LIMIT_S, Cli, until
+
+from trunkline.cli.request import prompt_text
 
 RECEIPT_KEYS = {"route", "reason", "attempts", "tokens", "cost_usd", "ms", "first_token_ms"}
 TASK_KEYS = {"type", "confidence", "complexity", "tier", "input_tokens", "output_tokens"}
@@ -110,6 +116,13 @@ def test_a_dash_or_a_pipe_reads_stdin(cli: Cli) -> None:
     nothing = cli.run("ask", "-", stdin=" \n")
     assert (nothing.returncode, nothing.stdout) == (2, "")
     assert "the prompt is empty" in nothing.stderr
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "hello".encode("utf-16")])
+def test_what_is_no_text_is_asked_of_nobody(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    with pytest.raises(click.UsageError, match="no text in UTF-8"):
+        prompt_text(("-",))
 
 
 def test_a_prompt_that_is_no_utf8_is_asked_all_the_same(cli: Cli) -> None:

@@ -18,11 +18,14 @@ STDIN = "-"
 
 def prompt_text(words: Sequence[str]) -> str:
     """The words of a prompt as one text; all of stdin for `-`, and for no words when stdin is no terminal. Raises
-    UsageError when there is nothing in it."""
+    UsageError when there is nothing in it, or what is no text."""
     if not words and sys.stdin.isatty():
         raise click.UsageError("there is no prompt; `-` reads it from stdin")
     if tuple(words) in ((), (STDIN,)):
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+        data = sys.stdin.buffer.read()
+        if b"\0" in data:
+            raise click.UsageError("stdin holds no text in UTF-8: there are zero bytes in it")
+        text = data.decode("utf-8", "replace")
     else:
         # An argument that is no UTF-8 arrives with lone surrogates, which no provider and no file would take.
         text = " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
