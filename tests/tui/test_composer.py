@@ -383,6 +383,7 @@ async def test_an_unknown_window_is_no_figure_and_an_empty_editor_none_at_all(tm
         assert "→" not in desk.shown()
 
 
+@pytest.mark.usefixtures("every_frame")
 async def test_a_key_touches_nothing_but_the_composer(tmp_path: Path) -> None:
     async with bench(tmp_path) as desk:
         drawn: list[str] = []

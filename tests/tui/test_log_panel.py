@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC
 
+import pytest
 from tests.support import deck_world as world
 from tests.support.clock import START_MS
 from tests.support.panel_app import Panel, open_panel
@@ -212,6 +213,7 @@ async def test_a_view_scrolled_by_the_wheel_stays_with_its_lines() -> None:
         assert panel.shown().splitlines()[2].split()[0] == first_shown
 
 
+@pytest.mark.usefixtures("every_frame")
 async def test_an_unchanged_row_is_drawn_once() -> None:
     async with open_log(*entries(10)) as (panel, log, book):
         before = drawn(log.listing)
