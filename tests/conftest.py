@@ -1,5 +1,5 @@
 """For every test: a worker that has imported everything need not have its collector walk all of that again, reads
-the certificates that are trusted once, and at its end looks twice, not five times, for what was never awaited.
+the certificates that are trusted once, and at its end looks twice, not five times, for what was never awaited."""
 
 from __future__ import annotations
 
