@@ -13,7 +13,9 @@ from trunkline.domain.decisions import Decision
 from trunkline.domain.messages import Hints
 from trunkline.domain.tasks import Tier
 
-DEAR = Serves("dear", models={"d": {"price": {"input": 4.0, "output": 20.0}, "quality": 60, "preference": 90}})
+DEAR = Serves(
+    "dear", models={"d": {"price": {"input": 4.0, "output": 20.0}, "quality": 60, "preference": 90}}
+)
 FAIR = Serves("fair", models={"f": {"price": {"input": 0.2, "output": 0.4}, "quality": 60, "preference": 10}})
 ALL_ON = "[tiers.t2]\nceiling_usd_per_1k = 0.001\n[rules]\nprefer_free = false\n"
 

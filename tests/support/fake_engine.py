@@ -138,9 +138,7 @@ class FakeEngine:
     def crises(self, limit: int, deliver: Callable[[tuple[CrisisSummary, ...]], None]) -> None:
         deliver(self.past_crises[:limit])
 
-    def feedback(
-        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
-    ) -> None:
+    def feedback(self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]) -> None:
         self.orders.append(("feedback", (request_id, verdict)))
         verdicts = () if verdict is None else (verdict,)
         deliver(Received(request_id, "google/google-2/gemini", "coding", "t2", verdicts))

@@ -289,9 +289,7 @@ class HostedEngine(Protocol):
         """As `EngineFace.crises`."""
         ...
 
-    def feedback(
-        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
-    ) -> None:
+    def feedback(self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]) -> None:
         """As `EngineFace.feedback`; a refusal comes as an `Alert`."""
         ...
 

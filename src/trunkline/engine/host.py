@@ -179,9 +179,7 @@ class EngineHost:
         """See `HostedEngine.crises`."""
         self._answer(lambda engine: engine.crises(limit), deliver)
 
-    def feedback(
-        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
-    ) -> None:
+    def feedback(self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]) -> None:
         """See `HostedEngine.feedback`."""
         self._answer(lambda engine: engine.feedback(request_id, verdict), deliver)
 

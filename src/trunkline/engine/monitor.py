@@ -181,9 +181,7 @@ class Monitor:
         """Refused."""
         self._refuse("the mode is changed")
 
-    def feedback(
-        self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]
-    ) -> None:
+    def feedback(self, request_id: str, verdict: Verdict | None, deliver: Callable[[Received], None]) -> None:
         """Refused."""
         self._refuse("answers are judged")
 
