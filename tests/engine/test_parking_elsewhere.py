@@ -168,6 +168,8 @@ async def test_another_process_promotes_moves_and_cancels_what_this_one_runs(tmp
         assert not ending.kept
         other.free("only/a")
         other.promote(second.request_id)
+        # It may look before this process has heard that the account is free, and then rests once more.
+        await passing(world, asyncio.create_task(second.answer()).done)
         assert (await told(second)).receipt.complete
         third.cancel()
         await third.answer()
