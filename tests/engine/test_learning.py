@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +120,7 @@ async def test_what_is_learned_is_published_every_few_seconds_at_most(tmp_path: 
         await world.engine.feedback(first, Verdict.UP)
         await world.engine.feedback(second, Verdict.UP)
         stale = learning.quality
-        await asyncio.sleep(0.05)
+        await world.engine.fresh_snapshot()
         assert learning.quality is stale
         clock.advance(3_000)
         await until(lambda: learning.quality is not stale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trunkline.domain.money import Price, PriceBand
-from trunkline.routing.turn_cost import FREE_TURN, TurnCost, turn_cost, turn_cost_pico
+from trunkline.routing.turn_cost import FREE_TURN, TurnCost, turn_cost
 
 CHARGES_WRITES = Price(input=100, output=500, cached=10, written=125)
 
@@ -25,13 +25,18 @@ def test_a_cold_turn_pays_all_of_it_whatever_was_held_elsewhere() -> None:
 
 @pytest.mark.parametrize(("tokens", "pico"), [(1_023, 102_300), (1_024, 128_000)])
 def test_a_prompt_too_short_to_be_kept_is_not_written(tokens: int, pico: int) -> None:
-    assert turn_cost_pico(CHARGES_WRITES, input_tokens=tokens, output_tokens=0, at_ms=0) == pico
+    cost = turn_cost(CHARGES_WRITES, input_tokens=tokens, output_tokens=0, at_ms=0)
+    assert cost is not None
+    assert cost.pico == pico
 
 
 def test_a_price_without_cache_prices_is_the_same_warm_and_cold() -> None:
     plain = Price(input=100, output=500)
     asked = {"input_tokens": 5_000, "output_tokens": 10, "at_ms": 0, "cached_tokens": 4_000}
-    assert turn_cost_pico(plain, **asked, cold=False) == turn_cost_pico(plain, **asked, cold=True) == 505_000
+    warm, cold = turn_cost(plain, **asked, cold=False), turn_cost(plain, **asked, cold=True)
+    assert warm is not None
+    assert cold is not None
+    assert warm.pico == cold.pico == 505_000
 
 
 @pytest.mark.parametrize(("share", "retry"), [(None, 0), (1.0, 0), (0.75, 25_000), (0.0, 100_000)])
@@ -56,7 +61,7 @@ def test_what_is_held_is_no_more_than_what_is_sent() -> None:
 
 
 def test_unknown_is_not_free_and_free_is_nothing() -> None:
-    assert turn_cost_pico(Price(100), input_tokens=1, output_tokens=1, at_ms=0) is None
+    assert turn_cost(Price(100), input_tokens=1, output_tokens=1, at_ms=0) is None
     assert (
         turn_cost(Price(0, 0), input_tokens=9_999, output_tokens=9, at_ms=0, success_share=0.1) == FREE_TURN
     )

@@ -164,9 +164,10 @@ class EngineCore:
 
     def over_budget(self, request: ChatRequest, task: Task, generation: Generation) -> OverBudget | None:
         """What of `request` is more than may be sent without a word (cost rule 5); None where nothing is."""
-        if request.over_budget_ok or request.origin.kind is OriginKind.INTERNAL:
-            return None
         preferences = generation.config.preferences
+        exempt = request.over_budget_ok or request.origin.kind is OriginKind.INTERNAL
+        if exempt or not preferences.rules.token_budgets:
+            return None
         new_tokens = messages_tokens(new_messages(request.messages), self.counting.counter)
         return over_budget(task, new_tokens, preferences)
 

@@ -8,7 +8,7 @@ from math import ceil
 
 from trunkline.domain.caching import PromptCache
 from trunkline.domain.money import Price
-from trunkline.routing.turn_cost import turn_cost_pico
+from trunkline.routing.turn_cost import turn_cost
 
 MARGIN = 0.2
 """A move must save this share of what staying costs. The sums rest on estimates: input is known to ±15 % (DESIGN
@@ -128,7 +128,7 @@ def _turn_pico(side: Side, outlook: Outlook, turn: int, held_tokens: int) -> int
     """One turn, the next being 0, of which the cache holds so much."""
     if side.cash_free:
         return 0
-    return turn_cost_pico(
+    cost = turn_cost(
         side.price,
         input_tokens=side.input_tokens + turn * outlook.turn_tokens,
         output_tokens=outlook.output_tokens,
@@ -136,4 +136,6 @@ def _turn_pico(side: Side, outlook: Outlook, turn: int, held_tokens: int) -> int
         cached_tokens=held_tokens,
         cold=not held_tokens,
         success_share=side.success_share,
+        cache=side.cache,
     )
+    return None if cost is None else cost.pico

@@ -62,31 +62,6 @@ def turn_cost(
     return TurnCost(cached_pico, fresh_pico, output_tokens * flat.output, retry_pico)
 
 
-def turn_cost_pico(
-    price: Price,
-    *,
-    input_tokens: int,
-    output_tokens: int,
-    at_ms: int,
-    cached_tokens: int = 0,
-    cold: bool = True,
-    success_share: float | None = None,
-    cache: PromptCache = _USUAL_CACHE,
-) -> int | None:
-    """The sum of `turn_cost`."""
-    cost = turn_cost(
-        price,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        at_ms=at_ms,
-        cached_tokens=cached_tokens,
-        cold=cold,
-        success_share=success_share,
-        cache=cache,
-    )
-    return None if cost is None else cost.pico
-
-
 def fresh_price(flat: Price, input_tokens: int, cache: PromptCache = _USUAL_CACHE) -> int:
     """Of a token that the cache does not hold, at a flat price that is known, in a call of so much input."""
     if flat.written is not None and input_tokens >= cache.least_tokens:
