@@ -10,6 +10,7 @@ import pytest
 from tests.support.clock import START_MS
 from tests.support.routing import build_ask, build_config, build_state
 
+from trunkline.cli.decision_shapes import explanation_json
 from trunkline.cli.explanation_text import print_explanation, say_labelled
 from trunkline.routing import compile_policy, decide, explained
 
@@ -47,6 +48,17 @@ def test_at_80_columns_every_term_of_every_route_can_be_read(
     terms = lines[lines.index(heading) + 1 :][:2]
     assert [len(line.split()) for line in terms] == [8, 8]
     assert not any("…" in line for line in terms)
+
+
+def test_what_nobody_knows_of_a_model_is_a_dash_and_null(capsys: pytest.CaptureFixture[str]) -> None:
+    config = build_config({"providers": {"new": {"models": {"m": {"price": [1, 2]}}}}})
+    ask = build_ask(config, {"type": "coding", "input_tokens": 1_000, "output_tokens": 500})
+    told = explained(ask.task, decide(ask, compile_policy(config), build_state(config, {})), START_MS)
+    print_explanation(told, START_MS)
+    terms = capsys.readouterr().out.splitlines()[-1].split()
+    assert [place for place, word in enumerate(terms) if word == "–"] == [5, 6]
+    said = explanation_json(told)["ranking"][0]["terms"]
+    assert [name for name, value in said.items() if value is None] == ["quality", "speed"]
 
 
 def test_a_long_sentence_goes_on_under_its_beginning_between_words(

@@ -55,8 +55,8 @@ def test_the_runner_up_says_what_it_would_have_cost_and_how_much_more() -> None:
     assert other is not None
     assert told.runner_up.more_pico == other - own > 0
     assert told.runner_up.behind == pytest.approx(made.ranking[0].score - made.ranking[1].score)
-    assert sum(getattr(told.cost, part) for part in told.cost.__slots__) == own
-    assert sum(getattr(told.runner_up.parts, part) for part in told.cost.__slots__) == other
+    assert sum(getattr(told.cost, part) for part in CostParts.__slots__) == own
+    assert sum(getattr(told.runner_up.parts, part) for part in CostParts.__slots__) == other
     labels = dict(told.reasons)
     assert labels["why"].startswith("cost: cheaper than b/")
     assert labels["next"].startswith(f"{made.ranking[1].route.id} for $0.00")
@@ -139,6 +139,49 @@ def test_what_put_a_route_before_or_behind_others_is_said() -> None:
     assert standing(behind=DEAR) == "above the price ceiling"
     assert standing(behind=WEAK) == "below the quality floor"
     assert standing(behind=DEAR_AND_WEAK) == "above the price ceiling, below the quality floor"
+
+
+def unknown_terms(**state: object) -> dict[str, list[str]]:
+    """Of each provider the terms that are not known."""
+    models = {
+        "told": {"price": [1, 2], "quality": 0.6, "tokens_per_s": 50},
+        "untold": {"price": [9, 9]},
+        "unpriced": {"quality": 0.5, "first_token_ms": 300},
+    }
+    config = build_config({"providers": {name: {"models": {"m": model}} for name, model in models.items()}})
+    ask = build_ask(config, {"type": "coding", "input_tokens": 1_000, "output_tokens": 500})
+    made = decide(ask, compile_policy(config), build_state(config, state))
+    return {
+        one.route.provider: [name for name in Terms.__slots__ if getattr(one.terms, name) is None]
+        for one in made.ranking
+    }
+
+
+def test_a_term_of_which_nothing_is_known_is_no_figure_though_it_counts() -> None:
+    assert unknown_terms() == {"told": [], "untold": ["quality", "speed"], "unpriced": ["cost"]}
+    measured = {"untold/main/m": {"first_token_ms": 200}}
+    liked = {"coding/t2": {"m": [1, 0]}}
+    assert unknown_terms(routes=measured, quality=liked)["untold"] == []
+
+
+def test_who_is_better_than_a_model_of_unknown_quality_is_not_told_as_known() -> None:
+    models = {"a": {"price": [1, 2], "quality": 0.6}, "b": {"price": [1, 2]}}
+    config = build_config({"providers": {name: {"models": {"m": model}} for name, model in models.items()}})
+    ask = build_ask(config, {"type": "coding", "input_tokens": 1_000, "output_tokens": 500})
+    made = decide(ask, compile_policy(config), build_state(config, {}))
+    assert isinstance(made, Decision)
+    says = dict(explained(ask.task, made, START_MS).reasons)["why"]
+    assert says == "quality: better at this than b/main/m, as far as is known: the other's quality is not"
+
+
+def test_of_an_unknown_price_no_parts_are_told() -> None:
+    config = build_config({"providers": {"a": {"models": {"m": {}}}, "b": {"models": {"m": {}}}}})
+    ask = build_ask(config, {"type": "coding", "input_tokens": 1_000, "output_tokens": 500})
+    told = explained(ask.task, decide(ask, compile_policy(config), build_state(config, {})), START_MS)
+    assert told.cost is None
+    assert told.runner_up is not None
+    assert told.runner_up.parts is None
+    assert told.ranking[0].cost_pico is None
 
 
 def test_other_likely_types_are_named_and_nothing_is_rounded_up_to_certainty() -> None:

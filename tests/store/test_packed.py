@@ -19,7 +19,7 @@ RANKED = st.builds(
     Ranked,
     ROUTES,
     SHARE,
-    st.builds(Terms, *[SHARE] * 7),
+    st.builds(Terms, *[SHARE] * 3, *[st.none() | SHARE] * 3, SHARE),
     st.none() | st.integers(0, 2**53),
     st.integers(0, 2),
 )

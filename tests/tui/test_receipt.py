@@ -23,7 +23,7 @@ from trunkline.tui.lines import Line, wrap
 from trunkline.tui.messages import PinWanted, ReceiptWanted, RetryWanted
 from trunkline.tui.receipt_attempts import timeline
 from trunkline.tui.receipt_figures import cost_lines, quota_lines, token_lines
-from trunkline.tui.receipt_ranking import rejection_lines, selector_of, term_bar
+from trunkline.tui.receipt_ranking import ranking_lines, rejection_lines, selector_of, term_bar
 from trunkline.tui.receipt_rows import ReceiptView, all_lines, decided_lines, happened_lines
 from trunkline.tui.screens.receipt import NO_TURN, ReceiptScreen
 from trunkline.tui.widgets.line_list import LineList
@@ -186,6 +186,16 @@ def test_text_is_broken_at_blanks(text: str, width: int, pieces: tuple[str, ...]
 )
 def test_a_term_is_full_or_empty_only_when_it_is(share: float, bar: str) -> None:
     assert "".join(term_bar(share, 4)) == bar
+
+
+def test_a_term_that_nobody_knows_has_a_dash_and_no_bar() -> None:
+    made = full_decision()
+    first = made.ranking[0]
+    unknown = replace(first, terms=replace(first.terms, quality=None))
+    _, line = ranking_lines(replace(made, ranking=(unknown,)), 84)
+    assert [cell.text for cell in line.cells if "–" in cell.text] == ["–   "]
+    assert "quality –" in line.detail
+    assert cell_len(line.text) == cell_len(ranking_lines(made, 84)[1].text)
 
 
 def test_the_ranking_has_a_bar_for_every_term_and_marks_the_chosen() -> None:

@@ -52,10 +52,14 @@ def ranked_json(ranked: Ranked) -> Json:
     return {
         "route": ranked.route.id,
         "score": round(ranked.score, 6),
-        "terms": {name: round(getattr(terms, name), 6) for name in terms.__slots__},
+        "terms": {name: _rounded(getattr(terms, name)) for name in terms.__slots__},
         "cost_usd": usd(ranked.cost_pico),
         "standing": standing_words(ranked) or None,
     }
+
+
+def _rounded(term: float | None) -> float | None:
+    return None if term is None else round(term, 6)
 
 
 def rejection_json(rejection: Rejection, now_ms: int) -> Json:
@@ -107,8 +111,8 @@ def explanation_json(explanation: Explanation) -> Json:
     return shape
 
 
-def _parts_json(parts: CostParts) -> Json:
-    return {name: usd(getattr(parts, name)) for name in parts.__slots__}
+def _parts_json(parts: CostParts | None) -> Json | None:
+    return None if parts is None else {name: usd(getattr(parts, name)) for name in parts.__slots__}
 
 
 def preview_json(preview: Preview, now_ms: int) -> Json:

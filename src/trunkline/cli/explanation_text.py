@@ -74,4 +74,5 @@ def _row(place: int, ranked: Ranked) -> list[str]:
 
 def _terms(place: int, terms: Terms) -> list[str]:
     """What a score is made of, under the place of its route: names of routes are too long to stand here again."""
-    return [f"{place}", *(f"{getattr(terms, name):.2f}" for name in Terms.__slots__)]
+    figures = (getattr(terms, name) for name in Terms.__slots__)
+    return [f"{place}", *("–" if figure is None else f"{figure:.2f}" for figure in figures)]

@@ -69,14 +69,15 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The score's terms, each 0..1."""
+    """The score's terms, each 0..1; None where nobody has measured them and the catalogue says nothing. A score then
+    takes no quality as 0, the price as the dearest known, and the speed as that of a typical route."""
 
     preference: float = 0.0
     quota: float = 0.0
     context: float = 0.0
-    cost: float = 0.0
-    quality: float = 0.0
-    speed: float = 0.0
+    cost: float | None = 0.0
+    quality: float | None = 0.0
+    speed: float | None = 0.0
     health: float = 0.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import FAVOURED, WEAK, Pin, RejectionCode, Terms
@@ -28,15 +29,12 @@ from trunkline.routing.profiles import (
     placed_behind,
 )
 from trunkline.routing.prompt import PromptTokens
+from trunkline.routing.quality import is_known
 from trunkline.routing.rejections import Facts, Refused, Rejections
 from trunkline.routing.rules import CHEAPEST_FIRST, PREFER_FREE
+from trunkline.routing.speed import is_timed, speed_of
 from trunkline.routing.turn_cost import FREE_TURN, TurnCost
 
-# What is taken for a route that nobody has measured and of which the catalogue says nothing.
-_TYPICAL_FIRST_TOKEN_MS = 1_000.0
-_TYPICAL_TOKENS_PER_S = 60.0
-# The whole reply in this time is a speed of one half.
-_HALF_SPEED_MS = 4_000.0
 _CONTEXT_ROOM = 4
 # No score is as high.
 _NO_SCORE = -2.0
@@ -267,7 +265,7 @@ class Scan:
         quota, past_mark = fitting
         health = state.health if account is None else min(account.health, state.health)
         weights = self._changing_weights
-        speed = self._speed(row, state) if weights[1] else 0.0
+        speed = speed_of(row, state, self._output_tokens) if weights[1] else 0.0
         changing = (quota, speed, health / 100)
         if accounts is not None or cost_pico != least_pico:
             fixed = fixed_score(self.profile.weights, liking.preference, footing.quality)
@@ -344,20 +342,27 @@ class Scan:
     def _cheapness(self, cost_pico: int) -> float:
         return 1.0 if cost_pico == 0 else self._reference_pico / (self._reference_pico + cost_pico)
 
-    def _speed(self, row: ModelRow, state: RouteState) -> float:
-        """1 ÷ (1 + expected time of the whole reply ÷ 4 s), measured where it was, else as catalogued."""
-        first_ms = row.first_token_ms if state.first_token_ms is None else state.first_token_ms
-        per_s = row.tokens_per_s if state.tokens_per_s is None else state.tokens_per_s
-        rest_ms = 1000 * self._output_tokens / (per_s or _TYPICAL_TOKENS_PER_S)
-        expected_ms = (_TYPICAL_FIRST_TOKEN_MS if first_ms is None else first_ms) + rest_ms
-        return 1.0 / (1.0 + expected_ms / _HALF_SPEED_MS)
-
-    def terms(self, option: Option) -> Terms:
-        """The terms behind an option's score."""
-        row, (quota, speed, health) = option.row, option.changing
+    def counted(self, option: Option) -> Terms:
+        """The terms as the score has them; its speed too where that does not count."""
+        row, (quota, _, health) = option.row, option.changing
         context, cost = self._context(row), self._cheapness(option.cost_pico)
         quality = self.profile.footings[row.place].quality
+        speed = speed_of(row, self._measured(option), self._output_tokens)
         return Terms(option.preference, quota, context, cost, quality, speed, health)
+
+    def terms(self, option: Option) -> Terms:
+        """The terms behind an option's score, without what is not known."""
+        row, found, records = option.row, self.counted(option), self.profile.records
+        rated = is_known(row.quality, records.get(row.model) if records else None)
+        return replace(
+            found,
+            cost=found.cost if option.price_known else None,
+            quality=found.quality if rated else None,
+            speed=found.speed if is_timed(row, self._measured(option)) else None,
+        )
+
+    def _measured(self, option: Option) -> RouteState:
+        return self.state.routes.get(option.route, EMPTY_ROUTE_STATE)
 
     def score_at(self, option: Option, cost_pico: int) -> float:
         """An option's score if its expected cash were `cost_pico`."""

@@ -24,6 +24,8 @@ _AHEAD_IN = {
     "speed": "faster than",
     "health": "healthier than",
 }
+# Whose term it is that may not be known.
+_WHOSE = {"ahead": "its own", "behind": "the other's"}
 # By the rule that put the cheapest first: what is said of it, and of whom it is the cheapest where there is no floor.
 _CHEAPEST = {
     "cheap_simple": ("", "for a simple task"),
@@ -129,9 +131,10 @@ def _quality(facts: Facts, decision: Decision) -> str:
 
 
 def _weighed(facts: Facts, _: Decision) -> str:
-    return (
-        f"{_AHEAD_IN.get(str(facts.get('term')), 'best on balance, before')} {facts.get('over', 'the rest')}"
-    )
+    term = facts.get("term")
+    said = f"{_AHEAD_IN.get(str(term), 'best on balance, before')} {facts.get('over', 'the rest')}"
+    unknown = next((whose for name, whose in _WHOSE.items() if name in facts and facts[name] is None), None)
+    return said if unknown is None else f"{said}, as far as is known: {unknown} {term} is not"
 
 
 def _stay(facts: Facts, _: Decision) -> str:

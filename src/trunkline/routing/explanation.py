@@ -46,7 +46,7 @@ _MOST_OTHERS = 3
 
 @dataclass(frozen=True, slots=True)
 class CostParts:
-    """What the expected cash of one route is made of, in pico-dollars; all 0 where it costs nothing or nobody knows."""
+    """What the expected cash of one route is made of, in pico-dollars; all 0 where it costs nothing."""
 
     cached: int = 0
     fresh: int = 0
@@ -64,12 +64,12 @@ class CostParts:
 @dataclass(frozen=True, slots=True)
 class NextBest:
     """The route that would have been next: how far its score lies behind (negative: before it, and something else than
-    the score decided), what it would have cost, and how much more that is, each None where it is not known."""
+    the score decided), how much more it would have cost, and what that is made of, each None where it is not known."""
 
     ranked: Ranked
     behind: float
     more_pico: int | None
-    parts: CostParts
+    parts: CostParts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,13 @@ class StayOrMove:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a request goes where it goes, or why nobody can serve it (`decision` None). `reasons` are labelled sentences,
-    the most asked for first; `rejected` says of each rejection why in a sentence."""
+    the most asked for first; `cost` is None where its price is not known; `rejected` says of each rejection why in a
+    sentence."""
 
     task: Task
     decision: Decision | None
     reasons: tuple[tuple[str, str], ...]
-    cost: CostParts
+    cost: CostParts | None
     runner_up: NextBest | None
     weighed: StayOrMove | None
     rejected: tuple[tuple[Rejection, str], ...]
@@ -112,9 +113,10 @@ def explained(task: Task, decision: Decision | NoRoute, now_ms: int) -> Explanat
     rejected = tuple((one, rejection_sentence(one, now_ms)) for one in decision.rejected)
     if isinstance(decision, NoRoute):
         why = (("why", no_route_sentence(decision, now_ms)),)
-        return Explanation(task, None, why, CostParts(), None, None, rejected, decision.earliest_reset_at_ms)
+        return Explanation(task, None, why, None, None, None, rejected, decision.earliest_reset_at_ms)
     facts = dict(decision.facts)
-    cost, runner_up, weighed = _parts(facts, "cost"), _runner_up(decision, facts), _weighed(facts)
+    own = next((one for one in decision.ranking if one.route == decision.route), None)
+    cost, runner_up, weighed = _parts(facts, "cost", own), _runner_up(decision, own, facts), _weighed(facts)
     reasons = _reasons(decision, facts, cost, runner_up, weighed)
     return Explanation(task, decision, reasons, cost, runner_up, weighed, rejected)
 
@@ -148,7 +150,11 @@ def standing_words(ranked: Ranked) -> str:
 
 
 def _reasons(
-    decision: Decision, facts: Facts, cost: CostParts, runner_up: NextBest | None, weighed: StayOrMove | None
+    decision: Decision,
+    facts: Facts,
+    cost: CostParts | None,
+    runner_up: NextBest | None,
+    weighed: StayOrMove | None,
 ) -> tuple[tuple[str, str], ...]:
     moved = moved_sentence(decision)
     otherwise = facts.get("otherwise") if decision.stayed else None
@@ -159,7 +165,7 @@ def _reasons(
         ("stayed", f"alone, this message would have gone to {otherwise}" if otherwise else ""),
         ("rule", "" if decision.rule is None else _rule_words(decision.rule)),
         ("weighed", "" if weighed is None else _weighed_words(weighed)),
-        ("costs", cost.words),
+        ("costs", "" if cost is None else cost.words),
         ("next", "" if runner_up is None else _next_words(runner_up)),
     )
     return tuple((label, said) for label, said in found if said)
@@ -189,16 +195,14 @@ def _next_words(next_best: NextBest) -> str:
     return f"{ranked.route.id} {costs}"
 
 
-def _runner_up(decision: Decision, facts: Facts) -> NextBest | None:
+def _runner_up(decision: Decision, own: Ranked | None, facts: Facts) -> NextBest | None:
     ranked = decision.runner_up
     if ranked is None:
         return None
-    own = next((one for one in decision.ranking if one.route == decision.route), None)
     costs = (ranked.cost_pico, None if own is None else own.cost_pico)
     more_pico = None if costs[0] is None or costs[1] is None else costs[0] - costs[1]
-    return NextBest(
-        ranked, 0.0 if own is None else own.score - ranked.score, more_pico, _parts(facts, "next")
-    )
+    behind = 0.0 if own is None else own.score - ranked.score
+    return NextBest(ranked, behind, more_pico, _parts(facts, "next", ranked))
 
 
 def _weighed(facts: Facts) -> StayOrMove | None:
@@ -215,7 +219,9 @@ def _weighed(facts: Facts) -> StayOrMove | None:
     )
 
 
-def _parts(facts: Facts, name: str) -> CostParts:
+def _parts(facts: Facts, name: str, ranked: Ranked | None) -> CostParts | None:
+    if ranked is None or ranked.cost_pico is None:
+        return None
     return CostParts(*(_whole(facts.get(f"{name}_{part}_pico")) for part in _PARTS))
 
 

@@ -7,6 +7,11 @@ from enum import Enum, auto
 from trunkline.domain.learned import Verdicts
 
 
+def is_known(prior: float | None, verdicts: Verdicts | None) -> bool:
+    """Whether anything is known of how good a model is: the catalogue's figure, or how an answer was received."""
+    return prior is not None or (verdicts is not None and verdicts.good + verdicts.bad > 0)
+
+
 class Floor(Enum):
     """How a quality stands to the least that is wanted."""
 

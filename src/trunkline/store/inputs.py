@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 import orjson
 
+from trunkline.domain.decisions import Decision
 from trunkline.domain.preferences import Config
 from trunkline.domain.receipts import Receipt
 from trunkline.domain.state import RoutingState
@@ -207,4 +208,4 @@ def _plain_fields() -> tuple[str, ...]:
 
 @cache
 def _shape() -> str:
-    return positional.shape(Config, RoutingState, RoutingAsk)
+    return positional.shape(Config, RoutingState, RoutingAsk, Decision)

@@ -83,14 +83,22 @@ def _ranked_line(
     cells = list(_laid_out(named, columns[: len(named)], widths[: len(named)]))
     terms = {name: getattr(ranked.terms, name) for name in TERM_TITLES}
     for share in terms.values():
-        filled, rest = term_bar(share, columns[-1].width)
-        cells += [Cell(" "), Cell(filled, _share_tone(share)), Cell(rest, Tone.DIM)]
-    figures = " · ".join(f"{name} {share:.2f}" for name, share in terms.items())
+        cells += [Cell(" "), *_term_cells(share, columns[-1].width)]
+    figures = " · ".join(
+        f"{name} –" if share is None else f"{name} {share:.2f}" for name, share in terms.items()
+    )
     standing = f" · {words}" if (words := standing_words(ranked)) else ""
     detail = (
         f"{ranked.route.id}: {figures} · score {ranked.score:.3f} · ≈ {fmt.money(ranked.cost_pico)}{standing}"
     )
     return Line(tuple(cells), ranked.route.id, detail)
+
+
+def _term_cells(share: float | None, width: int) -> tuple[Cell, ...]:
+    if share is None:
+        return (Cell("–".ljust(width), Tone.DIM),)
+    filled, rest = term_bar(share, width)
+    return Cell(filled, _share_tone(share)), Cell(rest, Tone.DIM)
 
 
 def _share_tone(share: float) -> Tone:
