@@ -91,10 +91,12 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An upstream call begins; numbered from 1."""
+    """An upstream call begins; numbered from 1. `left_out` are the wishes of the request that this provider or model
+    cannot be told, in the request's own words."""
 
     number: int
     route: Route
+    left_out: tuple[str, ...] = ()
 
 
 class RerouteCause(StrEnum):

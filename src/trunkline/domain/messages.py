@@ -61,11 +61,12 @@ class ToolCallPart:
 
 @dataclass(frozen=True, slots=True)
 class ToolResultPart:
-    """What a tool call gave; `is_error` where the tool failed."""
+    """What a tool call gave; `is_error` where the tool failed. `images` came with the text."""
 
     call_id: str
     text: str
     is_error: bool = False
+    images: tuple[ImagePart, ...] = ()
 
 
 Part = TextPart | ImagePart | ThinkingPart | ToolCallPart | ToolResultPart
@@ -98,11 +99,62 @@ class ToolSpec:
     schema: str
 
 
+class ToolUse(StrEnum):
+    """Whether the model calls a tool: as it likes, never, at least one, or the one that is named."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """What is wanted of the tools of a request. `name` is the tool that must be called where `use` is NAMED.
+    `parallel` says whether one answer may call several; None leaves that to the provider."""
+
+    use: ToolUse = ToolUse.AUTO
+    name: str | None = None
+    parallel: bool | None = None
+
+
 class ResponseFormat(StrEnum):
     """What form the answer must have."""
 
     TEXT = "text"
     JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSchema:
+    """The JSON schema, as text, that the answer must fit. `strict` is whether the provider is to enforce it, None
+    where the asker did not say."""
+
+    schema: str
+    name: str = "answer"
+    description: str = ""
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn, beside the temperature; None leaves each to the provider."""
+
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NativeField:
+    """A field of a request that only the providers of one `protocol` know: sent to them as it came, left out for all
+    others. `value` is its JSON as text."""
+
+    protocol: str
+    name: str
+    value: str
 
 
 class Effort(StrEnum):
@@ -147,6 +199,10 @@ class ChatRequest:
     that is and whatever becomes of this process; without it, it fails when nobody can in time. `over_budget_ok` says
     that it may take more tokens than its task is given. `redo` is the answer that this one is to replace, where there
     is one.
+
+    Nobody but `only` (selectors; empty: anybody) may answer. `answer_schema` goes with a `response_format` of JSON.
+    `append_only`: what the asker was shown cannot be taken back, so that a cut answer is carried on or fails, and never
+    begins anew. `paced`: it takes its turn in the lane of its priority; without it, it goes as soon as it may.
     """
 
     messages: tuple[Message, ...]
@@ -172,3 +228,10 @@ class ChatRequest:
     park: bool = False
     over_budget_ok: bool = False
     redo: Redo | None = None
+    only: tuple[str, ...] = ()
+    tool_choice: ToolChoice | None = None
+    answer_schema: AnswerSchema | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    native: tuple[NativeField, ...] = ()
+    append_only: bool = False
+    paced: bool = True

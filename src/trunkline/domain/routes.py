@@ -156,6 +156,10 @@ class Selector:
             and (self.model is None or self.model == model)
         )
 
+    def covers(self, provider: str, model: str) -> bool:
+        """Whether some route to that model is in the set."""
+        return self.provider in (None, provider) and self.model in (None, model)
+
     def __str__(self) -> str:
         return "/".join(part for part in (self.provider, self.account, self.model) if part is not None)
 

@@ -27,7 +27,7 @@ class Admission:
         core, ticket = self._core, self._ticket
         return (
             await self._unheld()
-            and await core.lanes.admit(ticket, self._emit)
+            and (not ticket.request.paced or await core.lanes.admit(ticket, self._emit))
             and await core.pacing.admit(ticket, self._emit)
         )
 

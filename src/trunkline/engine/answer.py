@@ -12,10 +12,12 @@ _MIN_CONTINUED_CHARS = 16
 
 
 class AnswerSoFar:
-    """Writes a request's events and remembers what the asker has been shown."""
+    """Writes a request's events and remembers what the asker has been shown. Where `append_only`, what was shown
+    cannot be taken back."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, *, append_only: bool = False) -> None:
         self._log = log
+        self._append_only = append_only
         self._pieces: list[str] = []
         self._cannot_continue: set[Route] = set()
         self.text_chars = 0
@@ -47,7 +49,8 @@ class AnswerSoFar:
         is whole."""
         if not self.text_chars:
             return None
-        if route not in self._cannot_continue and self.text_chars >= _MIN_CONTINUED_CHARS:
+        continues = route not in self._cannot_continue and self.text_chars >= _MIN_CONTINUED_CHARS
+        if continues or self._append_only:
             return Continuation.for_model(model.prefill, self.text)
         self._pieces.clear()
         self.seams.clear()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from trunkline.domain.messages import ChatRequest
+from trunkline.domain.routes import Selector
 from trunkline.domain.tasks import Task
 from trunkline.engine.generation import Generation
 from trunkline.routing import RoutingAsk
 from trunkline.routing.crisis_steps import may_shrink
+
+# Stands for names that this configuration no longer knows: nobody answers in their place.
+_NOBODY = Selector(provider="", account="", model="")
 
 
 def routing_ask(
@@ -19,6 +23,7 @@ def routing_ask(
     budget_pico: int | None,
     asked_output_tokens: int | None,
     shrinks: bool = False,
+    only: tuple[str, ...] = (),
 ) -> RoutingAsk:
     """What is asked for `task`; a name that this configuration does not know counts for nothing."""
     pinned = generation.selectors((pinned_to,) if pinned_to else ())
@@ -30,6 +35,7 @@ def routing_ask(
         budget_pico=budget_pico,
         asked_output_tokens=asked_output_tokens,
         may_shrink=shrinks,
+        only=generation.selectors(only) or ((_NOBODY,) if only else ()),
     )
 
 
@@ -46,4 +52,5 @@ def ask_of(
         budget_pico=request.budget_pico,
         asked_output_tokens=request.max_output_tokens,
         shrinks=may_shrink(request),
+        only=request.only,
     )

@@ -57,17 +57,6 @@ class Calling:
         self._rerouting.announce(route, course.fault)
         continuation = self._answer.carry_on(generation.model(route), route)
         record = self._books.open_call(route, booked, task)
-        self._answer.emit(AttemptStarted(record.number, route))
-        began_at_ms = core.clock.wall_ms()
-        core.changed = True
-        follower = CallFollower(
-            record,
-            core.clock,
-            self._answer.emit,
-            lambda: core.lessons.replied(route, began_at_ms),
-            continuation,
-            can_go_elsewhere,
-        )
         upstream = upstream_call(
             core,
             generation,
@@ -77,6 +66,17 @@ class Calling:
             route,
             continuation,
             remaining_ms=self._time.remaining_ms,
+        )
+        self._answer.emit(AttemptStarted(record.number, route, upstream.request.left_out))
+        began_at_ms = core.clock.wall_ms()
+        core.changed = True
+        follower = CallFollower(
+            record,
+            core.clock,
+            self._answer.emit,
+            lambda: core.lessons.replied(route, began_at_ms),
+            continuation,
+            can_go_elsewhere,
         )
         await follower.follow(core.transport.call(upstream))
         attempt = self._books.close_call()

@@ -105,6 +105,10 @@ class Choice:
         if found is not None:
             self._failed |= {Route(found.id, account.id, model) for account in found.accounts}
 
+    def never_again(self, route: Route) -> None:
+        """Ask that route no more for this request, whoever else is left."""
+        self._silent.add(route)
+
     def forgive(self) -> None:
         """What failed may be asked again; who was silent may not."""
         self._failed.clear()

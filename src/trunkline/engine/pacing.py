@@ -10,10 +10,11 @@ from trunkline.domain.events import Held, RequestBody
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.routes import Route
 from trunkline.domain.tasks import Task
+from trunkline.engine.asking import ask_of
 from trunkline.engine.ticket import Ticket
 from trunkline.quota.forecast import pace_ms
 from trunkline.quota.ledger import Claim
-from trunkline.routing import RoutingAsk, decide
+from trunkline.routing import decide
 
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
@@ -89,15 +90,7 @@ class Pacing:
         """The best routes that could serve it now."""
         core, request = self._core, ticket.request
         generation = core.generation
-        selected = generation.selectors((request.route,) if request.route else ())
-        ask = RoutingAsk(
-            ticket.task,
-            selector=selected[0] if selected else None,
-            prefer=generation.selectors(request.prefer),
-            avoid=generation.selectors((*request.avoid, *core.control.state.set_aside)),
-            budget_pico=request.budget_pico,
-            asked_output_tokens=request.max_output_tokens,
-        )
+        ask = ask_of(request, ticket.task, generation, set_aside=tuple(core.control.state.set_aside))
         decision = decide(ask, generation.policy, core.routing_state(request, generation))
         return [ranked.route for ranked in decision.ranking] if isinstance(decision, Decision) else []
 

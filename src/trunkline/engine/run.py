@@ -84,7 +84,7 @@ class RequestRun:
         self._preferences = core.generation.config.preferences
         self._request = request
         self._log = log
-        self._answer = AnswerSoFar(log)
+        self._answer = AnswerSoFar(log, append_only=request.append_only)
         now_ms = core.clock.wall_ms()
         self._is_new = kept is None
         started_at_ms = now_ms if kept is None else min(now_ms, kept.since_ms)
@@ -334,7 +334,7 @@ class RequestRun:
         if out_of_time or self._books.calls >= thresholds.max_attempts:
             return Step.STOP
         if fault.code == ANCHOR_MISSED:
-            return Step.RETRY_SAME
+            return Step.NEXT_ROUTE if self._request.append_only else Step.RETRY_SAME
         ranking = self._course.decision.ranking if self._course.decision is not None else ()
         situation = Situation(
             tries_here=sum(called.provider == route.provider for called in self._books.called),
@@ -366,7 +366,9 @@ class RequestRun:
             if fault.code != ANCHOR_MISSED:
                 await self._clock.sleep(quick_retry_delay_ms(self._core.draw()))
             return True
-        if fault.code == DEADLINE or self._crowded:
+        if fault.code == ANCHOR_MISSED:
+            self._choice.never_again(route)
+        if fault.code in (DEADLINE, ANCHOR_MISSED) or self._crowded:
             self._core.tracker.give_back(route)
             self._core.lessons.limits_read(route, fault.readings)
         else:

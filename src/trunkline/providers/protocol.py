@@ -30,7 +30,8 @@ class CallContext:
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """An encoded call: `path` is appended to the base URL, or to its scheme and host alone where `from_root`; no
-    credential is in it. `auth_header` and `auth_prefix` say where the transport puts the key."""
+    credential is in it. `auth_header` and `auth_prefix` say where the transport puts the key. `left_out` names the
+    wishes of the request that cannot be said there."""
 
     method: str
     path: str
@@ -40,6 +41,7 @@ class WireRequest:
     auth_header: str = "Authorization"
     auth_prefix: str = "Bearer "
     from_root: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

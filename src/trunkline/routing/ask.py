@@ -15,7 +15,8 @@ class RoutingAsk:
     the route that has just failed: another account of the same model comes next. `exhaustive` evaluates every
     route, for explaining, instead of stopping at the twelfth best. `asked_output_tokens` is the output limit that the
     request asks for, if it does; a crisis may hold its answer to less where it `may_shrink`. Until `may_wait_until_ms`
-    (wall time; None: not at all) it may be kept for somebody good enough, where its tier wants that."""
+    (wall time; None: not at all) it may be kept for somebody good enough, where its tier wants that. Where `only` is
+    not empty, nobody else may answer."""
 
     task: Task
     selector: Selector | None = None
@@ -28,3 +29,4 @@ class RoutingAsk:
     asked_output_tokens: int | None = None
     may_wait_until_ms: int | None = None
     may_shrink: bool = False
+    only: tuple[Selector, ...] = ()

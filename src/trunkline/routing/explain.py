@@ -11,6 +11,7 @@ from trunkline.domain.limits import Metric, Window
 from trunkline.domain.money import usd
 from trunkline.domain.routes import Capability, Catalogue
 from trunkline.domain.wording import plan_window, share_words
+from trunkline.routing.rejections import NOT_ASKED_FOR
 
 Fact = str | int | float | None
 Facts = Mapping[str, Fact]
@@ -289,6 +290,8 @@ def _elsewhere_why(facts: Facts) -> str:
 
 
 def _excluded(rule: str) -> str:
+    if rule == NOT_ASKED_FOR:
+        return "not one of the models that were asked for"
     avoided = rule.removeprefix("avoid ")
     return f"excluded by {rule}" if avoided == rule else f"you left out {avoided}"
 

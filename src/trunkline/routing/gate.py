@@ -10,7 +10,7 @@ from trunkline.domain.state import Block, RouteState, RoutingState
 from trunkline.routing.accounts import Refusal, block_facts
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.policy import ModelRow
-from trunkline.routing.rejections import Facts
+from trunkline.routing.rejections import NOT_ASKED_FOR, Facts
 
 Refusing = tuple[RejectionCode, Facts, int | None]
 
@@ -28,6 +28,7 @@ class Gate:
         free_only: bool,
     ) -> None:
         self._ask, self._refuses, self._free_only = ask, refuses, free_only
+        self._allowed = ask.only if state.override is None else ()
         self._day_pico, self._spent_pico = preferences.budget_day_pico, state.spent_day_pico
 
     def refusal(
@@ -42,6 +43,10 @@ class Gate:
             if block.code == FaultCode.MODEL_GONE:
                 return RejectionCode.RETIRED, _gone_facts(route, block, row.successor), None
             return RejectionCode.BREAKER_OPEN, block_facts(block), block.until_ms
+        if self._allowed and not any(
+            one.matches(route.provider, route.account, route.model) for one in self._allowed
+        ):
+            return RejectionCode.EXCLUDED, (("rule", NOT_ASKED_FOR),), None
         for selector in ask.avoid:
             if selector.matches(route.provider, route.account, route.model):
                 return RejectionCode.EXCLUDED, (("rule", f"avoid {selector}"),), None

@@ -12,6 +12,9 @@ from trunkline.routing.policy import CompiledPolicy
 
 Facts = tuple[tuple[str, str | int | float | None], ...]
 
+NOT_ASKED_FOR = "only the models that were asked for"
+"""The rule that keeps out who is not among those that a request names."""
+
 # Who is exhausted, and until when, is said account by account.
 _SAID_BY_ACCOUNT = (
     RejectionCode.LIMIT,
