@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from trunkline.domain.decisions import RejectionCode
@@ -13,11 +12,13 @@ from trunkline.routing.limits import (
     Claims,
     FlatLimit,
     FlatLimits,
+    claims_of,
     flatten,
     shared_quota,
     shortage,
 )
 from trunkline.routing.policy import CompiledPolicy, PoolAccount
+from trunkline.routing.prompt import PromptTokens
 from trunkline.routing.rejections import Facts, Refused, Rejections
 
 # A member of a pool that may be called now: whether a limit that all models share is past the route-away mark,
@@ -37,21 +38,22 @@ class Refusal(NamedTuple):
 
 
 class LiveAccounts:
-    """The accounts that one request may use, found provider by provider when first asked for. `least_claims` is what it
-    takes at the least of one provider's models."""
+    """The accounts that one request may use, found provider by provider when first asked for: those that hold what it
+    takes at the least of the provider's models."""
 
     def __init__(
         self,
         policy: CompiledPolicy,
         state: RoutingState,
         rejections: Rejections,
-        least_claims: Callable[[str], Claims],
+        prompt: PromptTokens,
+        output_tokens: int,
         only: Selector | None,
         refuses: Refusal,
     ) -> None:
         self._policy, self._state, self._rejections = policy, state, rejections
-        self._least_claims, self._only, self._flat_limits = least_claims, only, policy.flat_limits
-        self._refuses = refuses
+        self._prompt, self._output_tokens = prompt, output_tokens
+        self._only, self._refuses, self._flat_limits = only, refuses, policy.flat_limits
         self._mark = policy.config.preferences.thresholds.route_away_at
         self._found: dict[str, list[Live]] = {}
 
@@ -74,7 +76,9 @@ class LiveAccounts:
                 self._rejections.add(refused)
             return []
         only = None if self._only is None else self._only.account
-        claims = self._least_claims(provider)
+        claims = claims_of(
+            input_tokens=self._prompt.least(provider), output_tokens=self._output_tokens, cost_pico=0
+        )
         live = [
             found
             for member in members

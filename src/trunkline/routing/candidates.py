@@ -30,7 +30,7 @@ from trunkline.routing.profiles import (
 )
 from trunkline.routing.prompt import PromptTokens
 from trunkline.routing.quality import is_known
-from trunkline.routing.rejections import Facts, Refused, Rejections
+from trunkline.routing.rejections import NOT_ASKED_FOR, Facts, Refused, Rejections
 from trunkline.routing.rules import CHEAPEST_FIRST, PREFER_FREE
 from trunkline.routing.speed import is_timed, speed_of
 from trunkline.routing.turn_cost import FREE_TURN, TurnCost
@@ -63,9 +63,9 @@ class Scan:
         self._held_by = shrunk_by(self.task, state.crisis_steps, self.preferences.crisis, ask.may_shrink)
         self._output_tokens = held_to(self.task.output_tokens, ask.asked_output_tokens, self._held_by)
         self._needs = frozenset(self.task.needs)
+        self._allowed = ask.only if self.forced is None else ()
         self._costs = RequestCosts(self._prompt.usual, self._output_tokens, policy, state)
         self._reference_pico = self._costs.reference_pico
-        self._least_inputs: dict[str, int] = {}
         weights = self.profile.weights
         self._changing_weights = (weights.quota, weights.speed, weights.health)
         self._context_weight, self._cost_weight = weights.context, weights.cost
@@ -88,13 +88,8 @@ class Scan:
         return self.policy.profile(kind, known)
 
     def _live_accounts(self) -> LiveAccounts:
-        found = (self.policy, self.state, self.rejections)
-        return LiveAccounts(*found, self._least_claims, self.only, self._refuses)
-
-    def _least_claims(self, provider: str) -> Claims:
-        """What the request takes of a provider's least taking model; others are looked at by themselves."""
-        least = self._least_inputs[provider] = self._prompt.least(provider)
-        return claims_of(input_tokens=least, output_tokens=self._output_tokens, cost_pico=0)
+        known = (self.policy, self.state, self.rejections, self._prompt, self._output_tokens)
+        return LiveAccounts(*known, self.only, self._refuses)
 
     @property
     def only_by(self) -> str:
@@ -120,6 +115,8 @@ class Scan:
             only.provider in (None, row.provider) and only.model in (None, row.model)
         ):
             return False
+        if self._allowed and not any(one.covers(row.provider, row.model) for one in self._allowed):
+            return self._refuse(row, RejectionCode.EXCLUDED, (("rule", NOT_ASKED_FOR),))
         if row.retired_at_ms is not None and row.retired_at_ms <= self.state.now_ms:
             since: Facts = (("retired_at_ms", row.retired_at_ms), ("successor", row.successor))
             return self._refuse(row, RejectionCode.RETIRED, since)
@@ -153,7 +150,7 @@ class Scan:
         rule, by_cost = self.rule, self.rule in CHEAPEST_FIRST
         context_weight, cost_weight = self._context_weight, self._cost_weight
         quota_weight, most_changing = self._changing_weights[0], self._most_changing
-        choosy = self.only is not None or bool(self._needs)
+        choosy = self.only is not None or bool(self._needs) or bool(self._allowed)
         found: list[Bound] = []
         for basis in bases:
             fixed, window, room, prices, cash_free, retires, stated, behind, meets, row = basis
@@ -300,7 +297,7 @@ class Scan:
         past_mark, minus_quota, _, member, _, flat = live
         further = flat.of_model(row.model) if flat.some_further else None
         input_tokens = self._prompt.of(row)
-        heavier = input_tokens > self._least_inputs[row.provider]
+        heavier = input_tokens > self._prompt.least(row.provider)
         if further is None and row.reserving is None and not heavier:
             return -minus_quota, past_mark
         limits, further_past, steady_quota, varying = NOTHING_FURTHER if further is None else further

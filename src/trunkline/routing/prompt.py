@@ -19,6 +19,7 @@ class PromptTokens:
         self._margin = policy.config.preferences.thresholds.estimate_margin
         self.usual = task.input_tokens
         self.by_place: Sequence[int] | None = self._by_place()
+        self._least: dict[str, int] = {}
 
     def of(self, row: ModelRow) -> int:
         """For one row."""
@@ -28,8 +29,12 @@ class PromptTokens:
         """For that of a provider's models that takes least."""
         if self.by_place is None:
             return self.usual
-        places = self._policy.pools[provider].places
-        return min(self.by_place[places.start : places.stop], default=self.usual)
+        least = self._least.get(provider)
+        if least is None:
+            places = self._policy.pools[provider].places
+            least = min(self.by_place[places.start : places.stop], default=self.usual)
+            self._least[provider] = least
+        return least
 
     def _by_place(self) -> Sequence[int] | None:
         task, policy = self._task, self._policy
