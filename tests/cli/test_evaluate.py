@@ -109,6 +109,30 @@ def test_bad_lines_are_named_and_the_rest_counts(tmp_path: Path) -> None:
     assert "line 2: without task_type" in found.stderr
 
 
+def test_prompts_with_labels_that_are_no_task_types_are_counted_and_left_out(tmp_path: Path) -> None:
+    odd = [
+        CODE | {"task_type": kind, "source": "odd"} for kind in ("billing", "Coding", "billing", "x\x1b[2J")
+    ]
+    path = written(tmp_path / "p.jsonl", CODE, *odd, HELLO)
+    found = run(path, "--json")
+    shape = json.loads(found.stdout)
+    assert (shape["n"], shape["accuracy"], shape["unknown_labels"], shape["bad_lines"]) == (2, 1.0, 4, 0)
+    assert "odd" not in shape["by_source"]
+    assert "4 left out, for labels that are no task types: billing 2, Coding 1" in found.stderr
+    assert "\x1b" not in found.stderr
+    assert "2 prompts: accuracy 1.000" in run(path).stdout
+    assert json.loads(run(written(tmp_path / "q.jsonl", CODE), "--json").stdout)["unknown_labels"] == 0
+
+
+def test_a_file_of_which_no_label_is_a_task_type_is_refused_by_name(tmp_path: Path) -> None:
+    lines = [CODE | {"task_type": f"kind{n}"} for n in range(12)]
+    found = run(written(tmp_path / "p.jsonl", *lines), "--json")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "12 left out" in found.stderr
+    assert ", …" in found.stderr
+    assert "no label is a task type; these are: coding, reasoning" in found.stderr
+
+
 def test_where_no_line_is_good_nothing_is_claimed(tmp_path: Path) -> None:
     found = run(written(tmp_path / "p.jsonl", *(["nonsense"] * 30)))
     assert found.exit_code == 2

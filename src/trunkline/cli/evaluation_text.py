@@ -21,9 +21,11 @@ def evaluation_json(
     value: Mapping[str, Sequence[ValueReport]],
     ms: tuple[float, float],
     bad: int,
+    unknown: int,
 ) -> Json:
     """`evaluate --json`; figures of labels are null and empty where the file has none. `value` is by signal and then
-    by source, empty where the file has no costs. `ms` are the median and the 95th percentile of a prompt."""
+    by source, empty where the file has no costs. `ms` are the median and the 95th percentile of a prompt.
+    `unknown` are prompts left out of all figures, since their labels are no task types."""
     shape: Json = {
         "n": 0,
         "accuracy": None,
@@ -54,6 +56,7 @@ def evaluation_json(
         for signal, reports in value.items()
     }
     shape["bad_lines"] = bad
+    shape["unknown_labels"] = unknown
     rounded: Json = _rounded(shape)
     return rounded
 
