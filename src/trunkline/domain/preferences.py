@@ -208,6 +208,43 @@ class LearningPolicy:
     explore_share: float = 0.0
 
 
+class AliasStrategy(StrEnum):
+    """How one of an alias's models is chosen: the first of them that can answer, or as any other choice is made."""
+
+    ORDER = "order"
+    SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAlias:
+    """A name of the user's own for some `models` (selectors), of which nobody else answers."""
+
+    name: str
+    models: tuple[str, ...]
+    strategy: AliasStrategy = AliasStrategy.ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPolicy:
+    """Where the local gateway listens and what it lets in. `allowed_hosts` are names by which it may be called beside
+    those of the loopback interface, `allowed_origins` the web origins whose pages may use it. At most `max_concurrent`
+    requests are at work and `max_waiting` wait for that; bodies have up to `max_body_bytes`. With `unknown_is_auto` a
+    model name that nothing here has is taken for `auto`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    allow_remote: bool = False
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    require_token: bool = True
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_concurrent: int = 64
+    max_waiting: int = 256
+    unknown_is_auto: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Which cost rules and habits are on."""
@@ -261,6 +298,8 @@ class Preferences:
     low_bandwidth: bool | None = None
     ascii: bool | None = None
     keymap: tuple[tuple[str, str], ...] = ()
+    gateway: GatewayPolicy = field(default_factory=GatewayPolicy)
+    aliases: tuple[ModelAlias, ...] = ()
 
     def task(self, task_type: str) -> TaskPolicy | None:
         """The policy of a task type, if one is written."""
