@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.analysis import analyse, classify
+from trunkline.analysis import Followed, analyse, classify
 from trunkline.domain.messages import (
     ChatRequest,
     Hints,
@@ -21,16 +21,25 @@ from trunkline.domain.tasks import Origin, OriginKind, Priority, Task, Tier
 
 CHAT = Origin(OriginKind.CHAT)
 GATEWAY = Origin(OriginKind.GATEWAY, "agent-7")
+HARD_CODING = Followed("coding", Tier.T3, 0.8)
 
 
-def ask(text: str, *, previous: str | None = None, system: str | None = None, **fields: object) -> Task:
-    messages = (*((Message.of(Role.SYSTEM, system),) if system else ()), Message.of(Role.USER, text))
+def ask(
+    text: str,
+    *,
+    previous: Followed | None = None,
+    system: str | None = None,
+    before: tuple[str, ...] = (),
+    **fields: object,
+) -> Task:
+    said = [Message.of(Role.USER, one) for one in (*before, text)]
+    messages = (*((Message.of(Role.SYSTEM, system),) if system else ()), *said)
     request = ChatRequest(messages, **{"origin": CHAT, **fields})
     return analyse(
         request,
         thresholds=Thresholds(),
         task_priorities={"audit": Priority.HIGH, "documentation": Priority.LOW},
-        previous_type=previous,
+        previous=previous,
     )
 
 
@@ -95,14 +104,53 @@ def test_the_system_prompt_does_not_decide() -> None:
     "text", ["do it", "ok, go on", "yes please", "fix it", "now do that for the other file", "why?"]
 )
 def test_a_follow_up_inherits(text: str) -> None:
-    assert ask(text, previous="coding").type == "coding"
+    task = ask(text, previous=HARD_CODING)
+    assert (task.type, task.tier, task.complexity) == ("coding", Tier.T3, 0.8)
+
+
+@pytest.mark.parametrize("tier", [Tier.T1, Tier.T2])
+def test_a_follow_up_of_a_smaller_task_stays_as_small(tier: Tier) -> None:
+    assert ask("go on", previous=Followed("coding", tier, 0.2)).tier is tier
+
+
+def test_a_follow_up_whose_conversation_is_not_known_goes_by_what_was_asked_last() -> None:
+    before = ("Prove that the sum of two even integers is even.", "ok", "go on")
+    asked = ask(before[0])
+    task = ask("yes please", before=before)
+    assert (task.type, task.tier, task.complexity) == ("reasoning", asked.tier, asked.complexity)
+    alone = ask("yes please")
+    assert (alone.type, alone.tier) == ("simple", Tier.T1)
+
+
+@pytest.mark.parametrize(
+    ("text", "task_type"),
+    [("next, write a poem about the sea", "creative"), ("please audit it for security", "audit")],
+)
+def test_a_follow_up_that_clearly_asks_for_other_work_is_that_and_never_a_simple_one(
+    text: str, task_type: str
+) -> None:
+    task = ask(text, previous=HARD_CODING)
+    assert (task.type, task.tier) == (task_type, Tier.T2)
+
+
+def test_the_asker_s_word_goes_before_what_a_follow_up_inherits() -> None:
+    def inherited(**hints: object) -> tuple[str, Tier]:
+        task = ask("do it", previous=HARD_CODING, hints=Hints(**hints))  # type: ignore[arg-type]
+        return task.type, task.tier
+
+    assert inherited(task_type="coding") == ("coding", Tier.T3)
+    assert inherited(task_type="creative") == ("creative", Tier.T2)
+    assert inherited(tier=Tier.T1) == ("coding", Tier.T1)
+    assert inherited(complexity=0.1) == ("coding", Tier.T1)
 
 
 @pytest.mark.parametrize(
     "text", ["What is the capital of France?", "Write a poem about it, in iambic pentameter."]
 )
 def test_a_new_question_does_not_inherit(text: str) -> None:
-    assert ask(text, previous="coding").type != "coding"
+    task = ask(text, previous=HARD_CODING)
+    assert task.type != "coding"
+    assert task.tier is not Tier.T3
 
 
 def test_hints_win() -> None:

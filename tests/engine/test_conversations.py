@@ -11,7 +11,7 @@ from tests.support.clock import START_MS, FakeClock
 from tests.support.engine_world import Serves, ask, open_world, until
 
 from trunkline.domain.caching import PromptCache
-from trunkline.domain.messages import ChatRequest, Message, Role
+from trunkline.domain.messages import ChatRequest, Hints, Message, Role
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import Outcome, Receipt
 from trunkline.domain.routes import Catalogue, ModelSpec, ProviderSpec, Route
@@ -80,6 +80,22 @@ async def test_what_is_restored_is_what_was_known(tmp_path: Path) -> None:
             assert replace(found, **alike) == replace(known, **alike)
             assert found.turns == 2
             assert abs(found.turns_left - known.turns_left) < 0.01
+
+
+async def test_what_follows_a_hard_task_is_as_hard_here_and_after_a_restart(tmp_path: Path) -> None:
+    def said(number: int, text: str, **hints: object) -> ChatRequest:
+        request = turn("c", number, hints=Hints(**hints))  # type: ignore[arg-type]
+        return replace(request, messages=(*request.messages[:-1], Message.of(Role.USER, text)))
+
+    async with open_world(tmp_path, Serves("one")) as world:
+        await world.run(said(1, LONG, task_type="coding", complexity=0.85))
+        for number, text in ((2, "go on"), (3, "do it")):
+            task = (await world.run(said(number, text))).receipt.task
+            assert (task.type, task.tier, task.complexity) == ("coding", Tier.T3, 0.85)
+        await world.engine._core.store.flush()
+        async with world.open("later") as later:
+            task = (await world.run(said(4, "ok, go on"), later)).receipt.task
+            assert (task.type, task.tier, task.complexity) == ("coding", Tier.T3, 0.85)
 
 
 async def test_another_process_goes_on_from_where_this_one_left_it(tmp_path: Path) -> None:

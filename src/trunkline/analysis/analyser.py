@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from trunkline.analysis.carried import carried_by
 from trunkline.analysis.classify import Guess, classify
-from trunkline.analysis.followup import is_follow_up
+from trunkline.analysis.followup import Followed, inherited, is_follow_up
 from trunkline.analysis.prompt import CountingPlan, count_prompt
 from trunkline.analysis.tokens import TokenCounter
 from trunkline.domain.counting import PromptCount, Tokenizer
@@ -19,6 +20,7 @@ from trunkline.domain.routes import Capability
 from trunkline.domain.tasks import CountSource, Priority, Task, Tier
 
 _UNSURE = 0.5
+_TIERS = tuple(Tier)
 # Types that are less likely are not kept with a task.
 _WORTH_MENTIONING = 0.05
 
@@ -29,7 +31,7 @@ def analyse(
     thresholds: Thresholds,
     task_priorities: Mapping[str, Priority],
     role_priorities: Mapping[tuple[str, Tier], Priority] = MappingProxyType({}),
-    previous_type: str | None = None,
+    previous: Followed | None = None,
     answer_lengths: AnswerLengths = MappingProxyType({}),
     counter: TokenCounter | None = None,
     plan: CountingPlan | None = None,
@@ -37,19 +39,18 @@ def analyse(
     """What `request` is, judged by its last user message; hints win over every judgement.
 
     The asker's priority goes before that of the role, which is a task type at a tier, and this before the task type's.
-    `previous_type` is the task type of the conversation's last turn, which a follow-up ("do it") inherits.
-    `answer_lengths` says how long answers were here. `counter` remembers counts between calls; without one every text
-    is estimated. `plan` is what the models at hand are counted by. Work is bounded: what is long and was not counted
-    before is estimated.
+    `previous` is what the conversation's last turn was, whose type and tier a follow-up ("do it") inherits; where that
+    is not known it is judged by the last message that is none. `answer_lengths` says how long answers were here.
+    `counter` remembers counts between calls; without one every text is estimated. `plan` is what the models at hand are
+    counted by. Work is bounded: what is long and was not counted before is estimated.
     """
     hints = request.hints
-    text = _last_user_text(request)
-    guess = classify(text)
-    if previous_type is not None and is_follow_up(text):
-        guess = Guess(previous_type, max(guess.confidence, 0.7), max(guess.complexity, 0.3))
+    guess, least = _judged(request, previous, thresholds)
     task_type = hints.task_type or guess.safe_type
     complexity = _complexity(request, guess, thresholds)
     tier = hints.tier or tier_of(complexity, thresholds)
+    if least is not None and hints.tier is None and hints.complexity is None:
+        tier = max(tier, least, key=_TIERS.index)
     counted = count_prompt(request, plan or CountingPlan(), TokenCounter() if counter is None else counter)
     usual = role_priorities.get((task_type, tier)) or task_priorities.get(task_type, Priority.MEDIUM)
     priority = request.priority or usual
@@ -77,25 +78,57 @@ def _likely(guess: Guess) -> tuple[tuple[str, float], ...]:
     return tuple(one for one in shares if one[1] >= _WORTH_MENTIONING)
 
 
-def _last_user_text(request: ChatRequest) -> str:
-    for message in reversed(request.messages):
-        if message.role is Role.USER and message.text:
-            return message.text
-    return ""
+def _judged(
+    request: ChatRequest, previous: Followed | None, thresholds: Thresholds
+) -> tuple[Guess, Tier | None]:
+    """What the last user message asks for, and the tier that it is not under because of what it follows. A follow-up
+    that asks for something else (as its words or the asker's hint say) never is a simple one: it speaks of what
+    went before."""
+    texts = (message.text for message in reversed(request.messages) if message.role is Role.USER)
+    said = [text for text in texts if text]
+    guess = classify(said[0] if said else "")
+    if not said or not is_follow_up(said[0]):
+        return guess, None
+    followed = previous or _followed(said, thresholds)
+    if followed is None:
+        return guess, None
+    found = inherited(guess, followed)
+    if found is not None and request.hints.task_type in (None, followed.type):
+        return found, followed.tier
+    least = max(guess.complexity, thresholds.tier_simple_below)
+    return replace(found or guess, complexity=least), None
+
+
+def _followed(said: Sequence[str], thresholds: Thresholds) -> Followed | None:
+    """What the user's messages, the latest first, ask for in the last one that is no follow-up; None where all are."""
+    asking = next((text for text in said if not is_follow_up(text)), None)
+    if asking is None:
+        return None
+    guess = classify(asking)
+    complexity = _safe_complexity(guess, thresholds)
+    return Followed(guess.safe_type, tier_of(complexity, thresholds), complexity)
 
 
 def _complexity(request: ChatRequest, guess: Guess, thresholds: Thresholds) -> float:
-    """The asker's, else one inside the tier that the asker named, else the judged one; an unsure judgement
-    never makes a task a simple one."""
+    """The asker's, else one inside the tier that the asker named, else the judged one."""
     hints = request.hints
     if hints.complexity is not None:
         return min(1.0, max(0.0, hints.complexity))
-    low, high = thresholds.tier_simple_below, thresholds.tier_complex_above
     if hints.tier is not None:
-        return {Tier.T1: low / 2, Tier.T2: (low + high) / 2, Tier.T3: (1 + high) / 2}[hints.tier]
-    if guess.confidence < _UNSURE and hints.task_type is None:
-        return max(guess.complexity, low)
-    return guess.complexity
+        return complexity_of(hints.tier, thresholds)
+    return guess.complexity if hints.task_type is not None else _safe_complexity(guess, thresholds)
+
+
+def _safe_complexity(guess: Guess, thresholds: Thresholds) -> float:
+    """An unsure judgement never makes a task a simple one."""
+    unsure = guess.confidence < _UNSURE
+    return max(guess.complexity, thresholds.tier_simple_below) if unsure else guess.complexity
+
+
+def complexity_of(tier: Tier, thresholds: Thresholds) -> float:
+    """One inside `tier`, of which no more is known."""
+    low, high = thresholds.tier_simple_below, thresholds.tier_complex_above
+    return {Tier.T1: low / 2, Tier.T2: (low + high) / 2, Tier.T3: (1 + high) / 2}[tier]
 
 
 def tier_of(complexity: float, thresholds: Thresholds) -> Tier:

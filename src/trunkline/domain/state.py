@@ -99,7 +99,8 @@ class ConversationState:
     `turns` were answered so far; `turns_left` are expected after the next one. `turn_tokens` is by how much the last
     one made it longer, `pause_ms` how far apart turns are, each 0 where that is not known. `home` is the route from
     which a crisis or an override moved it, and to which it returns; None where it is there. `left` are the models
-    (provider, id) that it left because another cost less."""
+    (provider, id) that it left because another cost less. `complexity` is that of its last turn, 0..1, None where that
+    is not known."""
 
     conversation_id: str
     route: Route
@@ -115,6 +116,7 @@ class ConversationState:
     turn_tokens: int = 0
     pause_ms: int = 0
     left: tuple[tuple[str, str], ...] = ()
+    complexity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,7 @@ def _after(
         turn_tokens=_grown(tokens, usage.output_tokens or 0, 0 if known is None else known.tokens),
         pause_ms=_pause_ms(receipt, before, again=again),
         left=(*(() if known is None else known.left), *_left_to_save(receipt.decision)),
+        complexity=receipt.task.complexity,
     )
 
 
@@ -233,6 +234,7 @@ def _restored(conversation_id: str, past: PastConversation, catalogue: Catalogue
         turn_tokens=_grown(last.tokens, last.output_tokens, 0 if before is None else before.tokens),
         pause_ms=0 if before is None else max(0, last.at_ms - before.ended_at_ms),
         left=tuple(model for turn in reversed(past.latest) for model in _left_to_save(turn.decision)),
+        complexity=last.complexity,
     )
     return _Kept(state, last.origin, last.ended_at_ms, last.turn)
 

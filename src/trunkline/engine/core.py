@@ -32,6 +32,7 @@ from trunkline.engine.pacing import Pacing
 from trunkline.engine.parking import ParkingLot
 from trunkline.engine.quota_watch import QuotaWatch
 from trunkline.engine.slots import Slots
+from trunkline.engine.understanding import followed
 from trunkline.engine.vocabularies import LoadVocabulary
 from trunkline.engine.waiting_room import WaitingRoom
 from trunkline.engine.warming import Warming
@@ -141,7 +142,7 @@ class EngineCore:
             thresholds=generation.config.preferences.thresholds,
             task_priorities=generation.task_priorities,
             role_priorities=generation.role_priorities,
-            previous_type=conversation.task_type if conversation is not None else None,
+            previous=None if conversation is None else followed(conversation, generation),
             answer_lengths=self.learning.lengths,
             counter=self.counting.counter,
             plan=generation.counting,

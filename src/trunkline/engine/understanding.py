@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from trunkline.analysis import Followed, complexity_of
 from trunkline.domain.messages import ChatRequest
-from trunkline.domain.tasks import Task
-from trunkline.engine.core import EngineCore
+from trunkline.domain.state import ConversationState
+from trunkline.domain.tasks import Task, Tier
 from trunkline.engine.generation import Generation
+
+if TYPE_CHECKING:
+    from trunkline.engine.core import EngineCore
+
+
+def followed(conversation: ConversationState, generation: Generation) -> Followed:
+    """What the last turn of `conversation` was taken for."""
+    tier, complexity = Tier(conversation.tier), conversation.complexity
+    if complexity is None:
+        complexity = complexity_of(tier, generation.config.preferences.thresholds)
+    return Followed(conversation.task_type, tier, complexity)
 
 
 async def counted(core: EngineCore, request: ChatRequest, task: Task, generation: Generation) -> Task:
@@ -27,6 +40,8 @@ async def recalled(core: EngineCore, request: ChatRequest, task: Task, generatio
     if not await core.conversations.recall(request, generation.config.catalogue):
         return task
     again = core.analyse(request, generation)
+    if request.redo is None:  # whose tier is that of the answer which it is to replace, or one above
+        task = replace(task, complexity=again.complexity, tier=again.tier)
     return replace(
         task,
         type=again.type,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from trunkline.domain.decisions import Decision, Reason
 from trunkline.domain.money import Usage
@@ -18,8 +18,8 @@ _TELLING = (Reason.COST, Reason.CRISIS, Reason.OVERRIDE)
 @dataclass(frozen=True, slots=True)
 class PastTurn:
     """An answer of a conversation: by whom, when (wall time of its request, and how long that took), what it was taken
-    for; `turn` is the turn's id, or the request's. `usage` of the latest of a conversation only; `decision` only where
-    it may say from where it was moved."""
+    for; `turn` is the turn's id, or the request's. `usage` and `complexity` of the latest of a conversation only;
+    `decision` only where it may say from where it was moved."""
 
     route: Route
     origin: Origin
@@ -32,6 +32,7 @@ class PastTurn:
     turn: str
     usage: Usage | None
     decision: Decision | None
+    complexity: float | None = None
 
     @property
     def ended_at_ms(self) -> int:
@@ -83,13 +84,13 @@ def _past(results: list[list[Row]]) -> PastConversation | None:
         return None
     import orjson
 
-    kept = orjson.loads(last[0][0])["usage"]
-    usage = Usage(**{field.name: kept.get(field.name) for field in fields(Usage)})
-    turns = tuple(_turn(row, usage if at == 0 else None) for at, row in enumerate(rows))
-    return PastConversation(counts[0][0], turns)
+    receipt = orjson.loads(last[0][0])
+    usage = Usage(**{field.name: receipt["usage"].get(field.name) for field in fields(Usage)})
+    latest = replace(_turn(rows[0]), usage=usage, complexity=receipt["task"].get("complexity"))
+    return PastConversation(counts[0][0], (latest, *map(_turn, rows[1:])))
 
 
-def _turn(row: Row, usage: Usage | None) -> PastTurn:
+def _turn(row: Row) -> PastTurn:
     from trunkline.store import packed
 
     provider, account, model, kind, name, at_ms, total_ms, task_type, tier, read, written, turn, body = row
@@ -103,6 +104,6 @@ def _turn(row: Row, usage: Usage | None) -> PastTurn:
         (read or 0) + (written or 0),
         written or 0,
         turn,
-        usage,
+        None,
         packed.unpack(body) if body else None,
     )
