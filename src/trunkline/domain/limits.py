@@ -62,6 +62,7 @@ class FigureSource(StrEnum):
 
 
 _DURATION = re.compile(r"(?:(session):)?(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_NOMINAL_DAYS = {CalendarUnit.DAY: 1, CalendarUnit.WEEK: 7, CalendarUnit.MONTH: 30}
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -108,10 +109,7 @@ class Window:
     @property
     def nominal_ms(self) -> int | None:
         """Its length, a month taken as 30 days; None for a balance."""
-        if self.unit is None:
-            return self.length_ms
-        days = {CalendarUnit.DAY: 1, CalendarUnit.WEEK: 7, CalendarUnit.MONTH: 30}[self.unit]
-        return days * 86_400_000
+        return self.length_ms if self.unit is None else _NOMINAL_DAYS[self.unit] * 86_400_000
 
     @property
     def paces_only(self) -> bool:

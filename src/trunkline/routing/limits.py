@@ -9,7 +9,6 @@ from trunkline.domain.limits import SURE_ENOUGH, LimitUse, Metric, WindowKind, i
 
 _METRICS = tuple(Metric)
 _HOUR_MS = 3_600_000
-_COST = _METRICS.index(Metric.COST)
 _ONE_A_CALL = tuple(
     map(_METRICS.index, (Metric.REQUESTS, Metric.CONCURRENCY, Metric.SHARE)),
 )
@@ -45,8 +44,9 @@ class FurtherLimits(NamedTuple):
 
 class FlatLimits(NamedTuple):
     """An account's limits: those of every model whose claim is the same for every model, `priced` ones whose claim is
-    not, by model its own, and by pattern those that matching models share (`further` remembers what of all that
-    concerns which). `source` is the tuple they were made from, by whose identity they are known to be current.
+    not, by model its own, and by pattern those that matching models share. These three are as they came: they are
+    flattened for a model when it is first asked for, for most models of an account never are (`further` remembers
+    what concerns which). `source` is the tuple they were made from, by whose identity they are known to be current.
 
     Of `shared` is known beforehand what neither the request nor the time changes: `past_mark`, whether one is
     used beyond the route-away mark, and `steady_quota`, the least quota of those of which every call takes one
@@ -57,9 +57,9 @@ class FlatLimits(NamedTuple):
     past_mark: bool
     steady_quota: float | None
     varying: tuple[Allowance, ...]
-    priced: tuple[FlatLimit, ...]
-    by_model: dict[str, tuple[FlatLimit, ...]]
-    by_pattern: tuple[FlatLimit, ...]
+    priced: tuple[LimitUse, ...]
+    by_model: dict[str, list[LimitUse]]
+    by_pattern: tuple[LimitUse, ...]
     mark: float
     some_further: bool
     further: dict[str, FurtherLimits | None]
@@ -68,7 +68,7 @@ class FlatLimits(NamedTuple):
         """What calls of `model` are held to beside `shared`; None: nothing, as always without `some_further`."""
         if model not in self.further:
             own = self.by_model.get(model, ())
-            matching = (flat for flat in self.by_pattern if flat.use.covers(model))
+            matching = (use for use in self.by_pattern if use.covers(model))
             self.further[model] = _further((*self.priced, *own, *matching), self.mark)
         return self.further[model]
 
@@ -85,19 +85,20 @@ def claims_of(*, input_tokens: int, output_tokens: int, cost_pico: int) -> Claim
 def flatten(limits: tuple[LimitUse, ...], mark: float) -> FlatLimits:
     """Sort an account's limits by whom they concern; `mark` is the share used from which traffic goes elsewhere."""
     shared: list[FlatLimit] = []
-    priced: list[FlatLimit] = []
-    by_model: dict[str, list[FlatLimit]] = {}
-    by_pattern: list[FlatLimit] = []
+    priced: list[LimitUse] = []
+    by_model: dict[str, list[LimitUse]] = {}
+    by_pattern: list[LimitUse] = []
     for use in limits:
-        flat = _flat(use)
-        if is_pattern(use.model):
-            by_pattern.append(flat)
-        elif use.model is not None:
-            by_model.setdefault(use.model, []).append(flat)
-        elif flat.metric == _COST:
-            priced.append(flat)
+        model = use.model
+        if model is None:
+            if use.metric is Metric.COST:
+                priced.append(use)
+            else:
+                shared.append(_flat(use))
+        elif is_pattern(model):
+            by_pattern.append(use)
         else:
-            shared.append(flat)
+            by_model.setdefault(model, []).append(use)
     steady_quota, varying = _split(shared)
     return FlatLimits(
         source=limits,
@@ -106,7 +107,7 @@ def flatten(limits: tuple[LimitUse, ...], mark: float) -> FlatLimits:
         steady_quota=steady_quota,
         varying=varying,
         priced=tuple(priced),
-        by_model={model: tuple(found) for model, found in by_model.items()},
+        by_model=by_model,
         by_pattern=tuple(by_pattern),
         mark=mark,
         some_further=bool(by_model or by_pattern or priced),
@@ -124,8 +125,11 @@ def _split(limits: Iterable[FlatLimit]) -> tuple[float | None, tuple[Allowance, 
     return quota_of(steady, _ANY_CALL, 0), tuple(varying)
 
 
-def _further(limits: tuple[FlatLimit, ...], mark: float) -> FurtherLimits | None:
-    return FurtherLimits(limits, is_past_mark(limits, mark), *_split(limits)) if limits else None
+def _further(uses: tuple[LimitUse, ...], mark: float) -> FurtherLimits | None:
+    if not uses:
+        return None
+    limits = tuple(map(_flat, uses))
+    return FurtherLimits(limits, is_past_mark(limits, mark), *_split(limits))
 
 
 def _flat(use: LimitUse) -> FlatLimit:
