@@ -92,7 +92,7 @@ def test_explain_json_keeps_its_contract_and_calls_nobody(cli: Cli) -> None:
     assert preview["decision"]["route"] == preview["ranking"][0]["route"]
     for ranked in preview["ranking"]:
         assert ranked.keys() >= {"route", "score", "terms", "cost_usd"}
-        assert all(0 <= value <= 1 for value in ranked["terms"].values())
+        assert all(value is None or 0 <= value <= 1 for value in ranked["terms"].values())
     assert {"route", "code", "why"} <= preview["rejected"][0].keys()
     assert len(cli.requests()) == before
 
