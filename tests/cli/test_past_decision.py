@@ -17,7 +17,13 @@ def test_a_request_of_the_past_is_explained_decided_again_and_as_now(cli: Cli) -
     assert told["task"]["type"] == "coding"
     assert told["decision"]["route"] == asked["receipt"]["route"] == "pool/a/small"
     assert told["ranking"][0]["terms"].keys() >= {"preference", "cost", "quality"}
-    assert told["replay"] == {"same": True, "route": "pool/a/small", "differences": []}
+    assert told["replay"] == {
+        "same": True,
+        "route": "pool/a/small",
+        "after": [],
+        "note": None,
+        "differences": [],
+    }
     assert told["as_now"]["decision"]["route"] == "pool/a/small"
     shown = cli.quick("explain", "--request", request_id, "--replay", "--as-now")
     assert shown.exit_code == 0
@@ -28,6 +34,20 @@ def test_a_request_of_the_past_is_explained_decided_again_and_as_now(cli: Cli) -
     told = cli.json("explain", "--request", request_id, "--replay", "--as-now")
     assert told["replay"]["same"] is True
     assert told["as_now"]["decision"]["route"] == "pool/b/small"
+
+
+def test_of_a_request_that_failed_over_it_is_said_which_decision_is_made_again(cli: Cli) -> None:
+    cli.environment["KEY_A"] = "revoked"
+    asked = cli.json("ask", "say hello")
+    request_id = asked["receipt"]["request_id"]
+    assert [one["route"] for one in asked["receipt"]["attempts"]] == ["pool/a/small", "pool/b/small"]
+    told = cli.json("explain", "--request", request_id, "--replay")["replay"]
+    assert (told["same"], told["route"], told["after"]) == (True, "pool/b/small", ["pool/a/small"])
+    said = "the last decision of the request, made after pool/a/small could not answer"
+    assert said in told["note"]
+    shown = cli.quick("explain", "--request", request_id, "--replay").stdout
+    assert said in shown
+    assert "what was decided before is not kept" in shown
 
 
 def test_a_decision_that_comes_out_otherwise_is_said_to(cli: Cli) -> None:

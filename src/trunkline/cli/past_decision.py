@@ -71,6 +71,8 @@ def _json(
         shape["replay"] = {
             "same": not replayed.differences,
             "route": _route(replayed.again),
+            "after": [route.id for route in replayed.after],
+            "note": _which(replayed),
             "differences": [
                 {"where": one.where, "then": one.then, "now": one.now} for one in replayed.differences
             ],
@@ -94,8 +96,25 @@ def _print(receipt: Receipt, then: Explanation | None, now_ms: int) -> None:
         print_explanation(then, now_ms)
 
 
+def _which(replayed: Replay) -> str | None:
+    """Which of a request's decisions is made again, and which are not; None where there was but one."""
+    said = []
+    if replayed.after:
+        failed = ", ".join(dict.fromkeys(route.id for route in replayed.after))
+        said.append(
+            f"this is the last decision of the request, made after {failed} could not answer; "
+            "what was decided before is not kept"
+        )
+    if replayed.is_followed:
+        said.append("that nobody else could answer after it was decided later, and is not made again")
+    return "; ".join(said) or None
+
+
 def _print_replay(replayed: Replay) -> None:
     click.echo("")
+    which = _which(replayed)
+    if which is not None:
+        say_labelled("of", which)
     if not replayed.differences:
         say_labelled("replay", "the same decision, to the last bit of every score")
         return

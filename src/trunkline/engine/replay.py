@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.errors import TrunklineError
 from trunkline.domain.receipts import Receipt
+from trunkline.domain.routes import Route
 from trunkline.domain.state import RoutingState
 from trunkline.engine.generation import Generation
 from trunkline.routing import Difference, Inputs, decide, decide_again, differences
@@ -43,6 +44,23 @@ class Replay:
     then: Decision | NoRoute
     again: Decision | NoRoute
     differences: tuple[Difference, ...]
+
+    @property
+    def after(self) -> tuple[Route, ...]:
+        """The routes that had been asked in vain when it was made. Of a request's decisions only the last that chose is
+        kept: what the ones before it saw is not."""
+        attempts = self.receipt.attempts
+        if self.receipt.decision is None:
+            return tuple(attempt.route for attempt in attempts)
+        route, own = self.receipt.decision.route, 0
+        while own < len(attempts) and attempts[-1 - own].route == route:
+            own += 1
+        return tuple(attempt.route for attempt in attempts[: len(attempts) - own])
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether it was found after it that nobody else could answer, which is not kept to be decided again."""
+        return self.receipt.decision is not None and self.receipt.no_route is not None
 
 
 def replay(ask: Asks, request_id: str) -> Replay | None:
