@@ -64,7 +64,7 @@ def test_a_killed_process_leaves_its_request_to_another_which_asks_once_after_th
         asking.kill()
         asking.communicate(timeout=LIMIT_S)
     before = len(cli.requests())
-    runners = [cli.start("queue", "run") for _ in range(2)]
+    runners = [cli.start("queue", "run", "--json") for _ in range(2)]
     for runner in runners:
         assert runner.stderr is not None
         assert "waiting to see whether that lives" in runner.stderr.readline()
@@ -72,7 +72,12 @@ def test_a_killed_process_leaves_its_request_to_another_which_asks_once_after_th
     sql(cli, "UPDATE process SET beat_at_ms = beat_at_ms - 60000 WHERE name = 'ask'")
     (item,) = kept(cli)
     assert item["process"] in (None, "queue run")
-    said = [runner.communicate(timeout=LIMIT_S)[1] for runner in runners]
+    ended = [runner.communicate(timeout=LIMIT_S) for runner in runners]
+    said = [err for _, err in ended]
+    told = [json.loads(out) for out, _ in ended]
+    assert all(one["kept"] == one["run_by_others"] for one in told)
+    (receipt,) = (receipt for one in told for receipt in one["done"])
+    assert (receipt["request_id"], receipt["outcome"]) == (item["request_id"], "answered")
     assert [runner.returncode for runner in runners] == [0, 0]
     assert "".join(said).count(item["request_id"]) == 1
     assert kept(cli) == []
@@ -105,9 +110,13 @@ def test_ctrl_c_leaves_it_in_the_queue_where_it_can_be_seen_ordered_and_cancelle
     second = parked["request_id"]
     assert parked["process"] is None
     assert [item["request_id"] for item in kept(cli)] == [first, second]
-    assert cli.quick("queue", "move", second, "--", "-1").exit_code == 0
+    moved = cli.quick("queue", "move", "--json", second, "--", "-1")
+    assert moved.exit_code == 0
+    told = json.loads(moved.stdout)
+    assert (told["request_id"], told["order"]) == (second, "goes 1 earlier")
+    assert [item["request_id"] for item in told["queue"]] == [second, first]
     assert [item["request_id"] for item in kept(cli)] == [second, first]
-    assert cli.quick("queue", "promote", first.lower()).exit_code == 0
+    assert cli.json("queue", "promote", first.lower())["order"] == "is tried at once"
     assert [(item["request_id"], item["promoted"]) for item in kept(cli)] == [(first, True), (second, False)]
     listed = cli.quick("queue")
     assert "nobody" in listed.stdout
@@ -116,8 +125,12 @@ def test_ctrl_c_leaves_it_in_the_queue_where_it_can_be_seen_ordered_and_cancelle
     ambiguous = cli.quick("queue", "cancel", first[:1])
     assert ambiguous.exit_code == 2
     assert "2 kept requests of an id that begins with" in ambiguous.stderr
-    for request_id in (first, second):
-        assert cli.quick("queue", "cancel", request_id).exit_code == 0
+    assert cli.quick("queue", "cancel", first).exit_code == 0
+    assert cli.json("queue", "cancel", second) == {
+        "request_id": second,
+        "order": "is cancelled",
+        "queue": [],
+    }
     assert kept(cli) == []
     assert [entry["outcome"] for entry in cli.json("log")] == ["cancelled", "cancelled"]
 

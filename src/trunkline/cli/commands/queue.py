@@ -23,9 +23,11 @@ from trunkline.cli.kept import (
 from trunkline.cli.opening import idle_engine, settings_of
 from trunkline.cli.output import local_time, print_json, print_table, say
 from trunkline.cli.receipts import receipt_line
+from trunkline.cli.shapes import receipt_json
 from trunkline.cli.terminal import ending_signal
 from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Answered, Cancelled, Failed
+from trunkline.domain.receipts import Receipt
 from trunkline.engine.engine import Engine
 from trunkline.engine.logs import start_logging
 from trunkline.engine.settings import EngineSettings
@@ -38,8 +40,11 @@ _IN_DOUBT = (
 )
 
 
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 @click.group("queue", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_JSON
 @click.pass_context
 def queue_command(ctx: click.Context, as_json: bool) -> None:
     """What is kept until somebody can serve it: why, for whom, until when.
@@ -77,64 +82,79 @@ def queue_command(ctx: click.Context, as_json: bool) -> None:
 
 @queue_command.command("promote")
 @click.argument("beginning", metavar="ID")
-def promote_command(beginning: str) -> None:
+@_JSON
+def promote_command(beginning: str, as_json: bool) -> None:
     """Try request ID at once, and let it go before all others."""
-    say(f"{_order(beginning, Engine.promote)} is tried at once")
+    _order(beginning, Engine.promote, "is tried at once", as_json=as_json)
 
 
 @queue_command.command("move")
 @click.argument("beginning", metavar="ID")
 @click.argument("places", type=int, metavar="N")
-def move_command(beginning: str, places: int) -> None:
+@_JSON
+def move_command(beginning: str, places: int, as_json: bool) -> None:
     """Have request ID go N places later, or earlier (`-- -2`)."""
-    request_id = _order(beginning, lambda engine, request_id: engine.move(request_id, places))
-    say(f"{request_id} goes {abs(places)} {'earlier' if places < 0 else 'later'}")
+    said = f"goes {abs(places)} {'earlier' if places < 0 else 'later'}"
+    _order(beginning, lambda engine, request_id: engine.move(request_id, places), said, as_json=as_json)
 
 
 @queue_command.command("cancel")
 @click.argument("beginning", metavar="ID")
-def cancel_command(beginning: str) -> None:
+@_JSON
+def cancel_command(beginning: str, as_json: bool) -> None:
     """Cancel request ID, whichever process runs it.
 
     Nothing of it stays in the queue.
     """
-    say(f"{_order(beginning, Engine.drop)} is cancelled")
+    _order(beginning, Engine.drop, "is cancelled", as_json=as_json)
 
 
-def _order(beginning: str, order: Callable[[Engine, str], None]) -> str:
-    """Give an order about the one request whose id begins so; its whole id, once the order is written. Raises
-    UsageError."""
+def _order(beginning: str, order: Callable[[Engine, str], None], said: str, *, as_json: bool) -> None:
+    """Give an order about the one request whose id begins so, and say that it is written; as JSON with the queue as it
+    is then. Raises UsageError."""
     with idle_engine("queue") as engine:
-        request_id = item_of(kept_items(engine.loaded.places), beginning).request_id
+        places = engine.loaded.places
+        request_id = item_of(kept_items(places), beginning).request_id
         order(engine, request_id)
-    return request_id
+    if as_json:
+        queue = [item_json(item) for item in kept_items(places)]
+        print_json({"request_id": request_id, "order": said, "queue": queue})
+    else:
+        say(f"{request_id} {said}")
 
 
 @queue_command.command("run")
+@_JSON
 @click.pass_context
-def run_command(ctx: click.Context) -> None:
+def run_command(ctx: click.Context, as_json: bool) -> None:
     """Run what is kept and no other process runs.
 
     It ends when nothing is left, or at Ctrl-C.
     """
     settings = replace(settings_of(QUEUE_RUN), long_lived=True)
     log = start_logging(settings.places.log_dir, "queue")
+    over: list[Receipt] = []
     try:
-        signalled = asyncio.run(_run(settings))
+        signalled = asyncio.run(_run(settings, over))
     finally:
         log.stop()
     left = kept_items(settings.places)
     others = sum(item.process is not None for item in left)
-    say(f"{len(left)} still kept, {others} of them run by other processes" if left else "nothing is kept")
+    if as_json:
+        done = [receipt_json(receipt) for receipt in over]
+        print_json({"done": done, "kept": len(left), "run_by_others": others})
+    else:
+        say(f"{len(left)} still kept, {others} of them run by other processes" if left else "nothing is kept")
     ctx.exit(0 if signalled is None else 128 + signalled)
 
 
-async def _run(settings: EngineSettings) -> int | None:
-    """Run what is kept; gives the signal that ended it early, if one did."""
+async def _run(settings: EngineSettings, over: list[Receipt]) -> int | None:
+    """Run what is kept, adding the receipt of each that is over to `over`; gives the signal that ended it early, if one
+    did."""
     signalled = ending_signal(asyncio.get_running_loop())
     owners = Owners(settings.places)
     async with Engine.open(settings) as engine:
-        telling = asyncio.create_task(_tell(engine))
+        telling = asyncio.create_task(_tell(engine, over))
         shown = ""
         while not signalled.done() and (line := await _unfinished(engine, owners)):
             if line != shown:
@@ -167,11 +187,12 @@ def _progress(engine: Engine) -> str:
     return f"… {len(waiting)} wait; {moment}"
 
 
-async def _tell(engine: Engine) -> None:
-    """A line on stderr for each request that is over."""
+async def _tell(engine: Engine, over: list[Receipt]) -> None:
+    """A line on stderr for each request that is over, and its receipt into `over`."""
     async for event in engine.subscribe():
         match event.body:
             case Answered(receipt) | Failed(receipt) | Cancelled(receipt, kept=False):
+                over.append(receipt)
                 say(f"{event.request_id}: {receipt_line(receipt)}")
             case _:
                 pass
