@@ -14,7 +14,7 @@ from trunkline.routing.limits import (
     FlatLimits,
     claims_of,
     flatten,
-    shared_quota,
+    quota_of,
     shortage,
 )
 from trunkline.routing.policy import CompiledPolicy, PoolAccount
@@ -104,7 +104,9 @@ class LiveAccounts:
         flat = self._flat_limits.get(key)
         if flat is None or flat[0] is not account.limits:
             flat = self._flat_limits[key] = flatten(account.limits, self._mark)
-        quota = shared_quota(flat, claims, now_ms)
+        quota = flat.steady_quota
+        if quota is not None and flat.varying:
+            quota = quota_of(flat.varying, claims, now_ms, quota)
         if quota is None:
             self._refuse(member, RejectionCode.LIMIT, *limit_facts(flat, (), claims))
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import FAVOURED, WEAK, Pin, RejectionCode, Terms
@@ -228,13 +227,13 @@ class Scan:
                     minus_further = -((base + quota_weight * further.steady_quota) + most_changing)
                     if to_beat <= (*head, max(minus_highest, minus_further), *least[4:]):
                         continue
-            option = self._option(bound, live)
-            if option is not None and (best is None or option.key < best.key):
-                best = option
-                to_beat = option.key if limit is None else min(limit, option.key)
+            option = self._option(bound, live, to_beat)
+            if option is not None:
+                best, to_beat = option, option.key
         return best
 
-    def _option(self, bound: Bound, live: Live) -> Option | None:
+    def _option(self, bound: Bound, live: Live, to_beat: Key | None = None) -> Option | None:
+        """One account of the row; None where it may not answer, which is noted, or is not better than `to_beat`."""
         _, _, _, _, place, base, least_pico, cold_pico, row = bound
         _, _, _, member, account, _ = live
         route = row.routes[member.position]
@@ -252,10 +251,11 @@ class Scan:
         liking = self.profile.likings[place] if accounts is None else accounts[member.id]
         footing = self.profile.footings[place]
         stated = liking.stated < UNSTATED and not footing.below
-        refusal = self._gate.refusal(row, route, state, cost_pico, stated=stated)
-        if refusal is not None:
-            self.rejections.add(Refused(row.provider, member.id, row.model, *refusal))
-            return None
+        if state.block is not None or not self._gate.is_open:
+            refusal = self._gate.refusal(row, route, state, cost_pico, stated=stated)
+            if refusal is not None:
+                self.rejections.add(Refused(row.provider, member.id, row.model, *refusal))
+                return None
         fitting = self._fit(row, live, cold_pico)
         if fitting is None:
             return None
@@ -280,6 +280,8 @@ class Scan:
         if past_mark:
             order = PAST_MARK
         key = (order, before, lead, -score, cost_pico, row.ids[member.position])
+        if to_beat is not None and to_beat <= key:
+            return None
         known = cash_free or row.price_known
         return Option(
             key, route, row, member, account, score, cost_pico, known, liking.preference, changing, share
@@ -296,15 +298,14 @@ class Scan:
         noted, where the request does not fit."""
         past_mark, minus_quota, _, member, _, flat = live
         further = flat.of_model(row.model) if flat.some_further else None
-        input_tokens = self._prompt.of(row)
-        heavier = input_tokens > self._prompt.least(row.provider)
-        if further is None and row.reserving is None and not heavier:
+        takes_more = row.reserving is not None or self._prompt.is_above_least(row)
+        if further is None and not takes_more:
             return -minus_quota, past_mark
         limits, further_past, steady_quota, varying = NOTHING_FURTHER if further is None else further
         now_ms = self.state.now_ms
         quota: float | None = None
-        claims = self._claims(row, input_tokens, cold_pico)
-        if row.reserving is not None or heavier:
+        claims = self._claims(row, self._prompt.of(row), cold_pico)
+        if takes_more:
             quota = quota_of_all((*flat.shared, *limits), claims, now_ms)
         elif steady_quota is not None:
             quota = quota_of(varying, claims, now_ms, steady_quota)
@@ -342,21 +343,30 @@ class Scan:
     def counted(self, option: Option) -> Terms:
         """The terms as the score has them; its speed too where that does not count."""
         row, (quota, _, health) = option.row, option.changing
-        context, cost = self._context(row), self._cheapness(option.cost_pico)
-        quality = self.profile.footings[row.place].quality
         speed = speed_of(row, self._measured(option), self._output_tokens)
-        return Terms(option.preference, quota, context, cost, quality, speed, health)
+        return Terms(option.preference, quota, *self._fixed_terms(option), speed, health)
 
     def terms(self, option: Option) -> Terms:
         """The terms behind an option's score, without what is not known."""
-        row, found, records = option.row, self.counted(option), self.profile.records
+        row, (quota, _, health) = option.row, option.changing
+        context, cost, quality = self._fixed_terms(option)
+        measured, records = self._measured(option), self.profile.records
         rated = is_known(row.quality, records.get(row.model) if records else None)
-        return replace(
-            found,
-            cost=found.cost if option.price_known else None,
-            quality=found.quality if rated else None,
-            speed=found.speed if is_timed(row, self._measured(option)) else None,
+        return Terms(
+            option.preference,
+            quota,
+            context,
+            cost if option.price_known else None,
+            quality if rated else None,
+            speed_of(row, measured, self._output_tokens) if is_timed(row, measured) else None,
+            health,
         )
+
+    def _fixed_terms(self, option: Option) -> tuple[float, float, float]:
+        """Context, cost and quality."""
+        row = option.row
+        quality = self.profile.footings[row.place].quality
+        return self._context(row), self._cheapness(option.cost_pico), quality
 
     def _measured(self, option: Option) -> RouteState:
         return self.state.routes.get(option.route, EMPTY_ROUTE_STATE)

@@ -16,7 +16,8 @@ Refusing = tuple[RejectionCode, Facts, int | None]
 
 
 class Gate:
-    """For one request. `free_only`: what costs money is out, unless it leads a list that somebody wrote."""
+    """For one request. `free_only`: what costs money is out, unless it leads a list that somebody wrote. Where it
+    `is_open`, nothing but a block of its own keeps a route out."""
 
     def __init__(
         self,
@@ -30,6 +31,8 @@ class Gate:
         self._ask, self._refuses, self._free_only = ask, refuses, free_only
         self._allowed = ask.only if state.override is None else ()
         self._day_pico, self._spent_pico = preferences.budget_day_pico, state.spent_day_pico
+        unlimited = ask.budget_pico is None and self._day_pico is None and not free_only
+        self.is_open = unlimited and not ask.failed and not ask.avoid
 
     def refusal(
         self, row: ModelRow, route: Route, state: RouteState, cost_pico: int, *, stated: bool

@@ -172,23 +172,16 @@ NOTHING_FURTHER = FurtherLimits((), False, 1.0, ())
 NO_LIMITS = FlatLimits((), (), False, 1.0, (), (), {}, (), 1.0, False, {})
 
 
-def shared_quota(flat: FlatLimits, claims: Claims, now_ms: int) -> float | None:
-    """DESIGN §4.3's quota term 0..1 of what all models share; None where some limit cannot take the request."""
-    if flat.steady_quota is None:
-        return None
-    return quota_of(flat.varying, claims, now_ms, flat.steady_quota)
-
-
 def quota_of_all(limits: Sequence[FlatLimit], claims: Claims, now_ms: int) -> float | None:
-    """The same of any limits."""
+    """DESIGN §4.3's quota term 0..1 of these limits; None where one cannot take the request."""
     return quota_of([_allowance(flat) for flat in limits], claims, now_ms)
 
 
 def quota_of(
     allowances: Sequence[Allowance], claims: Claims, now_ms: int, quota: float = 1.0
 ) -> float | None:
-    """The least of `quota` and, per allowance, min(1, what is left afterwards ÷ what is needed until it renews), both
-    as shares of its amount: needed is the share of its window left, at its pace.
+    """The same of allowances: the least of `quota` and, per allowance, min(1, what is left afterwards ÷ what is needed
+    until it renews), both as shares of its amount: needed is the share of its window left, at its pace.
 
     It grows with what is left and falls with what is needed. What renews soon is needed little, so that
     soonest-to-expire goes first; what others use up before then is needed more than it has, so that scarce goes last;

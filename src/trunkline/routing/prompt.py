@@ -25,6 +25,10 @@ class PromptTokens:
         """For one row."""
         return self.usual if self.by_place is None else self.by_place[row.place]
 
+    def is_above_least(self, row: ModelRow) -> bool:
+        """Whether another model of the row's provider takes less."""
+        return self.by_place is not None and self.by_place[row.place] > self.least(row.provider)
+
     def least(self, provider: str) -> int:
         """For that of a provider's models that takes least."""
         if self.by_place is None:
