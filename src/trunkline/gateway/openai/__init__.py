@@ -1,0 +1,1 @@
+"""OpenAI's chat completions as a client speaks them: `POST /v1/chat/completions`."""

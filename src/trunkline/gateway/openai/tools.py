@@ -1,0 +1,85 @@
+"""Which tools a request offers, and how they are to be used: in both of OpenAI's shapes of saying it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from trunkline.domain.messages import ToolChoice, ToolSpec, ToolUse
+from trunkline.gateway.dialect import UnreadableError
+from trunkline.gateway.openai.fields import LeftOut, read_function, refused
+from trunkline.gateway.reading import Reader
+
+FunctionOf = Callable[[Reader], Reader]
+"""Where in a table of type `function` its name stands: under `function` in chat completions, in the table itself in
+responses."""
+
+_ONLY_FUNCTIONS = (
+    "only tools of type function can be offered: whoever answers calls them, and the client runs them"
+)
+
+
+def nested_function(table: Reader) -> Reader:
+    """Where chat completions has it."""
+    function = table.object("function")
+    if function is None:
+        raise table.wrong("function", "an object")
+    return function
+
+
+def flat_function(table: Reader) -> Reader:
+    """Where responses has it."""
+    return table
+
+
+def read_tools(
+    reader: Reader, function_of: FunctionOf, left_out: LeftOut
+) -> tuple[tuple[ToolSpec, ...], ToolChoice | None]:
+    """The tools of `tools` and what `tool_choice` and `parallel_tool_calls` want of them; a choice is None where
+    nothing is said of it, and where there are no tools."""
+    tools = tuple(_tools(reader, function_of, left_out))
+    use, name, allowed = _choice(reader, function_of)
+    if not tools:
+        if use in (ToolUse.REQUIRED, ToolUse.NAMED):
+            raise refused(reader, "tool_choice", "a tool can be asked for only where tools are offered")
+        return (), None
+    for one in (*allowed, *(() if name is None else (name,))):
+        if all(tool.name != one for tool in tools):
+            raise refused(reader, "tool_choice", f"there is no tool named {one!r}")
+    if allowed:
+        tools = tuple(tool for tool in tools if tool.name in allowed)
+    parallel = reader.flag("parallel_tool_calls")
+    if use is None and parallel is None:
+        return tools, None
+    return tools, ToolChoice(use or ToolUse.AUTO, name, parallel)
+
+
+def _tools(reader: Reader, function_of: FunctionOf, left_out: LeftOut) -> Iterable[ToolSpec]:
+    for tool in reader.objects("tools"):
+        kind = tool.text("type")
+        if kind != "function":
+            raise UnreadableError(f"{tool.at('type')} is {kind!r}: {_ONLY_FUNCTIONS}", tool.at("type"))
+        yield read_function(function_of(tool), left_out)
+
+
+def _choice(reader: Reader, function_of: FunctionOf) -> tuple[ToolUse | None, str | None, tuple[str, ...]]:
+    """The use that is wanted, the tool where it is one, and the tools that are allowed where not all are."""
+    value = reader.table.get("tool_choice")
+    if value is None:
+        return None, None, ()
+    if isinstance(value, str):
+        return _use(reader, "tool_choice", ("auto", "none", "required")), None, ()
+    choice = Reader.of(value, reader.at("tool_choice"))
+    kind = choice.word("type", ("function", "allowed_tools"))
+    if kind == "function":
+        return ToolUse.NAMED, function_of(choice).needed_text("name"), ()
+    if kind is None:
+        raise choice.wrong("type", "function or allowed_tools")
+    listed = choice.object("allowed_tools") or choice
+    names = tuple(function_of(tool).needed_text("name") for tool in listed.objects("tools"))
+    if not names:
+        raise listed.wrong("tools", "a list of at least one tool")
+    return _use(listed, "mode", ("auto", "required")), None, names
+
+
+def _use(reader: Reader, key: str, words: tuple[str, ...]) -> ToolUse:
+    return ToolUse(reader.word(key, words) or ToolUse.AUTO)
