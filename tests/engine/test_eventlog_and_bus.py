@@ -90,3 +90,25 @@ def test_nothing_is_joined_across_a_signature() -> None:
     ]
     joined = join_deltas(tuple(Event("r", seq, 0, body) for seq, body in enumerate(bodies)))
     assert [event.body for event in joined] == [ThinkingDelta("ab", "one"), *bodies[2:]]
+
+
+async def test_a_log_read_in_step_holds_its_writer_until_the_reader_is_near() -> None:
+    log = EventLog("r", FakeClock(), in_step=True)
+    for _ in range(65):
+        log.append(TextDelta("x"))
+    writer = asyncio.ensure_future(log.room())
+    await asyncio.sleep(0)
+    assert not writer.done()
+
+    await log.beyond(1)
+    await asyncio.wait_for(writer, 1)
+
+
+async def test_who_only_waits_for_the_end_keeps_nobody_back() -> None:
+    log = EventLog("r", FakeClock(), in_step=True)
+    for _ in range(100):
+        log.append(TextDelta("x"))
+    writer = asyncio.ensure_future(log.room())
+    ended = asyncio.ensure_future(log.ended())
+    await asyncio.wait_for(writer, 1)
+    ended.cancel()

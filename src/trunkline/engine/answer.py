@@ -34,6 +34,10 @@ class AnswerSoFar:
             self.seams.append(body.at_char)
         self._log.append(body)
 
+    async def room(self) -> None:
+        """Wait for a reader that cannot follow."""
+        await self._log.room()
+
     @property
     def text(self) -> str:
         """What has been shown and still counts."""

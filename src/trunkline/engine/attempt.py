@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from trunkline.domain.clock import Clock
@@ -29,6 +29,8 @@ from trunkline.providers.call import CallEvent, Dripping, ReplyEnded, Sent
 
 # What an answer's tokens are estimated at when its provider never said: the usual four characters each.
 _CHARS_PER_TOKEN = 4
+# Who waits so long for its reader says nothing of its provider's pace any more.
+_HELD_UP_MS = 250.0
 
 
 @dataclass(slots=True)
@@ -77,8 +79,8 @@ class CallRecord:
 
 
 class CallFollower:
-    """Passes a call's events on and keeps its record. A stream that only drips is given up where the request
-    `may_leave` for another route."""
+    """Passes a call's events on and keeps its record, as fast as there is `room` for them. A stream that only drips is
+    given up where the request `may_leave` for another route, unless it was held up here."""
 
     def __init__(
         self,
@@ -88,6 +90,7 @@ class CallFollower:
         on_reply: Callable[[], None],
         continuation: Continuation | None,
         may_leave: Callable[[], bool] = lambda: False,
+        room: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._record = record
         self._clock = clock
@@ -95,6 +98,8 @@ class CallFollower:
         self._on_reply = on_reply
         self._continuation = continuation
         self._may_leave = may_leave
+        self._room = room
+        self._held_up = False
         self._carrying_on = False
         self._held: list[ToolCallDelta | ThinkingDelta] = []
         self._matcher = (
@@ -113,6 +118,7 @@ class CallFollower:
                     if not self._pass_text(item):
                         self._miss_anchor()
                         return
+                    await self._wait_for_room()
                 elif isinstance(item, Sent):
                     record.sent_mono_ms = item.mono_ms
                 elif isinstance(item, ReplyEnded):
@@ -123,6 +129,7 @@ class CallFollower:
                         self._held.append(item)
                     else:
                         self._emit(item)
+                        await self._wait_for_room()
                 elif isinstance(item, ToolCallDelta):
                     self._note_output(len(item.arguments))
                     self._held.append(item)
@@ -134,7 +141,7 @@ class CallFollower:
                     record.reported_usage = item.usage
                     self._emit(item)
                 elif isinstance(item, Dripping):
-                    if self._may_leave():
+                    if not self._held_up and self._may_leave():
                         record.reply_ended_mono_ms = self._clock.mono_ms()
                         record.fault = too_slow_fault(item.tokens_per_s)
                         self._emit(record.fault)
@@ -156,6 +163,12 @@ class CallFollower:
         finally:
             await events.aclose()
             record.ended_mono_ms = self._clock.mono_ms()
+
+    async def _wait_for_room(self) -> None:
+        if self._room is not None:
+            began_ms = self._clock.mono_ms()
+            await self._room()
+            self._held_up = self._held_up or self._clock.mono_ms() - began_ms > _HELD_UP_MS
 
     def _has_nothing_to_add(self, fault: Fault) -> bool:
         """Given a text as its own, the model ends it there: only the end was cut off. Nobody else may say nothing."""

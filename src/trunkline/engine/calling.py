@@ -77,6 +77,7 @@ class Calling:
             lambda: core.lessons.replied(route, began_at_ms),
             continuation,
             can_go_elsewhere,
+            self._answer.room,
         )
         await follower.follow(core.transport.call(upstream))
         attempt = self._books.close_call()

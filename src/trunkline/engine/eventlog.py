@@ -17,13 +17,20 @@ from trunkline.domain.events import (
 )
 from trunkline.domain.receipts import Receipt
 
+# So many events a writer may be ahead of a reader that it keeps step with.
+_MOST_UNREAD = 64
+
 
 class EventLog:
-    """Appends are cheap when nobody listens."""
+    """Appends are cheap when nobody listens. Where it is read `in_step`, whoever writes an answer waits for its one
+    reader, so that a slow one slows its provider and not this machine's memory down."""
 
-    def __init__(self, request_id: str, clock: Clock) -> None:
+    def __init__(self, request_id: str, clock: Clock, *, in_step: bool = False) -> None:
         self.request_id = request_id
         self._clock = clock
+        self._in_step = in_step
+        self._read = 0
+        self._reader_moved: asyncio.Future[None] | None = None
         self._events: list[Event] = []
         self._waiters: list[asyncio.Future[None]] = []
         self.receipt: Receipt | None = None
@@ -51,12 +58,26 @@ class EventLog:
 
     async def beyond(self, position: int) -> tuple[Event, ...]:
         """The events from `position` on, waiting for at least one; none after the ending."""
+        self._read = position
+        self._move_on()
         while position >= len(self._events) and self.receipt is None:
             await self._wait()
         return tuple(self._events[position:])
 
+    async def room(self) -> None:
+        """Wait, where it is read in step, until its reader is near."""
+        while self._in_step and len(self._events) - self._read > _MOST_UNREAD:
+            self._reader_moved = asyncio.get_running_loop().create_future()
+            await self._reader_moved
+
+    def _move_on(self) -> None:
+        if self._reader_moved is not None and not self._reader_moved.done():
+            self._reader_moved.set_result(None)
+
     async def ended(self) -> Receipt:
-        """Wait for the ending."""
+        """Wait for the ending; nobody is kept in step with any more."""
+        self._in_step = False
+        self._move_on()
         while self.receipt is None:
             await self._wait()
         return self.receipt

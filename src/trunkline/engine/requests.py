@@ -65,7 +65,7 @@ class Requests:
 
     def begin(self, request_id: str, request: ChatRequest, kept: KeptRequest | None = None) -> Handle:
         """Run a request, or go on with a kept one, on the running loop."""
-        log = EventLog(request_id, self._core.clock)
+        log = EventLog(request_id, self._core.clock, in_step=request.append_only)
         run = RequestRun(self._core, request, log, kept)
         task = asyncio.get_running_loop().create_task(run.serve())
         self._tasks.add(task)
