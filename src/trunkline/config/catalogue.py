@@ -15,6 +15,7 @@ from trunkline.config.keys import KeyRing, numbered_variables
 from trunkline.config.problems import problem, suggestion
 from trunkline.config.quality import Shares, quality_shares
 from trunkline.config.schema import (
+    AcceptsTable,
     BandTable,
     CacheTable,
     LimitTable,
@@ -25,6 +26,7 @@ from trunkline.config.schema import (
     ProviderTable,
     QuirksTable,
 )
+from trunkline.domain.accepts import Accepts
 from trunkline.domain.caching import PromptCache
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.limits import model_matches
@@ -93,7 +95,13 @@ def _provider(
             for id_, e in table.endpoints.items()
         ),
         key_env=tuple(table.key_env),
+        accepts=_accepts(table.accepts),
     )
+
+
+def _accepts(table: AcceptsTable) -> Accepts:
+    lists = {name: value for name, value in table if isinstance(value, list)}
+    return Accepts(**(table.model_dump() | {name: tuple(value) for name, value in lists.items()}))
 
 
 def _base_url(table: ProviderTable, environ: Mapping[str, str]) -> tuple[str, bool]:

@@ -185,6 +185,25 @@ class QuirksTable(Table):
     local_server: LocalServerText = doc("the program it is, on this machine", LocalServer.NONE)
 
 
+SamplingField = Literal["top_p", "top_k", "seed", "random_seed", "frequency_penalty", "presence_penalty"]
+
+
+class AcceptsTable(Table):
+    tool_choice: list[Literal["auto", "none", "required", "named"]] = doc(
+        "what can be demanded of tools", ["auto", "none", "required", "named"]
+    )
+    forced_beside_thinking: bool = doc("a tool can be forced while the model thinks", True)
+    parallel_tool_calls: bool = doc("knows parallel_tool_calls", True)
+    json_schema: bool | None = doc("takes the JSON schema of an answer; as json_mode where not said", None)
+    sampling: list[SamplingField] | None = doc(
+        "fields for how tokens are drawn; those of its protocol where nothing is said", None
+    )
+    stops: Annotated[int, Field(ge=0, le=100)] | None = doc("most stop sequences it takes", None)
+    stops_without_temperature: bool = doc("takes stop sequences where it takes no temperature", True)
+    native_fields: list[Text] | None = doc("further fields of its protocol that it takes, not any", None)
+    tool_images: bool = doc("takes images within the result of a tool", False)
+
+
 class EndpointTable(Table):
     base_url: Url = doc("its address")
     billing: BillingText | None = doc("how accounts there are paid for, where it differs", None)
@@ -215,6 +234,7 @@ class ProviderTable(Table):
     models: dict[Text, ModelTable] = doc("models by id", {})
     retired: dict[Text, RetiredTable] = doc("models that are no longer served, by id", {})
     quirks: QuirksTable = doc("how it departs from its protocol", QuirksTable())
+    accepts: AcceptsTable = doc("which wishes of a request it takes", AcceptsTable())
 
 
 class ProvidersFile(Table):

@@ -89,6 +89,17 @@ class Message:
         """Its text parts joined."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """Its images, with those that came with the results of tools."""
+        found: list[ImagePart] = []
+        for part in self.parts:
+            if isinstance(part, ImagePart):
+                found.append(part)
+            elif isinstance(part, ToolResultPart):
+                found += part.images
+        return tuple(found)
+
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:

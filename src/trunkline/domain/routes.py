@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from trunkline.domain.accepts import Accepts
 from trunkline.domain.caching import PromptCache
 from trunkline.domain.counting import CountingRule, Tokenizer
 from trunkline.domain.limits import LimitSpec
@@ -297,6 +298,7 @@ class ProviderSpec:
     retired: tuple[RetiredModel, ...] = ()
     endpoints: tuple[EndpointSpec, ...] = ()
     key_env: tuple[str, ...] = ()
+    accepts: Accepts = field(default_factory=Accepts)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,9 @@ class _Exchange:
         if not self.results:
             return ToolResultPart(self.call_id, NO_RESULT, is_error=True)
         texts = dict.fromkeys(one.text for one in self.results)
-        return ToolResultPart(self.call_id, "\n\n".join(texts), all(one.is_error for one in self.results))
+        images = tuple(image for one in self.results for image in one.images)
+        is_error = all(one.is_error for one in self.results)
+        return ToolResultPart(self.call_id, "\n\n".join(texts), is_error, images)
 
 
 def _exchanges(messages: list[Message], form: ToolIds) -> dict[int, list[_Exchange]]:

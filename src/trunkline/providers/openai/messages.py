@@ -26,12 +26,18 @@ NO_REASONING = "(not kept)"
 
 _PREFILL_FLAGS = {Prefill.PREFIX: "prefix", Prefill.PARTIAL: "partial"}
 _FAILED = "Error: "
+_RESULT_IMAGE = "[image of the result of the call {call_id}]"
 
 
-def encoded_messages(request: ChatRequest, context: CallContext) -> list[dict[str, Any]]:
+def encoded_messages(
+    request: ChatRequest, context: CallContext, words: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
     """The `messages` of the call: system messages merged where only one is taken, each tool result a message of its
-    own, reasoning sent back in the form that the provider wants, an answer already begun marked as such."""
+    own, reasoning sent back in the form that the provider wants, an answer already begun marked as such. `words` end
+    the first system message."""
     messages = fitted(request.messages, context)
+    if words:
+        messages = _with_words(messages, "\n\n".join(words))
     if context.provider.quirks.single_system_message:
         messages = _one_system_message(messages)
     thinks = Capability.THINKING in context.model.capabilities and request.effort is not Effort.NONE
@@ -45,6 +51,21 @@ def encoded_messages(request: ChatRequest, context: CallContext) -> list[dict[st
     return encoded
 
 
+def images_told(encoded: list[dict[str, Any]]) -> int:
+    """How many images those messages hold."""
+    contents = [message.get("content") for message in encoded]
+    return sum(part["type"] == "image_url" for one in contents if isinstance(one, list) for part in one)
+
+
+def _with_words(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
+    """`words` at the end of the system message that opens the conversation, or as one: many servers take none later."""
+    if not messages or messages[0].role is not Role.SYSTEM:
+        return (Message.of(Role.SYSTEM, words), *messages)
+    first = messages[0]
+    between = "\n\n" if first.text else ""
+    return (Message(Role.SYSTEM, (*first.parts, TextPart(between + words))), *messages[1:])
+
+
 def _one_system_message(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """All system messages as one, at the head."""
     texts = [message.text for message in messages if message.role is Role.SYSTEM]
@@ -55,11 +76,12 @@ def _one_system_message(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _message(message: Message, context: CallContext, *, thinks: bool) -> list[dict[str, Any]]:
-    encoded: list[dict[str, Any]] = [
-        {"role": "tool", "tool_call_id": part.call_id, "content": _result(part)}
-        for part in message.parts
-        if isinstance(part, ToolResultPart)
-    ]
+    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
+    within = context.provider.accepts.tool_images
+    encoded = [_result(part, images=within) for part in results]
+    shown = [] if within else [piece for part in results for piece in _shown_later(part)]
+    if shown:
+        encoded.append({"role": "user", "content": shown})
     if message.role is Role.ASSISTANT:
         return [*encoded, *_assistant(message, context, thinks=thinks)]
     content = _content(message)
@@ -69,9 +91,24 @@ def _message(message: Message, context: CallContext, *, thinks: bool) -> list[di
     return encoded
 
 
-def _result(part: ToolResultPart) -> str:
-    """The result's text; that the tool failed is said in it, since the shape has no field for that."""
-    return f"{_FAILED}{part.text}" if part.is_error and not part.text.startswith(_FAILED) else part.text
+def _result(part: ToolResultPart, *, images: bool) -> dict[str, Any]:
+    """The result, with its images where a tool may show any. That the tool failed is said in its text, since the shape
+    has no field for that."""
+    text = f"{_FAILED}{part.text}" if part.is_error and not part.text.startswith(_FAILED) else part.text
+    content: str | list[dict[str, Any]] = text
+    if images and part.images:
+        content = [{"type": "text", "text": text}, *(_image(image) for image in part.images)]
+    return {"role": "tool", "tool_call_id": part.call_id, "content": content}
+
+
+def _shown_later(part: ToolResultPart) -> list[dict[str, Any]]:
+    """The result's images as a user shows them, each after words that say whose it is."""
+    whose = {"type": "text", "text": _RESULT_IMAGE.format(call_id=part.call_id)}
+    return [piece for image in part.images for piece in (whose, _image(image))]
+
+
+def _image(part: ImagePart) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": part.url}}
 
 
 def _assistant(message: Message, context: CallContext, *, thinks: bool) -> list[dict[str, Any]]:
@@ -117,7 +154,7 @@ def _content(message: Message) -> str | list[dict[str, Any]]:
         if isinstance(part, TextPart) and part.text:
             content.append({"type": "text", "text": part.text})
         elif isinstance(part, ImagePart):
-            content.append({"type": "image_url", "image_url": {"url": part.url}})
+            content.append(_image(part))
     return content
 
 
