@@ -1,0 +1,143 @@
+"""What a client means by a model's name (DESIGN §6.4): a way to choose, or who may answer."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from trunkline.domain.messages import Hints
+from trunkline.domain.preferences import AliasStrategy, Config, ModelAlias
+from trunkline.domain.routes import Catalogue, Selector
+from trunkline.domain.tasks import SIMPLE, TASK_TYPES, Tier
+from trunkline.gateway.dialect import Problem, ProblemKind
+
+AUTO = "auto"
+OWN_PREFIX = "trunkline/"
+"""Clients that name models `provider/model` call this gateway so."""
+
+_TIERS = {tier.value: tier for tier in Tier}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name comes to: hints on the task, and who may answer, in the order in which they are asked first where
+    `ordered`; empty: anybody."""
+
+    hints: Hints = field(default_factory=Hints)
+    models: tuple[str, ...] = ()
+    ordered: bool = True
+
+    @property
+    def pin(self) -> str | None:
+        """The one that alone may answer, where there is but one."""
+        return self.models[0] if len(self.models) == 1 else None
+
+
+class NotNamedError(Exception):
+    """A name that stands for nothing here, or for nobody whom the client may use."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Names:
+    """The names of one configuration. With `unknown_is_auto` a name that nothing has is taken for `auto`."""
+
+    def __init__(self, config: Config, *, unknown_is_auto: bool = False) -> None:
+        self._catalogue: Catalogue = config.catalogue
+        self._aliases: Mapping[str, ModelAlias] = {one.name: one for one in config.preferences.aliases}
+        own = (policy.type for policy in config.preferences.tasks)
+        self._task_types = tuple(dict.fromkeys((*TASK_TYPES, *own)))
+        self._unknown_is_auto = unknown_is_auto
+
+    def resolve(self, model: str, fallbacks: Sequence[str] = ()) -> Named:
+        """What `model`, and after it `fallbacks`, stand for. With fallbacks only those that are named may answer, in
+        their order. Raises NotNamedError."""
+        found = self._one(model)
+        if not fallbacks:
+            return found
+        named = (found, *(self._one(name) for name in fallbacks))
+        models = tuple(dict.fromkeys(one for each in named for one in each.models))
+        return Named(found.hints, models)
+
+    @property
+    def task_types(self) -> tuple[str, ...]:
+        """The task types that there are."""
+        return self._task_types
+
+    def listed(self) -> tuple[str, ...]:
+        """Every name that stands for a way to choose: `auto`, tiers, task types, aliases."""
+        return (AUTO, *_TIERS, *self._task_types, *self._aliases)
+
+    def _one(self, name: str) -> Named:
+        name = name.strip().removeprefix(OWN_PREFIX)
+        if name == AUTO or not name:
+            return Named()
+        alias = self._aliases.get(name)
+        if alias is not None:
+            return Named(models=alias.models, ordered=alias.strategy is AliasStrategy.ORDER)
+        if name in _TIERS:
+            return Named(Hints(tier=_TIERS[name]))
+        if name in self._task_types:
+            return Named(Hints(task_type=name, tier=Tier.T1 if name == SIMPLE else None))
+        if self._catalogue.select(name) is not None:
+            return Named(models=(name,))
+        if self._unknown_is_auto:
+            return Named()
+        raise NotNamedError(self._unknown(name))
+
+    def _unknown(self, name: str) -> Problem:
+        served = (model.id for provider in self._catalogue.providers for model in provider.models)
+        known = (*self.listed(), *served)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        return Problem(
+            ProblemKind.NOT_FOUND,
+            f"There is no model {name!r} here.{hint} GET /v1/models lists what there is; `auto` lets Trunkline choose.",
+            code="model_not_found",
+            param="model",
+        )
+
+
+def allowed(wanted: Sequence[str], permitted: Sequence[str], catalogue: Catalogue) -> tuple[str, ...]:
+    """What is left of `wanted` (empty: anybody) for a client to whom only `permitted` are open (empty: everybody), in
+    the order of `wanted`. Raises NotNamedError where that is nobody."""
+    if not permitted or not wanted:
+        return tuple(permitted or wanted)
+    left = tuple(
+        dict.fromkeys(
+            str(both)
+            for one in _selectors(wanted, catalogue)
+            for other in _selectors(permitted, catalogue)
+            if (both := _both(one, other)) is not None
+        )
+    )
+    if left:
+        return left
+    raise NotNamedError(
+        Problem(
+            ProblemKind.FORBIDDEN,
+            f"This token may not use {', '.join(wanted)}, only {', '.join(permitted)}.",
+            code="model_not_allowed",
+            param="model",
+        )
+    )
+
+
+def _selectors(names: Iterable[str], catalogue: Catalogue) -> list[Selector]:
+    return [selector for name in names if (selector := catalogue.select(name)) is not None]
+
+
+def _both(one: Selector, other: Selector) -> Selector | None:
+    """The routes that are in both sets; None where there are none."""
+    pairs = (
+        (one.provider, other.provider),
+        (one.account, other.account),
+        (one.model, other.model),
+    )
+    if any(a is not None and b is not None and a != b for a, b in pairs):
+        return None
+    provider, account, model = (a if a is not None else b for a, b in pairs)
+    return Selector(provider, account, model)
