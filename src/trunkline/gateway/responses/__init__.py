@@ -1,0 +1,1 @@
+"""OpenAI's responses as a client speaks them: `POST /v1/responses`."""

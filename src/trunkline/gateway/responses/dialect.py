@@ -1,0 +1,41 @@
+"""Responses as a `Dialect`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trunkline.domain.tasks import Origin
+from trunkline.gateway.dialect import AnswerHead, AnswerStream, Asked, Problem, WholeAnswer
+from trunkline.gateway.openai import errors
+from trunkline.gateway.responses.read import read_responses
+from trunkline.gateway.responses.stream import ResponseStream
+from trunkline.gateway.responses.whole import response
+
+
+class ResponsesDialect:
+    """`POST /v1/responses`. Nothing is stored: a client sends the whole conversation each time."""
+
+    name = "responses"
+
+    def read(
+        self, body: Mapping[str, Any], origin: Origin, *, model: str | None = None, stream: bool | None = None
+    ) -> Asked:
+        """See `Dialect.read`."""
+        return read_responses(body, origin, model=model, stream=stream)
+
+    def whole(self, asked: Asked, answer: WholeAnswer) -> bytes:
+        """See `Dialect.whole`."""
+        return response(asked.shape, answer)
+
+    def stream(self, asked: Asked, head: AnswerHead) -> AnswerStream:
+        """See `Dialect.stream`."""
+        return ResponseStream(asked.shape, head)
+
+    def status(self, problem: Problem) -> int:
+        """See `Dialect.status`."""
+        return errors.status(problem)
+
+    def problem(self, problem: Problem, request_id: str) -> bytes:
+        """See `Dialect.problem`; the shape has no place for the id."""
+        return errors.error_body(problem)
