@@ -35,7 +35,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "mode": ("control", "Show the modes, or use another."),
     "queue": ("queue", "What is kept until somebody can serve it; promote, move, cancel or run it."),
     "prefer": ("prefer", "Who is asked, in order: for a task type, or where no list applies."),
-    "set": ("prefer", "How one task type is routed: who is asked, priority, budget, quality."),
+    "set": ("prefer", "How one task type is routed, or which models a name of yours stands for."),
     "config": ("config", "Read and write settings."),
     "setup": ("setup", "What was found here, what it gives, and the mode to begin with."),
     "check": ("check", "Does it answer: the cheapest free call to each account, and what it told."),

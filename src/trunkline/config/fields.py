@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from trunkline.config.hours import parse_hours
 from trunkline.config.keys import REFERENCE_EXPECTED, parse_key_ref
 from trunkline.domain.counting import Tokenizer
 from trunkline.domain.limits import LimitScope, Window
-from trunkline.domain.preferences import BudgetMode, QualityMode
+from trunkline.domain.preferences import AliasStrategy, BudgetMode, QualityMode
 from trunkline.domain.routes import (
     Billing,
     Capability,
@@ -30,6 +31,10 @@ from trunkline.domain.routes import (
 from trunkline.domain.tasks import Priority, Tier
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+)
+_LAST_PORT = 65_535
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _OWN_BODY_FIELDS = ("model", "messages", "contents", "stream")
@@ -72,6 +77,50 @@ def _url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("an address such as https://llm.example.org/v1")
     return text.rstrip("/")
+
+
+def _listening_host(text: str) -> str:
+    if not _HOST.fullmatch(text) and not _is_address(text):
+        raise ValueError("an address or a name of this machine, such as 127.0.0.1, ::1 or 0.0.0.0")
+    return text
+
+
+def _called_host(text: str) -> str:
+    name, _, port = (
+        text.rpartition(":") if re.search(r":\d+$", text) and not _is_address(text) else (text, "", "")
+    )
+    if not (_HOST.fullmatch(name) or _is_address(name.strip("[]"))) or (port and int(port) > _LAST_PORT):
+        raise ValueError(
+            "a name or an address by which the gateway is called, such as box.example or box.example:8787"
+        )
+    return text.lower()
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    whole = f"{parts.scheme}://{parts.netloc}"
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or "@" in parts.netloc
+        or text.lower() != whole.lower()
+    ):
+        raise ValueError("the origin of a web page, such as http://localhost:3000, without a path")
+    return text.lower()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _some(texts: list[str]) -> list[str]:
+    if not texts:
+        raise ValueError("at least one provider, account or model")
+    return texts
 
 
 def _key(text: str) -> str:
@@ -160,6 +209,11 @@ Text = Annotated[str, AfterValidator(_text)]
 HoursText = Annotated[str, AfterValidator(_hours)]
 Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 BodyFields = Annotated[dict[Text, Any], AfterValidator(_body_fields)]
+ListeningHost = Annotated[str, AfterValidator(_listening_host)]
+CalledHost = Annotated[str, AfterValidator(_called_host)]
+OriginText = Annotated[str, AfterValidator(_origin)]
+Port = Annotated[int, Field(ge=1, le=_LAST_PORT), Step(1)]
+SomeModels = Annotated[list[Text], AfterValidator(_some)]
 Share = Annotated[float, Field(ge=0, le=1), Step(0.05)]
 # Counters and money are 64-bit integers in the store, money in pico-dollars.
 MOST_USD = 9_000_000
@@ -190,6 +244,7 @@ ScopeText = Annotated[LimitScope, Field(strict=False)]
 BudgetText = Annotated[BudgetMode, Field(strict=False)]
 QualityText = Annotated[QualityMode, Field(strict=False)]
 PriorityText = Annotated[Priority, Field(strict=False)]
+AliasStrategyText = Annotated[AliasStrategy, Field(strict=False)]
 TierText = Annotated[Tier, Field(strict=False)]
 
 

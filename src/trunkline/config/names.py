@@ -38,6 +38,10 @@ class Names:
             ),
         ]
 
+    def note(self, sentence: str) -> None:
+        """Have it said."""
+        self._notes.append(sentence)
+
     def stated(self, path: KeyPath) -> bool:
         """Whether the user wrote the list at `path`."""
         return value_at(layer_of(self.layers, path).data, path)[0] and layer_of(self.layers, path).user

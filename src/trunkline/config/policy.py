@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from trunkline.config.files import KeyPath, Layer
+from trunkline.config.gateway import compile_aliases, compile_gateway
 from trunkline.config.names import EMERGENCY_WORDS, PAUSE, Names
 from trunkline.config.overrides import overrides_of
 from trunkline.config.preferences_schema import FloorsTable, PreferencesFile, TierTable, WeightsTable
@@ -82,6 +83,8 @@ def compile_preferences(
         queue=_queue(file),
         learning=LearningPolicy(**file.learning.model_dump()),
         history=_history(file),
+        gateway=compile_gateway(file.gateway, layers),
+        aliases=compile_aliases(file, names),
         theme=file.theme,
         low_bandwidth=_SWITCHES[file.low_bandwidth],
         ascii=_SWITCHES[file.ascii],

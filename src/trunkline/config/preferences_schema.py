@@ -7,15 +7,21 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trunkline.config.fields import (
+    AliasStrategyText,
     BudgetText,
+    CalledHost,
     Hour,
     Id,
+    ListeningHost,
+    OriginText,
     Pace,
     Percent,
+    Port,
     PriorityText,
     QualityText,
     Seconds,
     Share,
+    SomeModels,
     Step,
     Table,
     Text,
@@ -25,12 +31,13 @@ from trunkline.config.fields import (
     Weight,
     doc,
 )
-from trunkline.domain.preferences import BudgetMode, QualityMode
+from trunkline.domain.preferences import AliasStrategy, BudgetMode, QualityMode
 from trunkline.domain.tasks import Priority
 
 Money = Annotated[Usd, Step(0.5)]
 PriceOf1k = Annotated[Usd, Step(0.0001)]
 Switch = Literal["auto", "on", "off"]
+UnknownModelWord = Literal["refuse", "auto"]
 CrisisStepText = Literal["simple_to_cheap", "park_the_rest", "shrink_output", "allow_local"]
 
 
@@ -229,6 +236,39 @@ class HistoryTable(Table):
     )
 
 
+class GatewayTable(Table):
+    host: ListeningHost = doc("address that the gateway listens on", "127.0.0.1")
+    port: Port = doc("port that the gateway listens on", 8787)
+    allow_remote: bool = doc("let it listen on an address that other machines reach", False)
+    tls_cert: Text | None = doc("certificate (PEM file) for https; without it, http", None)
+    tls_key: Text | None = doc("key of the certificate (PEM file), where that does not hold it itself", None)
+    allowed_hosts: list[CalledHost] = doc(
+        "names by which it may be called, beside localhost and 127.0.0.1", []
+    )
+    allowed_origins: list[OriginText] = doc(
+        "web pages that may use it from a browser, such as http://localhost:3000", []
+    )
+    require_token: bool = doc(
+        "whether everybody who asks needs a token; off only where nobody but this machine can", True
+    )
+    max_body_mb: Annotated[int, Field(ge=1, le=1_024), Step(8)] = doc("largest request, in MiB", 32)
+    max_concurrent: Annotated[int, Field(ge=1, le=10_000), Step(8)] = doc("requests worked on at once", 64)
+    max_waiting: Annotated[int, Field(ge=0, le=100_000), Step(32)] = doc(
+        "requests that may wait for that; more are refused", 256
+    )
+    unknown_model: UnknownModelWord = doc(
+        "what a request for a model that nobody knows becomes: refused, or routed like any other",
+        "refuse",
+    )
+
+
+class AliasTable(Table):
+    models: SomeModels = doc("who may answer under this name")
+    strategy: AliasStrategyText = doc(
+        "how one of them is chosen: in order, or by the score", AliasStrategy.ORDER
+    )
+
+
 class PreferencesFile(Table):
     mode: Text = doc("what counts most: a named pair of the two axes with its weights", "balanced")
     budget_mode: BudgetText | None = doc("the budget axis by itself, in place of the mode's", None)
@@ -251,4 +291,6 @@ class PreferencesFile(Table):
     queue: QueueTable = doc("work that waits", QueueTable())
     timeouts: TimeoutsTable = doc("time limits in seconds", TimeoutsTable())
     history: HistoryTable = doc("how much history is sent", HistoryTable())
+    gateway: GatewayTable = doc("the gateway that programs of this machine ask", GatewayTable())
+    aliases: dict[Id, AliasTable] = doc("names of your own for lists of models", {})
     keymap: dict[Text, Text] = doc("keys of the control centre: an action's id = its keys", {})

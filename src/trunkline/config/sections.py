@@ -20,11 +20,13 @@ TITLES: dict[str, str] = {
     "queue": "Work that waits",
     "crisis": "Crisis mode",
     "history": "History",
+    "gateway": "The gateway",
+    "aliases": "Model aliases",
     "terminal": "Colours and terminal",
     "keymap": "Keys",
     "providers": "Providers",
 }
-_GROUPED = ("modes", "tasks", "tiers", "roles", "providers")
+_GROUPED = ("modes", "tasks", "tiers", "roles", "aliases", "providers")
 _TERMINAL = ("theme", "low_bandwidth", "ascii")
 
 

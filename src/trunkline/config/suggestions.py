@@ -27,8 +27,10 @@ def selectors(catalogue: Catalogue) -> tuple[str, ...]:
 
 def is_selector(path: KeyPath) -> bool:
     """Whether the setting at `path` names providers, accounts or models."""
-    return path[0] in ("default", "lists") or (
-        path[0] in ("tasks", "tiers", "roles") and path[-1] in ("prefer", "emergency")
+    return (
+        path[0] in ("default", "lists")
+        or (path[0] in ("tasks", "tiers", "roles") and path[-1] in ("prefer", "emergency"))
+        or (path[0] == "aliases" and path[-1] == "models")
     )
 
 

@@ -327,6 +327,10 @@ class Preferences:
         found = [one for one in self.roles if one.tier is tier and task_type in one.task_types]
         return next((one for one in found if one.stated), found[0] if found else None)
 
+    def alias(self, name: str) -> ModelAlias | None:
+        """The alias of that name, if there is one."""
+        return next((one for one in self.aliases if one.name == name), None)
+
     def mode_named(self, name: str) -> Mode | None:
         """The mode of that name, if there is one."""
         return next((mode for mode in self.modes if mode.name == name), None)

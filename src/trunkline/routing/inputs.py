@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from trunkline.domain.decisions import Decision, NoRoute
-from trunkline.domain.preferences import Config
+from trunkline.domain.preferences import Config, GatewayPolicy
 from trunkline.domain.routes import AccountSpec, ProviderSpec
 from trunkline.domain.state import RoutingState
 from trunkline.routing.ask import RoutingAsk
@@ -56,7 +56,15 @@ def for_deciding(config: Config) -> Config:
     """`config` without what no decision can depend on, addresses and what is sent with calls above all: what a person
     may have written there is not kept a second time."""
     providers = tuple(_bare_provider(provider) for provider in config.catalogue.providers)
-    preferences = replace(config.preferences, keymap=(), theme="", low_bandwidth=None, ascii=None)
+    preferences = replace(
+        config.preferences,
+        gateway=GatewayPolicy(),
+        aliases=(),
+        keymap=(),
+        theme="",
+        low_bandwidth=None,
+        ascii=None,
+    )
     return replace(
         config,
         generation="",

@@ -1,4 +1,4 @@
-"""`trunkline prefer` and `trunkline set`: who is asked, in order, and how a task type is routed."""
+"""`trunkline prefer` and `trunkline set`: who is asked, in order, how a task type is routed, and names for lists."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import click
 
+from trunkline.cli.aliases import change_alias
 from trunkline.cli.output import print_json, say
 from trunkline.cli.request import require_known_route, require_known_task
 from trunkline.config.desk import ConfigDesk, Edit
 from trunkline.config.files import dotted
 from trunkline.config.places import find_places
 from trunkline.config.settings import Setting, get_value
+from trunkline.domain.preferences import AliasStrategy
 from trunkline.domain.tasks import Priority
 
 
@@ -29,7 +31,7 @@ def prefer_command(task: str | None, shipped: bool, routes: tuple[str, ...], as_
 
 
 @click.command("set")
-@click.option("--task", required=True, help="The task type that it is for.")
+@click.option("--task", help="The task type that it is for.")
 @click.option(
     "--preferred", "routes", multiple=True, metavar="P", help="Who is asked; more P may follow, in order."
 )
@@ -38,18 +40,31 @@ def prefer_command(task: str | None, shipped: bool, routes: tuple[str, ...], as_
 )
 @click.option("--budget-tokens", type=click.IntRange(min=1), help="Tokens that such a task may take.")
 @click.option("--quality-floor", type=click.FloatRange(0, 1), help="Least quality of a model, 0 to 1.")
+@click.option("--alias", metavar="NAME", help="A name that clients of the gateway may give as their model.")
+@click.option("--models", metavar="A,B", help="Who may answer under that name, in order; empty takes it out.")
+@click.option(
+    "--strategy",
+    type=click.Choice([one.value for one in AliasStrategy]),
+    help="How one of them is chosen: the first that can serve, or the best by the score.",
+)
+@click.option("--remove", is_flag=True, help="Take the name out.")
 @click.argument("more", nargs=-1, metavar="[P]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def set_command(
-    task: str,
+    task: str | None,
     routes: tuple[str, ...],
     priority: str | None,
     budget_tokens: int | None,
     quality_floor: float | None,
+    alias: str | None,
+    models: str | None,
+    strategy: str | None,
+    remove: bool,
     more: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Say how tasks of one type are routed. What is not named stays as it is."""
+    """Say how tasks of one type are routed, or what one name of your own stands for. What is not named stays as it
+    is."""
     if more and not routes:
         raise click.UsageError("a list begins with --preferred")
     given: dict[str, object] = {
@@ -59,9 +74,19 @@ def set_command(
         "quality_floor": quality_floor,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    if not changes:
+    for_alias = models is not None or strategy is not None or remove
+    if (task is None) == (alias is None) or (changes and alias) or (for_alias and task):
+        raise click.UsageError(
+            "say what it is for: --task with --preferred, --priority, --budget-tokens or --quality-floor, "
+            "or --alias with --models, --strategy or --remove"
+        )
+    if alias is not None:
+        listed = None if models is None else _names([models])
+        change_alias(alias, listed, strategy, remove=remove, as_json=as_json)
+    elif changes:
+        _change(task, changes, as_json)
+    else:
         raise click.UsageError("say what to set: --preferred, --priority, --budget-tokens or --quality-floor")
-    _change(task, changes, as_json)
 
 
 def _names(texts: Sequence[str]) -> list[str]:
