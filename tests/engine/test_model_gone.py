@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,9 @@ from trunkline.domain.receipts import Outcome
 from trunkline.domain.snapshot import Status
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
+from trunkline.routing import standing_words
 from trunkline.tui.account_rows import account_detail
+from trunkline.tui.limit_words import block_sentence
 
 GONE = (404, {"error": {"message": "The model `old` does not exist", "code": "model_not_found"}})
 OTHER_GONE = (
@@ -37,6 +40,7 @@ class Upstream:
         self.refusal: tuple[int, Any] = GONE
         self.asked: list[str] = []
         self.listed = ["new"]
+        self.serves_old = False
         self.server = OddServer(self._serve)
 
     async def _serve(self, peer: Peer, request: Received) -> None:
@@ -45,7 +49,7 @@ class Upstream:
             return
         model = json.loads(request.body)["model"]
         self.asked.append(model)
-        if model.startswith("old"):
+        if model.startswith("old") and not self.serves_old:
             status, body = self.refusal
             await peer.reply(json.dumps(body), status=f"{status} Gone")
             return
@@ -207,6 +211,56 @@ async def test_a_check_that_finds_it_listed_again_lets_it_be_asked_and_one_that_
         upstream.listed = ["new", "old"]
         await engine.check()
         assert (await asked(engine)).routes == ["one/a/old", "one/a/new"]
+
+
+async def test_what_a_check_finds_unlisted_is_asked_last_until_a_list_or_an_answer_has_it(
+    tmp_path: Path,
+) -> None:
+    async with home(tmp_path) as (place, upstream), place.open() as engine:
+        await engine.check()
+        first = (await asked(engine)).receipt
+        assert [attempt.route.model for attempt in first.attempts] == ["new"]
+        assert first.decision is not None
+        last = first.decision.ranking[-1]
+        assert (last.route.model, standing_words(last, first.decision)) == (
+            "old",
+            "not listed by its provider",
+        )
+        (account,) = engine.snapshot().providers[0].accounts
+        assert account.status is Status.HEALTHY
+        (block,) = account.model_blocks
+        sentence = block_sentence(block, account.billing, engine.snapshot().at_ms, None)
+        assert re.fullmatch(
+            r"not listed by its provider on \d{4}-\d\d-\d\d; the others go before it", sentence
+        )
+        async with place.open("later") as later:
+            assert (await asked(later)).routes == ["one/a/new"]
+        # Nobody else may answer: it is asked, and what it answers counts for more than a list.
+        upstream.serves_old = True
+        assert (await asked(engine, route="one/old")).routes == ["one/a/old"]
+        assert (await asked(engine)).routes == ["one/a/old"]
+        assert engine.snapshot().providers[0].accounts[0].model_blocks == ()
+
+
+async def test_an_unlisted_model_that_is_listed_later_goes_first_again(tmp_path: Path) -> None:
+    async with home(tmp_path) as (place, upstream), place.open() as engine:
+        await engine.check()
+        upstream.serves_old = True
+        assert (await asked(engine)).routes == ["one/a/new"]
+        upstream.listed = ["new", "old-2026-01-01"]
+        await engine.check()
+        assert (await asked(engine)).routes == ["one/a/old"]
+        # It has answered lately: that a list lacks it says nothing.
+        upstream.listed = ["new"]
+        await engine.check()
+        assert (await asked(engine)).routes == ["one/a/old"]
+
+
+async def test_a_list_of_other_names_puts_nobody_behind(tmp_path: Path) -> None:
+    async with home(tmp_path) as (place, upstream), place.open() as engine:
+        upstream.listed, upstream.serves_old = ["models/something"], True
+        await engine.check()
+        assert (await asked(engine)).routes == ["one/a/old"]
 
 
 async def test_a_list_gone_stale_does_not_use_up_every_attempt(tmp_path: Path) -> None:

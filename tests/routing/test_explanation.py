@@ -129,13 +129,18 @@ def test_a_rule_is_named_and_said() -> None:
 
 
 def test_what_put_a_route_before_or_behind_others_is_said() -> None:
-    def standing(order: int = 1, behind: int = 1) -> str:
-        return standing_words(Ranked(ROUTE, 0.5, Terms(), None, order, behind))
+    by_rule = replace(decision(), route=ROUTE, rule="cheap_simple")
+
+    def standing(order: int = 1, behind: int = 1, made: Decision = by_rule) -> str:
+        return standing_words(Ranked(ROUTE, 0.5, Terms(), None, order, behind), made)
 
     assert standing() == ""
     assert standing(order=0, behind=FAVOURED) == "on your list"
     assert standing(order=2) == "almost used up"
+    assert standing(order=3, behind=FAVOURED) == "not listed by its provider"
     assert standing(behind=FAVOURED) == "put first by the rule"
+    assert standing(behind=FAVOURED, made=replace(by_rule, rule=None)) == ""
+    assert standing(behind=FAVOURED, made=replace(by_rule, route=Route("b", "b", "m"))) == ""
     assert standing(behind=DEAR) == "above the price ceiling"
     assert standing(behind=WEAK) == "below the quality floor"
     assert standing(behind=DEAR_AND_WEAK) == "above the price ceiling, below the quality floor"

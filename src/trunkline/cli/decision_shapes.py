@@ -46,15 +46,15 @@ def decision_json(decision: Decision) -> Json:
     }
 
 
-def ranked_json(ranked: Ranked) -> Json:
-    """One line of a ranking."""
+def ranked_json(ranked: Ranked, decision: Decision) -> Json:
+    """One line of the ranking of `decision`."""
     terms = ranked.terms
     return {
         "route": ranked.route.id,
         "score": round(ranked.score, 6),
         "terms": {name: _rounded(getattr(terms, name)) for name in terms.__slots__},
         "cost_usd": usd(ranked.cost_pico),
-        "standing": standing_words(ranked) or None,
+        "standing": standing_words(ranked, decision) or None,
     }
 
 
@@ -78,7 +78,7 @@ def explanation_json(explanation: Explanation) -> Json:
     shape: Json = {
         "task": task_json(explanation.task),
         "decision": None if decision is None else decision_json(decision),
-        "ranking": [ranked_json(ranked) for ranked in explanation.ranking],
+        "ranking": [] if decision is None else [ranked_json(one, decision) for one in decision.ranking],
         "rejected": [
             {"route": one.route, "code": one.code, "why": why, "until": iso(one.until_ms)}
             for one, why in explanation.rejected

@@ -27,7 +27,10 @@ def print_explanation(explanation: Explanation, now_ms: int) -> None:
         say_labelled(label, said)
     if explanation.ranking:
         click.echo("")
-        rows = [_row(place, ranked) for place, ranked in enumerate(explanation.ranking, 1)]
+        rows = [
+            [*_row(place, ranked), "" if decision is None else standing_words(ranked, decision)]
+            for place, ranked in enumerate(explanation.ranking, 1)
+        ]
         print_table(("", "route", "score", "cost", ""), rows)
         click.echo("")
         terms = [_terms(place, ranked.terms) for place, ranked in enumerate(explanation.ranking, 1)]
@@ -68,7 +71,6 @@ def _row(place: int, ranked: Ranked) -> list[str]:
         ranked.route.id,
         f"{ranked.score:.3f}",
         dollars(ranked.cost_pico),
-        standing_words(ranked),
     ]
 
 

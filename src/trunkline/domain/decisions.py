@@ -84,8 +84,9 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """A route that may answer, with its score (0..1), terms and the expected cash cost of this request.
-    `order` is how it was sorted before the score: 0 stated first choice, 1 the rest, 2 past `route_away_at`; `behind`
-    is how within those: `FAVOURED`, `USUAL`, `DEAR`, `WEAK` or `DEAR_AND_WEAK`."""
+    `order` is how it was sorted before the score: 0 stated first choice, 1 the rest, 2 past `route_away_at`, 3 not in
+    its provider's list of models; `behind` is how within those: `FAVOURED`, `USUAL`, `DEAR`, `WEAK` or
+    `DEAR_AND_WEAK`."""
 
     route: Route
     score: float

@@ -59,6 +59,8 @@ class FaultCode:
     MALFORMED = "malformed_reply"
     MODEL_GONE = "model_gone"
     """The provider says there is no such model, or no longer, for this account."""
+    NOT_LISTED = "not_listed"
+    """The provider's list of models, of which others are configured, lacks this one: it may be called, but last."""
 
 
 @dataclass(frozen=True, slots=True)

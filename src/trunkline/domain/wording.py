@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, tzinfo
 
-from trunkline.domain.faults import Fault
+from trunkline.domain.faults import Fault, FaultCode
 from trunkline.domain.learned import Verdict
 from trunkline.domain.limits import WHOLE_SHARE, Window
 from trunkline.domain.receipts import TierUpgrade
@@ -89,6 +89,8 @@ def refusal_sentence(block: Block, now_ms: int, zone: tzinfo | None) -> str:
     """Why something is refused and until when: `quota limit hit, resets Tue 02:00 (in 3 h 12 m)`, `out of credit,
     tried again 14:31 (in 28 m)`, `the provider rejects the key, until you act`."""
     said = reason(block)
+    if block.code == FaultCode.NOT_LISTED:
+        return f"{said}; the others go before it"
     if block.half_open or (block.until_ms is not None and block.until_ms <= now_ms):
         return f"{said}, the next request tries it"
     if block.until_ms is None:

@@ -16,8 +16,9 @@ from trunkline.domain.routes import (
     Catalogue,
     EndpointSpec,
     ProviderSpec,
+    Route,
 )
-from trunkline.domain.state import Block
+from trunkline.domain.state import EMPTY_ROUTE_STATE, Block
 from trunkline.engine.api import CHECK_TIMEOUT_MS
 from trunkline.engine.check_hints import Elsewhere, hint_for, keyless_hint
 from trunkline.engine.core import EngineCore
@@ -243,15 +244,33 @@ class _AccountCheck:
         listed = {model.id for model in models or ()}
         over = [block for block in core.tracker.blocks() if self._is_over(block, in_credit, listed)]
         core.lessons.heal(block.target for block in over)
+        self._learn_unlisted(models or ())
+
+    def _learn_unlisted(self, models: tuple[ListedModel, ...]) -> None:
+        """Models that the list lacks go behind the others. Not where it has none that is configured, for then it is of
+        other names; nor one of which it has another version, or which has answered lately: lists are not always
+        whole."""
+        core, provider = self._core, self._provider
+        missing = self._missing(models)
+        if not any(model.id in {one.id for one in models} for model in provider.models):
+            return
+        routes = core.state_without_request(core.generation).routes
+        for model in missing:
+            route = Route(provider.id, self._account.id, model)
+            state = routes.get(route, EMPTY_ROUTE_STATE)
+            if not state.success_share and not any(one.id.startswith(model) for one in models):
+                core.lessons.not_listed(route, self._calls.began_at_ms)
 
     def _is_over(self, block: Block, in_credit: bool, listed: set[str]) -> bool:
         """Whether the account's answers disprove a block of it: its key is taken, there is credit, the model is
-        listed."""
+        listed, itself or in another version."""
         if block.target == self.name:
             return block.kind is FaultKind.AUTH or (block.kind is FaultKind.BILLING and in_credit)
-        if block.code != FaultCode.MODEL_GONE or not block.target.startswith(f"{self.name}/"):
+        if not block.target.startswith(f"{self.name}/"):
             return False
-        return block.target.removeprefix(f"{self.name}/") in listed
+        if block.code == FaultCode.NOT_LISTED:
+            return any(one.startswith(block.model) for one in listed)
+        return block.code == FaultCode.MODEL_GONE and block.model in listed
 
 
 def _told(report: AccountReport) -> bool:

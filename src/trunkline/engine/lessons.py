@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from trunkline.domain.events import Alert, AlertLevel, BreakerChanged, LimitLearned
-from trunkline.domain.faults import Fault, FaultCode, FaultKind
+from trunkline.domain.faults import Fault, FaultCode, FaultKind, FaultScope
 from trunkline.domain.limits import LimitReading
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Attempt
@@ -17,6 +18,7 @@ from trunkline.domain.tasks import Task
 from trunkline.engine import reach
 from trunkline.engine.blame import mark_of_blame, still_means
 from trunkline.engine.generation import Generation
+from trunkline.quota.verdicts import Inferred
 from trunkline.store import keep
 
 if TYPE_CHECKING:
@@ -120,6 +122,20 @@ class Lessons:
                 core.bus.publish(BreakerChanged(block.target, block))
             if block.failures == 1 or block.until_ms is None:
                 core.bus.publish(_alert_of(block, fault, self._successor(route)))
+        core.changed = True
+
+    def not_listed(self, route: Route, checked_at_ms: int) -> None:
+        """The list of models that the provider gave then lacks that of `route`: others go before it until a call or
+        another list has it again."""
+        core = self._core
+        day = datetime.fromtimestamp(checked_at_ms / 1000, UTC)
+        said = f"not listed by its provider on {day:%Y-%m-%d}"
+        fault = Fault(
+            FaultKind.ENTITLEMENT, FaultScope.MODEL, FaultCode.NOT_LISTED, said, evidence="its list"
+        )
+        inferred = Inferred(route, fault, on_trial=True)
+        for block in core.tracker.infer(inferred, core.clock.wall_ms(), core.draw()):
+            core.store.save_block(self.marked(block))
         core.changed = True
 
     def _successor(self, route: Route) -> str | None:

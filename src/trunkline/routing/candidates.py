@@ -6,17 +6,18 @@ from collections.abc import Iterable
 
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import FAVOURED, WEAK, Pin, RejectionCode, Terms
+from trunkline.domain.faults import FaultCode
 from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
 from trunkline.domain.routes import Selector
-from trunkline.domain.state import EMPTY_ROUTE_STATE, RouteState, RoutingState
+from trunkline.domain.state import EMPTY_ROUTE_STATE, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, Refusal, limit_facts
 from trunkline.routing.ask import RoutingAsk
 from trunkline.routing.costs import RequestCosts
 from trunkline.routing.crisis_steps import held_to, is_moved, shrunk_by
 from trunkline.routing.gate import Gate
 from trunkline.routing.limits import NOTHING_FURTHER, Claims, claims_of, quota_of, quota_of_all
-from trunkline.routing.options import PAST_MARK, PLAIN, STATED, Bound, Key, Option
+from trunkline.routing.options import PAST_MARK, PLAIN, STATED, UNLISTED, Bound, Key, Option
 from trunkline.routing.policy import CompiledPolicy, ModelRow
 from trunkline.routing.profiles import (
     BEHIND,
@@ -279,6 +280,8 @@ class Scan:
                 before, lead = FAVOURED, cost_pico if self.rule in CHEAPEST_FIRST else 0
         if past_mark:
             order = PAST_MARK
+        if state.block is not None and state.block.code == FaultCode.NOT_LISTED:
+            order = UNLISTED
         key = (order, before, lead, -score, cost_pico, row.ids[member.position])
         if to_beat is not None and to_beat <= key:
             return None
@@ -343,14 +346,14 @@ class Scan:
     def counted(self, option: Option) -> Terms:
         """The terms as the score has them; its speed too where that does not count."""
         row, (quota, _, health) = option.row, option.changing
-        speed = speed_of(row, self._measured(option), self._output_tokens)
+        speed = speed_of(row, self.state.routes.get(option.route, EMPTY_ROUTE_STATE), self._output_tokens)
         return Terms(option.preference, quota, *self._fixed_terms(option), speed, health)
 
     def terms(self, option: Option) -> Terms:
         """The terms behind an option's score, without what is not known."""
         row, (quota, _, health) = option.row, option.changing
         context, cost, quality = self._fixed_terms(option)
-        measured, records = self._measured(option), self.profile.records
+        measured, records = self.state.routes.get(option.route, EMPTY_ROUTE_STATE), self.profile.records
         rated = is_known(row.quality, records.get(row.model) if records else None)
         return Terms(
             option.preference,
@@ -367,9 +370,6 @@ class Scan:
         row = option.row
         quality = self.profile.footings[row.place].quality
         return self._context(row), self._cheapness(option.cost_pico), quality
-
-    def _measured(self, option: Option) -> RouteState:
-        return self.state.routes.get(option.route, EMPTY_ROUTE_STATE)
 
     def score_at(self, option: Option, cost_pico: int) -> float:
         """An option's score if its expected cash were `cost_pico`."""

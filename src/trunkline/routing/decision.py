@@ -198,7 +198,7 @@ def _sibling(scan: Scan) -> Option | None:
     row = scan.policy.row_by_model.get((after.provider, after.model)) if after is not None else None
     if after is None or row is None or not scan.considered(row):
         return None
-    options = [option for option in scan.options(row) if option.route != after and option.order != PAST_MARK]
+    options = [option for option in scan.options(row) if option.route != after and option.order < PAST_MARK]
     if not options:
         return None
     position = next((i for i, route in enumerate(row.routes) if route == after), None)

@@ -132,6 +132,8 @@ def _quality(facts: Facts, decision: Decision) -> str:
 
 
 def _weighed(facts: Facts, _: Decision) -> str:
+    if "unlisted" in facts:
+        return f"{facts['unlisted']} is not listed by its provider"
     term = facts.get("term")
     said = f"{_AHEAD_IN.get(str(term), 'best on balance, before')} {facts.get('over', 'the rest')}"
     unknown = next((whose for name, whose in _WHOSE.items() if name in facts and facts[name] is None), None)

@@ -40,7 +40,7 @@ _PARTS = {
     "output": "output",
     "retry": "input again where a call fails",
 }
-_STATED, _PAST_MARK = 0, 2
+_STATED, _USUAL, _PAST_MARK, _UNLISTED = range(4)
 _MOST_OTHERS = 3
 
 
@@ -133,14 +133,18 @@ def _percent(share: float) -> str:
     return f"{min(99, round(100 * share)) if share < 1 else 100}%"
 
 
-def standing_words(ranked: Ranked) -> str:
-    """What put a route before or behind others whatever its score; empty where nothing did."""
+def standing_words(ranked: Ranked, decision: Decision) -> str:
+    """What put a route of the ranking of `decision` before or behind others whatever its score; empty where nothing
+    did. A rule that wants the cheapest would have any that is good enough: it is said of the one that it put first."""
     said = []
     if ranked.order == _STATED:
         said.append("on your list")
     if ranked.order == _PAST_MARK:
         said.append("almost used up")
-    if ranked.behind == FAVOURED and ranked.order != _STATED:
+    if ranked.order == _UNLISTED:
+        said.append("not listed by its provider")
+    by_rule = decision.rule is not None and ranked.behind == FAVOURED and ranked.order == _USUAL
+    if by_rule and ranked.route == decision.route:
         said.append("put first by the rule")
     if ranked.behind in (DEAR, DEAR_AND_WEAK):
         said.append("above the price ceiling")

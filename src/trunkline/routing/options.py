@@ -9,7 +9,7 @@ from trunkline.domain.routes import Route
 from trunkline.domain.state import AccountState
 from trunkline.routing.policy import ModelRow, PoolAccount
 
-STATED, PLAIN, PAST_MARK = 0, 1, 2
+STATED, PLAIN, PAST_MARK, UNLISTED = range(4)
 
 # How options sort, the least first: order; whether a cost rule or a stated list puts them in front, or a ceiling or the
 # floor behind (`Ranked.behind`); their cost or place there; minus the score; cost; route id.
@@ -41,7 +41,7 @@ class Option(NamedTuple):
 
     @property
     def order(self) -> int:
-        """`STATED`, `PLAIN` or `PAST_MARK`."""
+        """`STATED`, `PLAIN`, `PAST_MARK` or `UNLISTED`."""
         return self.key[0]
 
     @property

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import WEAK, Reason
 from trunkline.routing.candidates import Scan
-from trunkline.routing.options import PAST_MARK, STATED, Option
+from trunkline.routing.options import PAST_MARK, PLAIN, STATED, UNLISTED, Option
 from trunkline.routing.policy import BY_A_PERSON
 from trunkline.routing.rejections import Facts
 from trunkline.routing.rules import OFF_PEAK_DEARER
@@ -77,7 +77,7 @@ def _rule(scan: Scan, choice: Choice, runner_up: Option | None) -> str | None:
     chosen = choice.option
     if choice.how is not How.RANKED:
         return None
-    if scan.rule is not None and chosen.leads and chosen.order not in (STATED, PAST_MARK):
+    if scan.rule is not None and chosen.leads and chosen.order == PLAIN:
         return CrisisStep.SIMPLE_TO_CHEAP.value if scan.crisis else scan.rule
     place = chosen.row.place
     liking = scan.profile.by_account.get(place, {}).get(chosen.route.account, scan.profile.likings[place])
@@ -122,6 +122,8 @@ def _reason(scan: Scan, choice: Choice, runner_up: Option | None, rule: str | No
     if runner_up.order == PAST_MARK > chosen.order and runner_up.score > chosen.score:
         mark = scan.thresholds.route_away_at
         return Reason.LIMIT, (("routed_away_from", runner_up.route.id), ("route_away_at", mark))
+    if runner_up.order == UNLISTED > chosen.order and runner_up.score > chosen.score:
+        return Reason.BALANCE, (("unlisted", runner_up.route.id),)
     if (
         runner_up.order == chosen.order
         and runner_up.behind > chosen.behind

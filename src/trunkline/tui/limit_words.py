@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from trunkline.domain.faults import FaultKind
+from trunkline.domain.faults import FaultCode, FaultKind
 from trunkline.domain.limits import LimitUse, Metric, WindowKind
 from trunkline.domain.routes import Billing
 from trunkline.domain.state import Block
@@ -46,6 +46,8 @@ def block_words(block: Block, billing: Billing) -> str:
 
 def block_sentence(block: Block, billing: Billing, now_ms: int, zone: tzinfo | None) -> str:
     """What refuses calls, when that ends, and why: `quota limit hit, resets Tue 02:00 (in 3 h 12 m): …`."""
+    if block.code == FaultCode.NOT_LISTED:
+        return f"{block.message}; the others go before it"
     if not block.holds_at(now_ms):
         return f"was refused ({block.code}); the next request tries it again"
     kind = _kind(block, billing)

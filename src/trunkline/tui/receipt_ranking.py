@@ -87,7 +87,7 @@ def _ranked_line(
     figures = " · ".join(
         f"{name} –" if share is None else f"{name} {share:.2f}" for name, share in terms.items()
     )
-    standing = f" · {words}" if (words := standing_words(ranked)) else ""
+    standing = f" · {words}" if (words := standing_words(ranked, decision)) else ""
     detail = (
         f"{ranked.route.id}: {figures} · score {ranked.score:.3f} · ≈ {fmt.money(ranked.cost_pico)}{standing}"
     )
