@@ -27,8 +27,9 @@ from trunkline.domain.messages import (
 )
 from trunkline.domain.routes import Prefill, Quirks, ThinkingControl
 from trunkline.domain.tasks import Origin, OriginKind
-from trunkline.providers.anthropic.encode import DEFAULT_OUTPUT_TOKENS, ONLY_JSON, encode
+from trunkline.providers.anthropic.encode import DEFAULT_OUTPUT_TOKENS, encode
 from trunkline.providers.anthropic.messages import ASSISTANT_FIRST, GO_ON, NOTHING_ASKED
+from trunkline.providers.anthropic.wishes import ONLY_JSON
 from trunkline.providers.portable import NO_RESULT
 from trunkline.providers.protocol import CallContext
 

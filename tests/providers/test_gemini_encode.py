@@ -26,8 +26,8 @@ from trunkline.domain.messages import (
 from trunkline.domain.routes import Prefill, Quirks, ThinkingControl
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.providers.gemini.contents import GO_ON, MODEL_FIRST, NO_SIGNATURE, NOTHING_ASKED
-from trunkline.providers.gemini.encode import ONLY_JSON
 from trunkline.providers.gemini.wire import GEMINI
+from trunkline.providers.gemini.wishes import ONLY_JSON
 from trunkline.providers.portable import NO_RESULT
 from trunkline.providers.protocol import CallContext, WireRequest
 

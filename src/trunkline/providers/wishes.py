@@ -11,12 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from trunkline.domain.accepts import Accepts
 from trunkline.domain.messages import AnswerSchema, ChatRequest, Effort, Message, ToolSpec, ToolUse
 from trunkline.domain.routes import ProviderSpec, Quirks
-from trunkline.providers.values.jsontext import object_in
+from trunkline.providers.values.jsontext import object_in, value_in
 
 CALL_ANY = "Answer with a call of one of your tools, not with words."
 CALL_NAMED = "Answer with a call of the tool `{name}`, not with words."
@@ -90,9 +88,16 @@ def tool_wish(request: ChatRequest, takes: Collection[str]) -> ToolWish:
     return ToolWish(named, None, None, one_call, (words,), (IN_WORDS.format(name="tool_choice"),))
 
 
-def drawing(request: ChatRequest, quirks: Quirks, names: Mapping[str, str], *, fixed: bool) -> Said:
-    """Temperature and sampling, `names` being the provider's fields for them. `fixed`: the model draws as it will, and
-    takes a seed at most."""
+def drawing(
+    request: ChatRequest,
+    quirks: Quirks,
+    names: Mapping[str, str],
+    *,
+    fixed: bool,
+    highest: float | None = None,
+) -> Said:
+    """Temperature (of `highest` at most, else the provider's) and sampling, `names` being the provider's fields for
+    them. `fixed`: the model draws as it will, and takes a seed at most."""
     sampling = request.sampling
     wished = {
         "temperature": request.temperature,
@@ -114,7 +119,7 @@ def drawing(request: ChatRequest, quirks: Quirks, names: Mapping[str, str], *, f
             continue
         told = value
         if wish == "temperature":
-            told = min(max(value, quirks.temperature_min), quirks.temperature_max)
+            told = min(max(value, quirks.temperature_min), highest or quirks.temperature_max)
         fields[names[wish]] = told
         if told != value:
             left_out.append(f"{wish} (taken as {told:g})")
@@ -183,8 +188,8 @@ def with_native(
             left_out.append(one.name)
             continue
         try:
-            value = orjson.loads(one.value)
-        except orjson.JSONDecodeError:
+            value = value_in(one.value)
+        except ValueError:
             left_out.append(one.name)
             continue
         if one.name in merged:

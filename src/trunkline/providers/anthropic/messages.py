@@ -66,6 +66,14 @@ def turns(messages: tuple[Message, ...], *, prefill: bool) -> list[Turn]:
     return merged
 
 
+def images_told(encoded: list[Turn]) -> int:
+    """How many images those turns hold, with those of tool results."""
+    blocks = [block for turn in encoded for block in turn["content"]]
+    within = [block.get("content") for block in blocks if block["type"] == "tool_result"]
+    blocks += [block for content in within if isinstance(content, list) for block in content]
+    return sum(block["type"] == "image" for block in blocks)
+
+
 def is_prefilled(encoded: list[Turn]) -> bool:
     """Whether the answer is already begun."""
     return bool(encoded[-1]["role"] == "assistant")
@@ -106,7 +114,10 @@ def _thinking(part: ThinkingPart) -> Block | None:
 
 def _result(part: ToolResultPart) -> Block:
     block: Block = {"type": "tool_result", "tool_use_id": tool_id(part.call_id, ToolIds.WORD)}
-    if part.text.strip():
+    images = [shown for image in part.images if (shown := _image(image.url)) is not None]
+    if images:
+        block["content"] = [*([_text(part.text)] if part.text.strip() else []), *images]
+    elif part.text.strip():
         block["content"] = part.text
     if part.is_error:
         block["is_error"] = True

@@ -28,13 +28,17 @@ NO_SIGNATURE = "skip_thought_signature_validator"
 """What Google documents for a function call that no Gemini model made, in place of its thought signature."""
 
 _MEDIA_TYPES = {"image/jpg": "image/jpeg"}
+_RESULT_IMAGE = "[image of the result of the call {call_id}]"
 
 
-def contents(messages: tuple[Message, ...], *, prefill: bool, sign_calls: bool) -> list[Content]:
+def contents(
+    messages: tuple[Message, ...], *, prefill: bool, sign_calls: bool, results_hold_images: bool
+) -> list[Content]:
     """`messages`, already fitted, as contents; neighbours of one role are merged, but results of functions keep one of
     their own. What the API refuses is mended: no content at all, a model that speaks first, and one that speaks last
     where it takes no `prefill`. With `sign_calls` the first function call of each content has a signature, if need be
-    `NO_SIGNATURE`; the others of a parallel set have none by nature."""
+    `NO_SIGNATURE`; the others of a parallel set have none by nature. The images of a result are within it where
+    `results_hold_images`, else in a content of the user's that follows."""
     names = {
         part.call_id: part.name
         for message in messages
@@ -44,7 +48,10 @@ def contents(messages: tuple[Message, ...], *, prefill: bool, sign_calls: bool) 
     told: list[Content] = []
     for message in messages:
         if message.role is not Role.SYSTEM:
-            _add(told, "model" if message.role is Role.ASSISTANT else "user", _pieces(message, names))
+            role = "model" if message.role is Role.ASSISTANT else "user"
+            _add(told, role, _pieces(message, names, within=results_hold_images))
+            if not results_hold_images:
+                _add(told, role, _shown_later(message))
     if sign_calls:
         for content in told:
             _sign(content)
@@ -81,7 +88,27 @@ def _user(text: str) -> Content:
     return {"role": "user", "parts": [{"text": text}]}
 
 
-def _pieces(message: Message, names: dict[str, str]) -> list[Piece]:
+def images_told(told: list[Content]) -> int:
+    """How many images those contents hold, with those within results."""
+    pieces = [piece for content in told for piece in content["parts"]]
+    results = [piece["functionResponse"] for piece in pieces if "functionResponse" in piece]
+    within = sum(len(result.get("parts", ())) for result in results)
+    return within + sum("inlineData" in piece for piece in pieces)
+
+
+def _shown_later(message: Message) -> list[Piece]:
+    """The images of its results, each after words that say whose it is."""
+    pieces: list[Piece] = []
+    results = (part for part in message.parts if isinstance(part, ToolResultPart))
+    for part in results:
+        for image in part.images:
+            shown = _inline_image(image.url)
+            if shown is not None:
+                pieces += [{"text": _RESULT_IMAGE.format(call_id=part.call_id)}, shown]
+    return pieces
+
+
+def _pieces(message: Message, names: dict[str, str], *, within: bool) -> list[Piece]:
     """The parts of one message; what cannot be said, and text of white space alone, is left out."""
     pieces: list[Piece] = []
     for part in message.parts:
@@ -98,7 +125,7 @@ def _pieces(message: Message, names: dict[str, str]) -> list[Piece]:
             case ToolCallPart():
                 pieces.append(_call(part))
             case ToolResultPart():
-                pieces.append(_result(part, names.get(part.call_id, "")))
+                pieces.append(_result(part, names.get(part.call_id, ""), images=within))
     return pieces
 
 
@@ -132,11 +159,15 @@ def _arguments(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"arguments": value}
 
 
-def _result(part: ToolResultPart, name: str) -> Piece:
+def _result(part: ToolResultPart, name: str, *, images: bool) -> Piece:
     """A result under the key that says whether it is one or an error. Its text stays text: numbers in a response
     object are floating point to the API, and a long id would come out changed."""
-    response = {"error" if part.is_error else "output": part.text}
-    return {"functionResponse": {"id": part.call_id, "name": name, "response": response}}
+    said = {"error" if part.is_error else "output": part.text}
+    response: Piece = {"id": part.call_id, "name": name, "response": said}
+    shown = [piece for image in part.images if images and (piece := _inline_image(image.url)) is not None]
+    if shown:
+        response["parts"] = shown
+    return {"functionResponse": response}
 
 
 def _inline_image(url: str) -> Piece | None:

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from trunkline.domain.messages import AnswerSchema, ChatRequest, Effort, ResponseFormat, ToolSpec, ToolUse
 from trunkline.domain.routes import Capability, ThinkingControl
 from trunkline.providers.protocol import CallContext
+from trunkline.providers.values.jsontext import object_in
 from trunkline.providers.wishes import (
     IN_WORDS,
     ONE_CALL,
@@ -151,9 +150,8 @@ def _nearest(effort: Effort, words: tuple[str, ...]) -> str:
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:
-    try:
-        schema = orjson.loads(tool.schema)
-    except orjson.JSONDecodeError:
+    schema = object_in(tool.schema)
+    if schema is None:
         schema = {"type": "object"}
     function = {"name": tool.name, "description": tool.description, "parameters": schema}
     return {"type": "function", "function": function}

@@ -52,11 +52,21 @@ def json_text(value: object) -> str:
 def object_in(text: str) -> dict[str, Any] | None:
     """The object that `text` is in JSON; None where it is none, or none that can be written again."""
     try:
-        value = orjson.loads(text)
-        orjson.dumps(value)
-    except (orjson.JSONDecodeError, TypeError):
+        value = value_in(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def value_in(text: str) -> Any:
+    """What `text` is in JSON. Raises ValueError where it is none, or nested too deeply to be written again within a
+    request."""
+    value = orjson.loads(text)
+    try:
+        orjson.dumps([[[[[[[[value]]]]]]]])
+    except TypeError as error:
+        raise ValueError("nested too deeply") from error
+    return value
 
 
 def json_fields(texts: Iterable[tuple[str, str]]) -> dict[str, Any]:
