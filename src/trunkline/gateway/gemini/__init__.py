@@ -1,0 +1,1 @@
+"""Google's generateContent as a client speaks it: `…:generateContent`, `…:streamGenerateContent`, `…:countTokens`."""
