@@ -18,7 +18,7 @@ from trunkline.gateway.dialect import UnreadableError
 from trunkline.gateway.openai.fields import LeftOut, read_image
 from trunkline.gateway.openai.messages import read_arguments
 from trunkline.gateway.reading import Reader
-from trunkline.gateway.responses.sealed_reasoning import opened
+from trunkline.gateway.responses.sealed_reasoning import CallSignature, opened
 
 _ROLES = {
     "system": Role.SYSTEM,
@@ -61,6 +61,7 @@ class InputReader:
         self._left_out = left_out
         self._messages: list[Message] = []
         self._turn: list[Part] = []
+        self._signature: CallSignature | None = None
 
     def messages(self) -> tuple[Message, ...]:
         """All messages so far."""
@@ -83,8 +84,7 @@ class InputReader:
             case "reasoning":
                 self._reasoning(item)
             case "function_call":
-                call_id, name = item.needed_text("call_id"), item.needed_text("name")
-                self._turn.append(ToolCallPart(call_id, name, read_arguments(item)))
+                self._turn.append(self._call(item))
             case "function_call_output":
                 self._end_turn()
                 self._messages.append(Message(Role.TOOL, (self._result(item),)))
@@ -106,11 +106,20 @@ class InputReader:
 
     def _reasoning(self, item: Reader) -> None:
         """Reasoning goes back to whom it belongs; of which nothing says whose it is, is left out."""
-        part = opened(item.text("encrypted_content"), _thought(item))
-        if part is None:
+        found = opened(item.text("encrypted_content"), _thought(item))
+        if found is None:
             self._left_out.add("input.reasoning")
+        elif isinstance(found, CallSignature):
+            self._signature = found
         else:
-            self._turn.append(part)
+            self._turn.append(found)
+
+    def _call(self, item: Reader) -> ToolCallPart:
+        signed, self._signature = self._signature, None
+        call_id, name, arguments = item.needed_text("call_id"), item.needed_text("name"), read_arguments(item)
+        if signed is None:
+            return ToolCallPart(call_id, name, arguments)
+        return ToolCallPart(call_id, name, arguments, signed.signature, signed.provider)
 
     def _result(self, item: Reader) -> ToolResultPart:
         call_id = item.needed_text("call_id")
@@ -151,6 +160,7 @@ class InputReader:
         )
 
     def _end_turn(self) -> None:
+        self._signature = None
         if self._turn:
             self._messages.append(Message(Role.ASSISTANT, tuple(self._turn)))
             self._turn = []

@@ -27,7 +27,7 @@ from trunkline.gateway.responses.output import (
     text_part,
 )
 from trunkline.gateway.responses.read import ResponsesShape
-from trunkline.gateway.responses.sealed_reasoning import closed
+from trunkline.gateway.responses.sealed_reasoning import closed, closed_for_call
 
 _IDLE = b": still there\n\n"
 _PIECE_OF_TEXT = "response.output_text.delta"
@@ -91,8 +91,10 @@ class ResponseStream:
         return written
 
     def tool_call(self, call: ToolCallDelta, route: Route) -> bytes:
-        """One whole call."""
+        """One whole call, after what its provider wants back with it."""
         before = self._close()
+        if call.signature is not None:
+            before += self._signature(closed_for_call(call.signature, route))
         index = len(self._done)
         item_id = self._response.item_id("fc", index)
         arguments = call.arguments or "{}"
@@ -133,6 +135,14 @@ class ResponseStream:
             FAILED, self._done, error={"code": error["code"] or "invalid_prompt", "message": error["message"]}
         )
         return self._event("error", flat | {"error": error}) + self._lifecycle("response.failed", told)
+
+    def _signature(self, content: str) -> bytes:
+        """An item that only brings something back to its provider."""
+        index = len(self._done)
+        item = reasoning_item(self._response.item_id("rs", index), "", content)
+        self._done.append(item)
+        added = self._item_event("response.output_item.added", index, item)
+        return added + self._item_event("response.output_item.done", index, item)
 
     def _piece(self, item: _OpenItem, text: str) -> bytes:
         item.pieces.append(text)

@@ -16,7 +16,7 @@ from trunkline.gateway.responses.output import (
     state_of,
 )
 from trunkline.gateway.responses.read import ResponsesShape
-from trunkline.gateway.responses.sealed_reasoning import closed
+from trunkline.gateway.responses.sealed_reasoning import closed, closed_for_call
 
 
 def response(shape: ResponsesShape, answer: WholeAnswer) -> bytes:
@@ -27,20 +27,22 @@ def response(shape: ResponsesShape, answer: WholeAnswer) -> bytes:
     output: list[Item] = []
     parts = answer.message.parts
     for position, part in enumerate(parts):
-        index = len(output)
         within = COMPLETED if position < len(parts) - 1 else last
         if isinstance(part, TextPart):
             before = output[-1] if output and output[-1]["type"] == "message" else None
             if before is None:
-                output.append(message_item(told.item_id("msg", index), part.text, within))
+                output.append(message_item(told.item_id("msg", len(output)), part.text, within))
             else:
                 text = before["content"][0]["text"] + part.text
                 output[-1] = message_item(before["id"], text, within)
         elif isinstance(part, ToolCallPart):
-            item_id = told.item_id("fc", index)
+            if part.signature is not None:
+                content = closed_for_call(part.signature, Route(part.provider or "", "", ""))
+                output.append(reasoning_item(told.item_id("rs", len(output)), "", content))
+            item_id = told.item_id("fc", len(output))
             output.append(call_item(item_id, part.call_id, part.name, part.arguments or "{}", COMPLETED))
         elif isinstance(part, ThinkingPart):
-            output.append(reasoning_item(told.item_id("rs", index), *_thought(part)))
+            output.append(reasoning_item(told.item_id("rs", len(output)), *_thought(part)))
     return told.json(state, output, answer.usage, finish=answer.finish)
 
 
