@@ -114,6 +114,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Configurations that kept decisions were made under, so that they can be made again.
         "CREATE TABLE generation (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
     ),
+    (
+        """CREATE TABLE gateway_token (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, created_at_ms INTEGER NOT NULL,
+            last_used_at_ms INTEGER, revoked_at_ms INTEGER, budget_day_pico INTEGER, models TEXT,
+            requests_per_minute INTEGER, priority TEXT) WITHOUT ROWID""",
+        """CREATE TABLE gateway_use (
+            token_id TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, cost_pico INTEGER NOT NULL,
+            unknown_costs INTEGER NOT NULL, PRIMARY KEY (token_id, day)) WITHOUT ROWID""",
+    ),
 )
 
 
