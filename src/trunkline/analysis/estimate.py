@@ -159,8 +159,8 @@ class _Tally:
 
     def read(self, text: str) -> None:
         """Add the pieces of `text`."""
-        tokens = 0.0
-        words = letters = 0
+        tokens, far = 0.0, self._far
+        words = letters = english = foreign = accented = accented_letters = 0
         after_gap = True
         for piece in _PIECE.findall(text):
             cost = _kept_cost(piece) if len(piece) <= _KEPT_CHARS else _cost(piece)
@@ -170,20 +170,23 @@ class _Tally:
                 words += in_piece
                 letters += beyond
                 if told is not None:
-                    self._tell(told)
+                    is_english, is_foreign, is_far, has_accents, beyond_third = told
+                    english += is_english
+                    foreign += is_foreign
+                    far += is_far
+                    accented += has_accents
+                    accented_letters += beyond_third
                 after_gap = False
             else:
                 after_gap = piece[-1].isspace()
         self._tokens += tokens
         self._words += words
         self._letters += letters
-
-    def _tell(self, told: _Told) -> None:
-        self._english += told.english
-        self._foreign += told.foreign
-        self._far += told.far
-        self._accented += told.accented
-        self._accented_letters += told.accented_letters
+        self._english += english
+        self._foreign += foreign
+        self._far = far
+        self._accented += accented
+        self._accented_letters += accented_letters
 
 
 def _cost(piece: str) -> _Cost:

@@ -47,6 +47,12 @@ def lexicon() -> dict[str, tuple[str, ...]]:
     return {word: tuple(dict.fromkeys(names)) for word, names in groups.items()}
 
 
+@cache
+def _openers() -> frozenset[str]:
+    """The first words of the pairs that the lexicon knows."""
+    return frozenset(pair.partition("-")[0] for pair in lexicon() if "-" in pair)
+
+
 @lru_cache(maxsize=1_024)
 def groups_of(word: str) -> tuple[str, ...]:
     """The groups of `word`, in lower case; of its stem where the lexicon has only that."""
@@ -66,7 +72,7 @@ def groups_of(word: str) -> tuple[str, ...]:
 
 def features_of(text: str) -> Features:
     """The features of `text`, of which the caller has cut off all but the ends."""
-    layout, known = layout_of(text), lexicon()
+    layout, known, openers = layout_of(text), lexicon(), _openers()
     words: list[str] = []
     begun: list[str] = []
     met: list[str] = []
@@ -81,11 +87,9 @@ def features_of(text: str) -> Features:
         word, names, groups = _read(token)
         words += names
         if previous:
-            pair = f"{previous}-{word}"
-            words.append("b" + pair)
-            together = known.get(pair)
-            if together is not None:
-                groups = (*groups, *together)
+            words.append(f"b{previous}-{word}")
+            if previous in openers:
+                groups = (*groups, *known.get(f"{previous}-{word}", ()))
         else:
             words.append("s" + word)
         met += groups

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from trunkline.analysis.features import Features
@@ -25,6 +25,9 @@ from trunkline.domain.tasks import TASK_TYPES
 MAGIC = b"TKM1"
 _HEADER = struct.Struct("<4sIIIf")
 _COLUMNS = len(TASK_TYPES) + 1
+# A weight of -128..127 is kept as a byte of 0..255: bytes are summed several times as fast as signed numbers.
+_SHIFT: Final = 128
+_SHIFTED: Final = bytes((byte + _SHIFT) % 256 for byte in range(256))
 
 
 class Judgement(NamedTuple):
@@ -36,8 +39,9 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Weights of one kind of features: `rows` says where in `weights` a feature's row begins, which stands in units of
-    the columns' `scales`. Rows lie together, so that one is one look into memory."""
+    """Weights of one kind of features: `rows` says where in `weights` a feature's row begins, a byte for each column,
+    which is the weight in units of that of `scales`, plus 128. Rows lie together, so that one is one look into memory.
+    """
 
     rows: dict[int, int]
     weights: bytes
@@ -48,9 +52,11 @@ class Table:
         nothing."""
         keys = map(crc32, "\n".join(names).encode("utf-8", "replace").split(b"\n")) if names else ()
         weights = self.weights
-        rows = [weights[at : at + _COLUMNS] for at in map(self.rows.get, keys) if at is not None]
-        together = array("b", b"".join(rows))
-        return [scale * sum(together[column::_COLUMNS]) for column, scale in enumerate(self.scales)]
+        together = b"".join(
+            [weights[at : at + _COLUMNS] for at in map(self.rows.get, keys) if at is not None]
+        )
+        shift = _SHIFT * (len(together) // _COLUMNS)
+        return [scale * (sum(together[column::_COLUMNS]) - shift) for column, scale in enumerate(self.scales)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def read_model(data: bytes) -> TaskModel:
     for count in (words, signs):
         keys, at = _array("I", data, at, count)
         scales, at = _array("f", data, at, _COLUMNS)
-        weights = data[at : at + count * _COLUMNS]
+        weights = data[at : at + count * _COLUMNS].translate(_SHIFTED)
         at += len(weights)
         starts = range(0, count * _COLUMNS, _COLUMNS)
         tables.append(Table(dict(zip(keys, starts, strict=True)), weights, tuple(scales)))
