@@ -12,9 +12,10 @@ from trunkline.analysis.classify import Guess, classify
 from trunkline.analysis.followup import Followed, inherited, is_follow_up
 from trunkline.analysis.prompt import CountingPlan, count_prompt
 from trunkline.analysis.tokens import TokenCounter
+from trunkline.domain.carried import Carried
 from trunkline.domain.counting import PromptCount, Tokenizer
 from trunkline.domain.learned import AnswerLength, AnswerLengths
-from trunkline.domain.messages import ChatRequest, ImagePart, ResponseFormat, Role, ToolCallPart
+from trunkline.domain.messages import ChatRequest, ResponseFormat, Role, ToolCallPart, ToolUse
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Capability
 from trunkline.domain.tasks import CountSource, Priority, Task, Tier
@@ -68,7 +69,7 @@ def analyse(
         count_source=_source(counted),
         hinted=hints.task_type is not None,
         counted=counted,
-        carried=carried_by(request.messages),
+        carried=_carried(request),
         likely=() if hints.task_type else _likely(guess),
     )
 
@@ -176,16 +177,22 @@ def _output_tokens(request: ChatRequest, task_type: str, complexity: float, seen
     return typical
 
 
+def _carried(request: ChatRequest) -> Carried | None:
+    choice = request.tool_choice
+    forced = choice is not None and choice.use in (ToolUse.REQUIRED, ToolUse.NAMED)
+    return carried_by(request.messages, schema=request.answer_schema is not None, forced_call=forced)
+
+
 def _needs(request: ChatRequest) -> tuple[Capability, ...]:
     parts = [part for message in request.messages for part in message.parts]
     needs = []
     if request.tools or any(isinstance(part, ToolCallPart) for part in parts):
         needs.append(Capability.TOOLS)
-    images = [part for part in parts if isinstance(part, ImagePart)]
+    images = [image for message in request.messages for image in message.images]
     if images:
         needs.append(Capability.IMAGES)
     if any(not image.url.startswith("data:") for image in images):
         needs.append(Capability.IMAGE_URLS)
-    if request.response_format is ResponseFormat.JSON:
+    if request.response_format is ResponseFormat.JSON or request.answer_schema is not None:
         needs.append(Capability.JSON)
     return tuple(needs)

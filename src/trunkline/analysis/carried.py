@@ -9,8 +9,11 @@ from trunkline.domain.carried import Carried, Thinking
 from trunkline.domain.messages import Message, Role, ThinkingPart, ToolCallPart
 
 
-def carried_by(messages: Iterable[Message]) -> Carried | None:
-    """What has to be looked at before another provider goes on with it; None where there is nothing but words."""
+def carried_by(
+    messages: Iterable[Message], *, schema: bool = False, forced_call: bool = False
+) -> Carried | None:
+    """What has to be looked at before another provider goes on with it; None where there is nothing but words. `schema`
+    and `forced_call` are said of the answer to them."""
     thinking: Counter[tuple[str, str | None, bool]] = Counter()
     signed_calls: Counter[str] = Counter()
     tool_calls = system_messages = 0
@@ -28,7 +31,8 @@ def carried_by(messages: Iterable[Message]) -> Carried | None:
                 if part.signature is not None and part.provider is not None:
                     signed_calls[part.provider] += 1
         thinking.update(thoughts)
-    if not thinking and not tool_calls and system_messages < 2 and not begun:
+    of_the_answer = schema or forced_call
+    if not thinking and not tool_calls and system_messages < 2 and not begun and not of_the_answer:
         return None
     return Carried(
         thinking=tuple(
@@ -38,4 +42,6 @@ def carried_by(messages: Iterable[Message]) -> Carried | None:
         tool_calls=tool_calls,
         system_messages=system_messages,
         begun=begun,
+        schema=schema,
+        forced_call=forced_call,
     )

@@ -55,7 +55,7 @@ def count_prompt(request: ChatRequest, plan: CountingPlan, counter: TokenCounter
     texts = list(prompt_texts(request))
     totals = {tokenizer: _text_tokens(texts, tokenizer, counter) for tokenizer in _tokenizers(plan)}
     parts = [part for message in request.messages for part in message.parts]
-    images = [image_size(part.url) for part in parts if isinstance(part, ImagePart)]
+    images = [image_size(image.url) for message in request.messages for image in message.images]
     frame = MESSAGE_TOKENS * len(request.messages) + _TOOL_TOKENS * len(request.tools)
     frame += _CALL_TOKENS * sum(isinstance(part, ToolCallPart | ToolResultPart) for part in parts)
     counted = dict[tuple[Tokenizer, CountingRule], Counted]()
@@ -108,6 +108,8 @@ def prompt_texts(request: ChatRequest) -> Iterator[str]:
         yield tool.name
         yield tool.description
         yield tool.schema
+    if request.answer_schema is not None:
+        yield request.answer_schema.schema
 
 
 def _tokenizers(plan: CountingPlan) -> Iterable[Tokenizer]:

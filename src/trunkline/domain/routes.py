@@ -300,6 +300,12 @@ class ProviderSpec:
     key_env: tuple[str, ...] = ()
     accepts: Accepts = field(default_factory=Accepts)
 
+    @property
+    def takes_schema(self) -> bool:
+        """Whether the JSON schema of an answer is a field there, and not only words."""
+        said = self.accepts.json_schema
+        return self.quirks.json_mode if said is None else said
+
 
 @dataclass(frozen=True)
 class Catalogue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from trunkline.domain.found import FoundServer, WindowSource
-from trunkline.domain.messages import ChatRequest, ImagePart
+from trunkline.domain.messages import ChatRequest
 from trunkline.domain.routes import LocalServer, ModelSpec, ProviderSpec
 
 # The estimate is rather high, and small prompts or odd content can halve it; a cut prompt loses more than that.
@@ -91,4 +91,4 @@ class WindowWatch:
 
 def _has_images(request: ChatRequest) -> bool:
     """What an image costs differs too much from model to model for an estimate to say anything."""
-    return any(isinstance(part, ImagePart) for message in request.messages for part in message.parts)
+    return any(message.images for message in request.messages)

@@ -13,7 +13,7 @@ from typing import Any
 
 from trunkline.domain.accepts import Accepts
 from trunkline.domain.messages import AnswerSchema, ChatRequest, Effort, Message, ToolSpec, ToolUse
-from trunkline.domain.routes import ProviderSpec, Quirks
+from trunkline.domain.routes import Quirks
 from trunkline.providers.values.jsontext import object_in, value_in
 
 CALL_ANY = "Answer with a call of one of your tools, not with words."
@@ -147,12 +147,6 @@ def effort_wish(effort: Effort | None, said: str | None) -> tuple[str, ...]:
     if effort is None or said == effort.value:
         return ()
     return ("reasoning_effort" if said is None else f"reasoning_effort (taken as {said})",)
-
-
-def takes_schema(provider: ProviderSpec) -> bool:
-    """Whether it takes the schema of an answer."""
-    said = provider.accepts.json_schema
-    return provider.quirks.json_mode if said is None else said
 
 
 def schema_of(asked: AnswerSchema) -> dict[str, Any] | None:

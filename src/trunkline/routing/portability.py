@@ -13,7 +13,6 @@ from trunkline.domain.routes import (
     ModelSpec,
     Prefill,
     ProviderSpec,
-    Quirks,
     ReasoningEcho,
     ToolIds,
 )
@@ -61,7 +60,7 @@ def portability(
         return Portability(refused=("a model that there is",))
     before, owner = catalogue.model(*left), catalogue.provider(left[0])
     return Portability(
-        mended=_mended(load, provider.quirks, None if owner is None else owner.quirks, left[0] != target[0]),
+        mended=_mended(load, provider, owner),
         left_behind=()
         if before is None or owner is None
         else _left_behind(load, (owner, before), (provider, model)),
@@ -84,10 +83,11 @@ def _refused(load: Load, model: ModelSpec, before: ModelSpec | None) -> tuple[st
     return tuple(found)
 
 
-def _mended(load: Load, quirks: Quirks, before: Quirks | None, elsewhere: bool) -> tuple[str, ...]:
-    carried = load.carried or Carried()
+def _mended(load: Load, provider: ProviderSpec, owner: ProviderSpec | None) -> tuple[str, ...]:
+    carried, quirks = load.carried or Carried(), provider.quirks
+    before = None if owner is None else owner.quirks
     found = []
-    if carried.tool_calls and elsewhere:
+    if carried.tool_calls and (owner is None or owner.id != provider.id):
         stricter = before is None or _STRICTNESS.index(quirks.tool_ids) > _STRICTNESS.index(before.tool_ids)
         if stricter and quirks.tool_ids is not ToolIds.ANY:
             found.append(f"ids of {_count(carried.tool_calls, 'tool call')}")
@@ -98,7 +98,15 @@ def _mended(load: Load, quirks: Quirks, before: Quirks | None, elsewhere: bool) 
         found.append(f"{carried.system_messages} system messages made one")
     if Capability.JSON in load.needs and not quirks.json_mode and (before is None or before.json_mode):
         found.append("JSON asked for in words")
+    elif carried.schema and not provider.takes_schema and (owner is None or owner.takes_schema):
+        found.append("the answer's schema told in words")
+    if carried.forced_call and not _forces(provider) and (owner is None or _forces(owner)):
+        found.append("a forced tool call asked for in words")
     return tuple(found)
+
+
+def _forces(provider: ProviderSpec) -> bool:
+    return "required" in provider.accepts.tool_choice
 
 
 def _left_behind(

@@ -33,7 +33,6 @@ from trunkline.providers.wishes import (
     sampling_names,
     schema_of,
     stop_sequences,
-    takes_schema,
     tool_wish,
 )
 
@@ -102,7 +101,7 @@ def answer_form(request: ChatRequest, context: CallContext, encoded: list[Turn])
     if request.response_format is not ResponseFormat.JSON:
         return Said()
     asked = request.answer_schema
-    if asked is not None and takes_schema(context.provider) and not is_prefilled(encoded):
+    if asked is not None and context.provider.takes_schema and not is_prefilled(encoded):
         told = schema_of(asked)
         schema = None if told is None else fitted_schema(told)
         if schema is not None:

@@ -24,7 +24,6 @@ from trunkline.providers.wishes import (
     sampling_names,
     schema_of,
     stop_sequences,
-    takes_schema,
     tool_wish,
 )
 
@@ -75,7 +74,7 @@ def answer_form(request: ChatRequest, context: CallContext) -> Said:
         return Said()
     asked = request.answer_schema
     by_type = not request.tools or is_third_generation(context.model)
-    schema = schema_of(asked) if asked is not None and takes_schema(context.provider) and by_type else None
+    schema = schema_of(asked) if asked is not None and context.provider.takes_schema and by_type else None
     if schema is not None:
         told = {name: value for name, value in schema.items() if name != "$schema"}
         return Said({"responseMimeType": _JSON_TYPE, "responseJsonSchema": told})

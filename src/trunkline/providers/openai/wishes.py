@@ -25,7 +25,6 @@ from trunkline.providers.wishes import (
     sampling_names,
     schema_of,
     stop_sequences,
-    takes_schema,
     together,
     tool_wish,
 )
@@ -89,7 +88,7 @@ def answer_form(request: ChatRequest, context: CallContext) -> Said:
     if request.response_format is not ResponseFormat.JSON:
         return Said()
     json_mode, asked = context.provider.quirks.json_mode, request.answer_schema
-    if takes_schema(context.provider) and (asked is not None or not json_mode):
+    if context.provider.takes_schema and (asked is not None or not json_mode):
         told = asked or _ANY_OBJECT
         schema = schema_of(told)
         if schema is not None:
