@@ -191,6 +191,13 @@ def test_every_choice_of_tools(choice: Any, parallel: Any, expected: Any, offere
     assert len(found.chat.tools) == offered
 
 
+def test_tools_said_as_for_responses_are_taken_too() -> None:
+    flat = {"type": "function", "name": "get_time", "description": "Now", "parameters": SCHEMA}
+    found = asked(tools=[flat], tool_choice={"type": "function", "name": "get_time"})
+    assert found.chat.tools == (ToolSpec("get_time", "Now", orjson.dumps(SCHEMA).decode()),)
+    assert found.chat.tool_choice == ToolChoice(ToolUse.NAMED, "get_time")
+
+
 def test_functions_from_before_tools_are_tools_with_ids_of_our_own() -> None:
     called = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": '{"a":1}'}}
     again = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
@@ -310,6 +317,7 @@ def test_what_is_left_out_is_named_by_plain_words_only() -> None:
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools.0.type"),
         ({"tools": [{"type": "function"}]}, "tools.0.function"),
         ({"tool_choice": "required"}, "tool_choice"),
+        ({"parallel_tool_calls": "yes"}, "parallel_tool_calls"),
         ({"tools": [CLOCK], "tool_choice": {"type": "function", "function": {"name": "no"}}}, "tool_choice"),
         ({"tools": [CLOCK], "tool_choice": 3}, "tool_choice"),
         ({"response_format": {"type": "grammar"}}, "response_format.type"),

@@ -19,11 +19,13 @@ _ONLY_FUNCTIONS = (
 
 
 def nested_function(table: Reader) -> Reader:
-    """Where chat completions has it."""
+    """Where chat completions has it; some clients say it there as for responses."""
     function = table.object("function")
-    if function is None:
-        raise table.wrong("function", "an object")
-    return function
+    if function is not None:
+        return function
+    if table.has("name"):
+        return table
+    raise table.wrong("function", "an object")
 
 
 def flat_function(table: Reader) -> Reader:
@@ -37,6 +39,7 @@ def read_tools(
     """The tools of `tools` and what `tool_choice` and `parallel_tool_calls` want of them; a choice is None where
     nothing is said of it, and where there are no tools."""
     tools = tuple(_tools(reader, function_of, left_out))
+    parallel = reader.flag("parallel_tool_calls")
     use, name, allowed = _choice(reader, function_of)
     if not tools:
         if use in (ToolUse.REQUIRED, ToolUse.NAMED):
@@ -47,7 +50,6 @@ def read_tools(
             raise refused(reader, "tool_choice", f"there is no tool named {one!r}")
     if allowed:
         tools = tuple(tool for tool in tools if tool.name in allowed)
-    parallel = reader.flag("parallel_tool_calls")
     if use is None and parallel is None:
         return tools, None
     return tools, ToolChoice(use or ToolUse.AUTO, name, parallel)

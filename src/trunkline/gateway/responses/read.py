@@ -175,5 +175,8 @@ def _effort(reader: Reader, left_out: LeftOut) -> Effort | None:
 
 
 def _echo(reader: Reader) -> str:
-    said = {name: reader.table[name] if reader.has(name) else silent for name, silent in _ECHOED.items()}
-    return packed(said, "the request")
+    fields = (
+        f'"{name}":{packed(reader.table[name] if reader.has(name) else silent, name)}'
+        for name, silent in _ECHOED.items()
+    )
+    return "{" + ",".join(fields) + "}"
