@@ -177,7 +177,7 @@ class _Calls:
         self._given = set(_given_ids(contents))
         self._count = 0
         self._names: dict[str, str] = {}
-        self._waiting: list[str] = []
+        self._waiting: dict[str, dict[str, None]] = {}
 
     def read_call(self, call: Reader, signature: str | None) -> ToolCallPart:
         """A call of the model's."""
@@ -186,7 +186,7 @@ class _Calls:
         arguments = "{}" if given is None else packed(given.table, call.at("args"))
         call_id = call.text("id") or self._made_id()
         self._names[call_id] = name
-        self._waiting.append(call_id)
+        self._waiting.setdefault(name, {})[call_id] = None
         if not signature:
             return ToolCallPart(call_id, name, arguments)
         signed = unseal(signature)
@@ -197,11 +197,10 @@ class _Calls:
         name = result.text("name") or ""
         call_id = result.text("id")
         if call_id not in self._names:
-            call_id = next((one for one in self._waiting if self._names[one] == name), None)
+            call_id = next(iter(self._waiting.get(name, ())), None)
         if call_id is None:
             raise refused(result, "name", f"no call of the function {name!r} waits for a result")
-        if call_id in self._waiting:
-            self._waiting.remove(call_id)
+        self._waiting[self._names[call_id]].pop(call_id, None)
         images = tuple(_image(part) for part in tables_in(result, "parts"))
         response = result.object("response")
         text, is_error = ("", False) if response is None else _said(response)
