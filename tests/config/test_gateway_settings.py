@@ -36,7 +36,7 @@ def test_every_setting_of_the_gateway_arrives(home):
         tls_cert = "own.pem"
         tls_key = "/keys/own.key"
         allowed_hosts = ["Box.example", "10.0.0.7:9000"]
-        allowed_origins = ["http://localhost:3000"]
+        allowed_origins = ["http://localhost:3000", "app://Obsidian.md"]
         require_token = false
         max_body_mb = 2
         max_concurrent = 3
@@ -51,7 +51,7 @@ def test_every_setting_of_the_gateway_arrives(home):
         tls_cert=str(loaded.places.preferences_file.parent / "own.pem"),
         tls_key="/keys/own.key",
         allowed_hosts=("box.example", "10.0.0.7:9000"),
-        allowed_origins=("http://localhost:3000",),
+        allowed_origins=("http://localhost:3000", "app://obsidian.md"),
         require_token=False,
         max_body_bytes=2 * 1024 * 1024,
         max_concurrent=3,
@@ -71,6 +71,8 @@ def test_every_setting_of_the_gateway_arrives(home):
         ('allowed_hosts = ["http://box"]', "a name or an address by which"),
         ('allowed_origins = ["*"]', "the origin of a web page"),
         ('allowed_origins = ["null"]', "the origin of a web page"),
+        ('allowed_origins = ["file://"]', "the origin of a web page"),
+        ('allowed_origins = ["http://me:pw@a.example"]', "the origin of a web page"),
         ('allowed_origins = ["https://a.example/page"]', "without a path"),
         ('unknown_model = "guess"', "one of refuse, auto"),
         ("max_body_mb = 0", "a number of at least 1"),

@@ -35,12 +35,9 @@ async def create(store: Store, token: GatewayToken = TOKEN) -> bool:
     return await store.write(partial(gateway_tokens.create, token=token, who="tokens create"))
 
 
-async def use(store: Store, cost_pico: int | None, *, day: str = DAY, at_ms: int = START_MS) -> None:
-    await store.write(partial(_use, cost_pico=cost_pico, day=day, at_ms=at_ms))
-
-
-def _use(connection, *, cost_pico, day, at_ms):
-    gateway_tokens.add_use(connection, TOKEN.id, day, cost_pico, at_ms=at_ms)
+async def use(store: Store, *costs_pico: int | None, day: str = DAY, at_ms: int = START_MS) -> None:
+    cost = MoneySum.of(costs_pico)
+    await store.write(lambda connection: gateway_tokens.add_use(connection, TOKEN.id, day, cost, at_ms=at_ms))
 
 
 def written(folder: Path) -> bytes:
@@ -92,13 +89,13 @@ async def test_use_adds_up_by_day_and_unknown_costs_are_counted(tmp_path: Path) 
     async with opened(tmp_path / "t.db") as store:
         await create(store)
         await use(store, 10, at_ms=START_MS + 9)
-        await use(store, None, at_ms=START_MS + 4)
+        await use(store, 5, None, at_ms=START_MS + 4)
         await use(store, 7, day=NEXT)
         ((token, today),) = await store.ask(gateway_tokens.tokens(DAY))
-        assert (token.last_used_at_ms, today) == (START_MS + 9, TokenUse(2, MoneySum(10, 1)))
+        assert (token.last_used_at_ms, today) == (START_MS + 9, TokenUse(2, MoneySum(15, 1)))
         known, uses = await store.write(partial(gateway_tokens.as_of_now, day=NEXT))
         assert ([one.id for one in known], uses) == ([TOKEN.id], {TOKEN.id: TokenUse(1, MoneySum(7))})
-        assert today.plus(None) == TokenUse(3, MoneySum(10, 2))
+        assert today.plus(MoneySum(1, 1)) == TokenUse(3, MoneySum(16, 2))
 
 
 async def test_another_process_hears_of_a_revocation(tmp_path: Path) -> None:

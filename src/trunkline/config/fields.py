@@ -99,12 +99,7 @@ def _called_host(text: str) -> str:
 def _origin(text: str) -> str:
     parts = urlsplit(text)
     whole = f"{parts.scheme}://{parts.netloc}"
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or "@" in parts.netloc
-        or text.lower() != whole.lower()
-    ):
+    if not parts.scheme or not parts.hostname or "@" in parts.netloc or text.lower() != whole.lower():
         raise ValueError("the origin of a web page, such as http://localhost:3000, without a path")
     return text.lower()
 

@@ -53,9 +53,12 @@ class TokenUse:
     requests: int = 0
     cost: MoneySum = field(default_factory=MoneySum)
 
-    def plus(self, cost_pico: int | None) -> TokenUse:
+    def plus(self, cost: MoneySum) -> TokenUse:
         """This use and one more request."""
-        return TokenUse(self.requests + 1, self.cost.plus(cost_pico))
+        return TokenUse(
+            self.requests + 1,
+            MoneySum(self.cost.pico + cost.pico, self.cost.unknown + cost.unknown),
+        )
 
 
 def new_text(random_bytes: Callable[[int], bytes]) -> str:
@@ -110,15 +113,13 @@ def revoke(connection: sqlite3.Connection, name_or_id: str, *, who: str, at_ms: 
     return found
 
 
-def add_use(
-    connection: sqlite3.Connection, token_id: str, day: str, cost_pico: int | None, *, at_ms: int
-) -> None:
-    """One request of a token is over; `cost_pico` is what it cost with all its attempts, None where nobody knows."""
+def add_use(connection: sqlite3.Connection, token_id: str, day: str, cost: MoneySum, *, at_ms: int) -> None:
+    """One request of a token is over, which cost that with all its attempts."""
     connection.execute(
         """INSERT INTO gateway_use VALUES (?, ?, 1, ?, ?)
         ON CONFLICT DO UPDATE SET requests = requests + 1, cost_pico = cost_pico + excluded.cost_pico,
             unknown_costs = unknown_costs + excluded.unknown_costs""",
-        (token_id, day, cost_pico or 0, int(cost_pico is None)),
+        (token_id, day, cost.pico, cost.unknown),
     )
     connection.execute(
         "UPDATE gateway_token SET last_used_at_ms = max(coalesce(last_used_at_ms, 0), ?) WHERE id = ?",
