@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.support.routing import build_config, build_state
 
@@ -92,3 +94,14 @@ async def test_the_same_preferences_change_nothing_and_none_asked_is_none_looked
     for asked in ((), (ASKED, ASKED)):
         trial = await try_generation(asked, now, now, lambda _: state)
         assert (trial.looked_at, trial.changes, trial.error) == (len(asked), (), None)
+        assert trial.explored_share == 0
+
+
+@pytest.mark.parametrize(("enabled", "share"), [(True, 0.05), (False, 0.0)])
+async def test_which_share_is_no_matter_of_the_best_route_is_said(enabled: bool, share: float) -> None:
+    now, tried = generation(), generation()
+    learning = replace(tried.config.preferences.learning, enabled=enabled, explore_share=0.05)
+    preferences = replace(tried.config.preferences, learning=learning)
+    tried = Generation.of(replace(tried.config, preferences=preferences), NoKeys())
+    state = build_state(now.config, {})
+    assert (await try_generation((), now, tried, lambda _: state)).explored_share == share

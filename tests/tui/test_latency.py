@@ -210,7 +210,7 @@ async def test_lines_axes_legend_and_reroutes_are_shown_at_every_size(size: tupl
         assert "2 Latency · 15 min · whole reply" in shown
         assert f"{MARKERS[0]} google" in shown
         assert f"{MARKERS[1]} zai" in shown
-        assert "2 rerouted" in shown
+        assert ("2 rerouted in 15 min" if size == WIDE else "2 rerouted") in shown
         assert "11:45" in shown
         assert "0┤" in shown
         assert any("⠀" <= character <= "⣿" for character in shown)

@@ -552,8 +552,12 @@ def test_a_diff_names_each_file_once_and_tells_sides_by_sign() -> None:
     [
         (None, "Deciding the last requests again …"),
         (PreferencesTrial(0, ()), "No decision has been made yet"),
-        (PreferencesTrial(50, ()), "All of the last 50 would go where they went."),
+        (PreferencesTrial(50, ()), "As things are now, all of the last 50 would go the same way."),
         (PreferencesTrial(50, (CHANGE,) * 7), "7 of 50 would go elsewhere."),
+        (
+            PreferencesTrial(50, (), explored_share=0.05),
+            "would go the same way. Not told: the 5 % of requests that may try another route.",
+        ),
         (PreferencesTrial(50, (), "no such mode"), "cannot be made again: no such mode"),
     ],
 )

@@ -52,6 +52,7 @@ def test_where_room_is_short_signs_stand_for_words_and_what_matters_most_stays()
     wide, narrow, tiny = told(snapshot, 200), told(snapshot, 80), told(snapshot, 60)
     assert "●4 healthy  ◐1 warning  ○1 exhausted  ✕1 down" in wide
     assert "last " in wide
+    assert "today  $1.84 of $5.00  412 answered  0 failed  3 rerouted" in wide
     for line in (narrow, tiny):
         assert "healthy" not in line
         assert "●4  ◐1  ○1  ✕1" in line

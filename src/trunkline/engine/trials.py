@@ -39,7 +39,9 @@ async def try_generation(
         if change is not None:
             changes.append(change)
         await asyncio.sleep(0)
-    return PreferencesTrial(len(asked), tuple(changes))
+    learning = tried.config.preferences.learning
+    explored_share = learning.explore_share if learning.enabled else 0.0
+    return PreferencesTrial(len(asked), tuple(changes), explored_share=explored_share)
 
 
 def decided(

@@ -260,6 +260,9 @@ class LatencyPanel(Vertical, can_focus=True):
         marks = f"{REROUTED} {len(history.reroutes_at_ms)} rerouted" if history.reroutes_at_ms else ""
         width = self.content_size.width - cell_len(marks) - 2
         lines, hidden = legend_lines(found, width, most_lines)
+        since = f" in {self._shown.label}"  # as the panel's title says too, so only where there is room
+        if marks and legend_lines(found, width - len(since), most_lines) == (lines, hidden):
+            marks, width = marks + since, width - len(since)
         if hidden:
             lines, hidden = legend_lines(found, width - len("  +99"), most_lines)
         drawn = [

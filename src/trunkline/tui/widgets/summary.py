@@ -74,7 +74,8 @@ def _day_parts(totals: Totals) -> list[Part]:
     money = f"{fmt.money_sum(totals.cost)}{budget}"
     failed = Part(f"{totals.failed:,} failed", 3, Tone.BAD) if totals.failed else Part("0 failed", 7)
     parts = [
-        Part(f"{money} today", 3, short=money),
+        Part("today", 8, Tone.DIM),
+        Part(money, 3),
         Part(f"{totals.answered:,} answered", 6),
         failed,
         Part(f"{totals.rerouted:,} rerouted", 7),

@@ -45,9 +45,14 @@ def trial_head(trial: PreferencesTrial | None, width: int) -> tuple[Line, ...]:
         return paragraph(f"✕ The last decisions cannot be made again: {trial.error}", width, Tone.BAD)
     if not trial.looked_at:
         return paragraph("No decision has been made yet that could be made again.", width, Tone.DIM)
+    changed = f"{len(trial.changes)} of {trial.looked_at} would go elsewhere."
     if not trial.changes:
-        return paragraph(f"All of the last {trial.looked_at} would go where they went.", width, Tone.GOOD)
-    return paragraph(f"{len(trial.changes)} of {trial.looked_at} would go elsewhere.", width, Tone.WARN)
+        changed = f"As things are now, all of the last {trial.looked_at} would go the same way."
+    if trial.explored_share > 0:
+        changed += (
+            f" Not told: the {fmt.percent(trial.explored_share)} of requests that may try another route."
+        )
+    return paragraph(changed, width, Tone.WARN if trial.changes else Tone.GOOD)
 
 
 def trial_changes(
