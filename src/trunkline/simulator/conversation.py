@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trunkline.simulator.answers import find_anchor, tokens_of
 from trunkline.simulator.play import Asked, Call, ToolResult
-from trunkline.simulator.wishes import wants_thought
+from trunkline.simulator.wishes import told_by_system, wants_thought
 
 _TOKENS_PER_IMAGE = 85
 _TOKENS_PER_TURN = 4
+_OF_A_RESULT = "[image of the result of the call "
 
 
 def names(text: str) -> frozenset[str]:
@@ -34,7 +35,8 @@ class Turn:
     def tokens(self) -> int:
         """About what it costs as input."""
         said = "".join((*(call.arguments for call in self.calls), *(result.text for result in self.results)))
-        return tokens_of(self.text + said) + self.images * _TOKENS_PER_IMAGE + _TOKENS_PER_TURN
+        images = self.images + sum(result.images for result in self.results)
+        return tokens_of(self.text + said) + images * _TOKENS_PER_IMAGE + _TOKENS_PER_TURN
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,24 @@ def current(turns: Sequence[Turn]) -> Sequence[Turn]:
     return turns[spoke[-1] + 1 :] if spoke else turns
 
 
+def _with_images_of_results(turns: Sequence[Turn]) -> Sequence[Turn]:
+    """The turns with what a user shows of a result, where the protocol has no place for it there, as the result's."""
+    told: list[Turn] = []
+    for turn in turns:
+        before = told[-1] if told else None
+        if (
+            before is not None
+            and before.results
+            and turn.role == "user"
+            and turn.text.startswith(_OF_A_RESULT)
+        ):
+            last = replace(before.results[-1], images=before.results[-1].images + turn.images)
+            told[-1] = replace(before, results=(*before.results[:-1], last))
+        else:
+            told.append(turn)
+    return told
+
+
 def gist(
     turns: Sequence[Turn],
     *,
@@ -82,6 +102,9 @@ def gist(
     """What is asked by `turns`; `more` are the fields of `Asked` that only the protocol knows. `thinks` is what the
     request's parameters say of it; None leaves it to the prompt. `tools_tokens` is what the tools cost as input."""
     input_tokens = sum(turn.tokens for turn in turns) + tools_tokens
+    turns = _with_images_of_results(turns)
+    system = "\n".join(turn.text for turn in turns if turn.role == "system")
+    demanded = told_by_system(system, more.get("tools", ())) if system else {}
     cacheable = tuple(turn.text for turn in turns[:-1])
     begun, anchor = None, find_anchor(turns[-1].text) if turns[-1].role == "user" else None
     if anchor is not None and len(turns) > 1 and turns[-2].role == "assistant":
@@ -104,7 +127,11 @@ def gist(
         images=asker.images if asker is not None else 0,
         results=trailing,
         steps=sum(1 for turn in since if turn.calls),
-        **({"cacheable": cacheable} | more),
+        **(
+            {"cacheable": cacheable}
+            | more
+            | {name: value for name, value in demanded.items() if not more.get(name)}
+        ),
     )
 
 

@@ -13,9 +13,10 @@ from trunkline.simulator.allowance import Booking, Shortage
 from trunkline.simulator.answers import CHARS_PER_TOKEN, answer_text, continuation, prompt_key, tokens_of
 from trunkline.simulator.description import FaultRule
 from trunkline.simulator.faults import KINDS, refuse_as
-from trunkline.simulator.play import Answer, Call, Exchange, Play, Usage
+from trunkline.simulator.fitting import fitting
+from trunkline.simulator.play import Answer, Asked, Call, Exchange, Play, Usage
 from trunkline.simulator.styles import HEADER_STYLES, Wrong
-from trunkline.simulator.wishes import numbered, quoted, wants_refusal, wished_calls
+from trunkline.simulator.wishes import counted_images, numbered, quoted, wants_refusal, wished_calls
 
 _LEAST_REST_CHARS = 160
 _THINKING_CHARS = 120
@@ -106,13 +107,23 @@ def answer_of(exchange: Exchange) -> Answer:
         return _measured(exchange, "", "refused")
     thinking = _thinking(exchange)[:most_chars]
     most_chars -= len(thinking)
-    wished = wished_calls(asked.wish, asked.tools, asked.steps) if asked.tools else []
+    wished = _calls(asked)
     if wished and most_chars > 0:
         calls = numbered(wished, exchange.number, exchange.protocol.call_prefix)
         return _measured(exchange, "", "tool_calls", thinking, calls)
     text = _text(exchange, wanted)
     finish = "stop" if len(text) <= most_chars else "length"
     return _measured(exchange, text[:most_chars], finish, thinking)
+
+
+def _calls(asked: Asked) -> list[tuple[str, str]]:
+    """The calls (name, arguments) that are wished for, else the one that is demanded."""
+    wished = wished_calls(asked.wish, asked.tools, asked.steps) if asked.tools else []
+    if asked.must_call:
+        first = asked.must_call[0]
+        arguments = orjson.dumps(fitting(asked.schemas.get(first, {"type": "object"}))).decode()
+        wished = [one for one in wished if one[0] in asked.must_call] or [(first, arguments)]
+    return wished[:1] if asked.one_call else wished
 
 
 def _thinking(exchange: Exchange) -> str:
@@ -139,17 +150,20 @@ def _measured(
 
 def _text(exchange: Exchange, wanted_tokens: float) -> str:
     asked, model = exchange.asked, exchange.model
-    if asked.json_answer:
+    if asked.answer_schema is not None:
+        text = orjson.dumps(fitting(asked.answer_schema)).decode()
+    elif asked.json_answer:
         text = orjson.dumps({"answer": "simulated", "prompt_tokens": asked.input_tokens}).decode()
     elif model.answers:
         text = model.answers[prompt_key(asked.prompt) % len(model.answers)]
     else:
         begun = len(asked.begun) + _LEAST_REST_CHARS if asked.begun is not None and model.continues else 0
         text = answer_text(asked.prompt, max(round(wanted_tokens * CHARS_PER_TOKEN), begun))
-    if asked.results and not asked.json_answer:
+    is_json = asked.json_answer or asked.answer_schema is not None
+    if asked.results and not is_json:
         text = quoted(asked.results) + text
-    if asked.images:
-        text = f"I was shown {asked.images} image{'s' if asked.images > 1 else ''}. {text}"
+    if asked.images and not is_json:
+        text = f"I was shown {counted_images(asked.images)}. {text}"
     if asked.begun is not None and model.continues:
         text = continuation(text, asked.begun, asked.anchor)
     return text

@@ -85,19 +85,22 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a call gave, as it was sent back; `name` of the tool where it is known."""
+    """What a call gave, as it was sent back, with so many `images`; `name` of the tool where it is known."""
 
     call_id: str
     text: str
     name: str | None = None
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request as a protocol module read it. `begun` is the assistant text to carry on, `anchor` what to repeat.
-    `wish` is what the user said last, with so many `images`; `tools` are offered, `results` have just come back,
-    `steps` rounds of calls were made since the user spoke. `cacheable` are the pieces of the prompt that a cache may
-    keep; `marks_cache`: they were marked, and writing them is counted. `as_array`: a stream as one JSON array."""
+    `wish` is what the user said last, with so many `images`; `tools` are offered, with the JSON schemas of their
+    arguments where those are known; one of `must_call` is to be called, and no second where `one_call`. The answer is
+    to fit `answer_schema`. `results` have just come back, `steps` rounds of calls were made since the user spoke.
+    `cacheable` are the pieces of the prompt that a cache may keep; `marks_cache`: they were marked, and writing them is
+    counted. `as_array`: a stream as one JSON array."""
 
     model: str
     stream: bool
@@ -111,6 +114,10 @@ class Asked:
     wish: str = ""
     images: int = 0
     tools: tuple[str, ...] = ()
+    schemas: Mapping[str, Any] = field(default_factory=dict)
+    must_call: tuple[str, ...] = ()
+    one_call: bool = False
+    answer_schema: Mapping[str, Any] | None = None
     results: tuple[ToolResult, ...] = ()
     steps: int = 0
     thinks: bool = False

@@ -5,12 +5,16 @@
 `think hard`               reasoning before the answer, where the model can think; a request's own parameters and a
                            model's `thinks` ask for it as well
 `refuse this`              the protocol's own refusal in a reply of status 200
+
+A system prompt is obeyed where it demands a JSON object, a schema, a call, or no more than one call.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import orjson
 
@@ -19,6 +23,11 @@ from trunkline.simulator.play import Call, ToolResult
 _CALL = re.compile(r"\b(then\s+)?call\s+`?([A-Za-z_][\w.-]*)`?(?:\s+with\s+(?=\{))?", re.IGNORECASE)
 _THINK = re.compile(r"\bthink hard\b", re.IGNORECASE)
 _REFUSE = re.compile(r"\brefuse this\b", re.IGNORECASE)
+_ONLY_JSON = re.compile(r"\bone JSON object and nothing else\b")
+_SCHEMA = re.compile(r"\bfit this JSON schema[^\n]*:\n(?=\{)")
+_CALL_NAMED = re.compile(r"\bAnswer with a call of the tool `([^`]+)`")
+_CALL_ANY = re.compile(r"\bAnswer with a call of one of your tools\b")
+_ONE_CALL = re.compile(r"\bCall one tool at a time\b")
 
 
 def wished_calls(said: str, offered: Collection[str], step: int) -> list[tuple[str, str]]:
@@ -69,5 +78,37 @@ def numbered(calls: list[tuple[str, str]], number: int, prefix: str) -> tuple[Ca
 
 def quoted(results: tuple[ToolResult, ...]) -> str:
     """A sentence that quotes what the tools gave."""
-    said = "; ".join(f"{result.name or 'the tool'} gave “{result.text}”" for result in results)
+    said = "; ".join(
+        f"{result.name or 'the tool'} gave “{result.text}”"
+        + (f" and {counted_images(result.images)}" if result.images else "")
+        for result in results
+    )
     return f"From the tools: {said}. "
+
+
+def counted_images(count: int) -> str:
+    """So many images, in words."""
+    return f"{count} image{'s' if count > 1 else ''}"
+
+
+def told_by_system(system: str, offered: Sequence[str]) -> dict[str, Any]:
+    """What a system prompt demands of the answer, as fields of `Asked`: a form, a schema, a call."""
+    demanded: dict[str, Any] = {}
+    if _ONLY_JSON.search(system):
+        demanded["json_answer"] = True
+    schema = _SCHEMA.search(system)
+    if schema is not None:
+        try:
+            value, _ = json.JSONDecoder().raw_decode(system, schema.end())
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, dict):
+            demanded["answer_schema"] = value
+    named = _CALL_NAMED.search(system)
+    if named is not None:
+        demanded["must_call"] = tuple(name for name in offered if name == named[1])
+    elif _CALL_ANY.search(system):
+        demanded["must_call"] = tuple(offered)
+    if _ONE_CALL.search(system):
+        demanded["one_call"] = True
+    return demanded

@@ -27,6 +27,7 @@ _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _MEDIA = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _LEAST_BUDGET = 1024
 _MOST_MARKS = 4
+_BOUNDS = ("minimum", "maximum", "multipleOf", "minLength", "maxLength", "maxItems", "uniqueItems")
 
 STRICT = frozenset({"temperature_fixed", "adaptive_only", "no_adaptive", "no_prefill", "no_images"})
 
@@ -66,6 +67,10 @@ def _read(body: Body, provider: Provider, counting: bool) -> Asked:
     system = _texts(body.get("system"))
     marked = _marked(body, tools, messages)
     choice = body.get("tool_choice") or {}
+    names = tuple(str(tool.get("name")) for tool in tools)
+    _check_choice(choice, names, thinking.get("type") == "enabled")
+    form = (body.get("output_config") or {}).get("format") or {}
+    _check_schema(form.get("schema"), "output_config.format.schema")
     return gist(
         [Turn("system", system), *turns] if system else turns,
         model=model,
@@ -74,10 +79,48 @@ def _read(body: Body, provider: Provider, counting: bool) -> Asked:
         shows_thinking=thinking.get("display") != "omitted",
         tools_tokens=tokens_of(orjson.dumps(tools).decode()) if tools else 0,
         max_output_tokens=most,
-        tools=() if choice.get("type") == "none" else tuple(str(tool.get("name")) for tool in tools),
+        tools=() if choice.get("type") == "none" else names,
+        schemas={str(tool.get("name")): tool.get("input_schema") for tool in tools},
+        must_call=_must_call(choice, names),
+        one_call=choice.get("disable_parallel_tool_use") is True,
+        answer_schema=form.get("schema"),
         cacheable=tuple(marked),
         marks_cache=True,
     )
+
+
+def _must_call(choice: Body, names: tuple[str, ...]) -> tuple[str, ...]:
+    if choice.get("type") == "tool":
+        return (str(choice.get("name")),)
+    return names if choice.get("type") == "any" else ()
+
+
+def _check_choice(choice: Body, names: tuple[str, ...], has_budget: bool) -> None:
+    kind = choice.get("type")
+    _need(not choice or bool(names), "tool_choice: may only be specified while providing tools")
+    _need(
+        not choice or kind in ("auto", "any", "tool", "none"), f"tool_choice: Input tag '{kind}' is unknown"
+    )
+    _need(
+        kind != "tool" or choice.get("name") in names,
+        f"tool_choice: Tool '{choice.get('name')}' not found in provided tools",
+    )
+    forced = kind in ("any", "tool")
+    _need(not forced or not has_budget, "Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _check_schema(schema: object, path: str) -> None:
+    """Structured outputs take closed objects, and no bounds."""
+    if not isinstance(schema, Mapping):
+        return
+    kind = schema.get("type")
+    said = f"{path}: For '{kind}' type, 'additionalProperties' must be explicitly set to false"
+    _need(kind != "object" or schema.get("additionalProperties") is False, said)
+    bound = next((name for name in _BOUNDS if name in schema), None)
+    _need(bound is None, f"{path}: For '{kind}' type, property '{bound}' is not supported")
+    for name, inner in (schema.get("properties") or {}).items():
+        _check_schema(inner, f"{path}.properties.{name}")
+    _check_schema(schema.get("items"), f"{path}.items")
 
 
 def _need(holds: bool, said: str) -> None:
@@ -165,7 +208,10 @@ def _tool_use(role: str, block: Body, path: str, provider: str) -> Turn:
 
 def _tool_result(role: str, block: Body, path: str, provider: str) -> Turn:
     _need(role == "user", "messages: `tool_result` blocks can only be in `user` messages")
-    return Turn(role, results=(ToolResult(str(block.get("tool_use_id")), _texts(block.get("content"))),))
+    content = block.get("content")
+    shown = [one for one in content if one.get("type") == "image"] if isinstance(content, list) else []
+    images = sum(_image(role, one, f"{path}.content", provider).images for one in shown)
+    return Turn(role, results=(ToolResult(str(block.get("tool_use_id")), _texts(content), None, images),))
 
 
 def _thinking(role: str, block: Body, path: str, provider: str) -> Turn:
@@ -193,7 +239,7 @@ def _texts(content: object) -> str:
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []
-    return "\n".join(str(block.get("text", "")) for block in blocks if isinstance(block, Mapping))
+    return "\n".join(str(block["text"]) for block in blocks if isinstance(block, Mapping) and "text" in block)
 
 
 def _check_options(body: Body, words: frozenset[str], counting: bool) -> None:
@@ -204,6 +250,11 @@ def _check_options(body: Body, words: frozenset[str], counting: bool) -> None:
         "`temperature` is deprecated for this model.",
     )
     _need(temperature is None or 0 <= temperature <= 1, "temperature: range: 0..1")
+    for name in ("top_p", "top_k"):
+        said = f"`{name}` is deprecated for this model."
+        _need(name not in body or "temperature_fixed" not in words or body[name] == 1, said)
+    both = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
+    _need(temperature is None or body.get("top_p") is None, both)
     if kind == "enabled":
         _need(
             "adaptive_only" not in words,
@@ -220,6 +271,10 @@ def _check_options(body: Body, words: frozenset[str], counting: bool) -> None:
     )
     only_one = "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode."
     _need(kind not in ("enabled", "adaptive") or temperature in (None, 1), only_one)
+    _need(
+        kind not in ("enabled", "adaptive") or "top_k" not in body,
+        "`top_k` must be unset when thinking is enabled.",
+    )
 
 
 def _check_order(messages: Sequence[Body], turns: Sequence[Turn], words: frozenset[str]) -> None:

@@ -38,7 +38,17 @@ _DUMMIES = (
 )
 _HIGHEST_TEMPERATURE = 2
 
-STRICT = frozenset({"budget_only", "level_only", "no_json_with_tools", "no_images", "unsigned"})
+STRICT = frozenset(
+    {
+        "budget_only",
+        "level_only",
+        "no_json_with_tools",
+        "no_images",
+        "no_images_in_results",
+        "penalties",
+        "unsigned",
+    }
+)
 SIGNED_TEXT = "text"
 
 
@@ -79,7 +89,13 @@ def _read(body: dict[str, Any], target: Target, provider: Provider) -> Asked:
     is_json = config.get("responseMimeType") == "application/json"
     if is_json and functions and "no_json_with_tools" in words:
         raise _RefusedError("Function calling with a response mime type: 'application/json' is unsupported")
-    reader = _Contents(provider.id, signed="unsigned" not in words)
+    if "penalties" not in words and ("presencePenalty" in config or "frequencyPenalty" in config):
+        raise _RefusedError(f"Penalty is not enabled for models/{model}")
+    if ("responseJsonSchema" in config or "responseSchema" in config) and not is_json:
+        raise _RefusedError("A response schema is only taken with response_mime_type 'application/json'")
+    reader = _Contents(
+        provider.id, signed="unsigned" not in words, images_in_results="no_images_in_results" not in words
+    )
     turns = [reader.turn(index, camel(content)) for index, content in enumerate(contents)]
     if "no_images" in words and any(turn.images for turn in turns):
         raise _RefusedError("Image input modality is not enabled for this model")
@@ -89,7 +105,8 @@ def _read(body: dict[str, Any], target: Target, provider: Provider) -> Asked:
     system = "\n".join(
         str(part.get("text", "")) for part in _parts(camel(body.get("systemInstruction") or {}))
     )
-    mode = camel(camel(body.get("toolConfig") or {}).get("functionCallingConfig") or {}).get("mode")
+    names = tuple(str(function.get("name")) for function in functions)
+    mode, must_call = _calling(body, names)
     return gist(
         [Turn("system", system), *turns] if system else turns,
         model=model,
@@ -100,8 +117,31 @@ def _read(body: dict[str, Any], target: Target, provider: Provider) -> Asked:
         tools_tokens=tokens_of(orjson.dumps(functions).decode()) if functions else 0,
         max_output_tokens=config.get("maxOutputTokens"),
         json_answer=is_json,
-        tools=() if mode == "NONE" else tuple(str(function.get("name")) for function in functions),
+        tools=() if mode == "NONE" else names,
+        schemas={
+            str(one.get("name")): one.get("parametersJsonSchema") or one.get("parameters")
+            for one in functions
+        },
+        must_call=must_call,
+        answer_schema=config.get("responseJsonSchema") or config.get("responseSchema"),
     )
+
+
+def _calling(body: Body, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The mode of function calling, and the functions of which one must be called."""
+    config = camel(camel(body.get("toolConfig") or {}).get("functionCallingConfig") or {})
+    mode, allowed = str(config.get("mode") or "AUTO").upper(), config.get("allowedFunctionNames") or ()
+    if mode == "ANY" and not names:
+        raise _RefusedError("Function calling config is set without function_declarations.", "tool_config")
+    if allowed and mode not in ("ANY", "VALIDATED"):
+        raise _RefusedError(
+            "Allowed function names should only be set when mode is ANY or VALIDATED.", "tool_config"
+        )
+    unknown = next((name for name in allowed if name not in names), None)
+    if unknown is not None:
+        said = f"Allowed function name {unknown} is not in the function declarations."
+        raise _RefusedError(said, "tool_config")
+    return mode, (tuple(allowed) or names) if mode == "ANY" else ()
 
 
 def _known(table: Body, names: frozenset[str], where: str) -> None:
@@ -164,8 +204,9 @@ def _usual_base64(text: str) -> str:
 class _Contents:
     """Reads contents one after the other; calls without ids are paired by their place."""
 
-    def __init__(self, provider: str, *, signed: bool) -> None:
+    def __init__(self, provider: str, *, signed: bool, images_in_results: bool) -> None:
         self._provider = provider
+        self._images_in_results = images_in_results
         self._signed = signed
         self._waiting: list[Call] = []
         self._made = 0
@@ -186,6 +227,9 @@ class _Contents:
             if "text" in part:
                 (thoughts if part.get("thought") else texts).append(str(part["text"]))
             images += "inlineData" in part or "fileData" in part
+        results_only = all("functionResponse" in part for part in parts)
+        if not results_only and any("functionResponse" in part for part in parts):
+            raise _RefusedError("Requests ending with a model turn are not supported.")
         calls = self._calls(parts, index)
         results = tuple(
             self._result(part["functionResponse"]) for part in parts if "functionResponse" in part
@@ -253,7 +297,10 @@ class _Contents:
         said = response["response"]
         text = said.get("output", said.get("result", said.get("error")))
         told = text if isinstance(text, str) else orjson.dumps(said).decode()
-        return ToolResult(paired.call_id if paired else str(call_id or name), told, name)
+        images = len(response.get("parts") or ())
+        if images and not self._images_in_results:
+            raise _RefusedError("Multimodal function responses are not supported by this model.")
+        return ToolResult(paired.call_id if paired else str(call_id or name), told, name, images)
 
 
 _PART_DATA = (

@@ -12,6 +12,19 @@ from trunkline.simulator.answers import tokens_of
 from trunkline.simulator.conversation import Turn, Unpaired, gist, names, unpaired
 from trunkline.simulator.description import Provider
 from trunkline.simulator.play import Asked, Call, ToolResult
+from trunkline.simulator.protocols.openai_wishes import (
+    bad,
+    choice_objection,
+    json_word,
+    must_call,
+    no_json_schema,
+    offered,
+    schema_in,
+    schema_objection,
+    schemas,
+    tool_choice_auto,
+    unforced_thinking,
+)
 from trunkline.simulator.styles import Complaint, Wrong
 
 Body = Mapping[str, Any]
@@ -30,11 +43,6 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OFF = ("none", "disabled")
 
 
-def bad(said: str, param: str | None = None, code: str | None = None) -> Complaint:
-    """A complaint about a request in the provider's own words."""
-    return Complaint(Wrong.BAD_REQUEST, said=said, param=param, code=code)
-
-
 def read(body: Body, provider: Provider) -> Asked | Complaint:
     """What is asked, or what is wrong with it."""
     model, messages = body.get("model"), body.get("messages")
@@ -51,6 +59,9 @@ def read(body: Body, provider: Provider) -> Asked | Complaint:
     if alone is not None:
         return _unpaired(alone)
     options, form, tools = body.get("stream_options"), body.get("response_format"), body.get("tools")
+    objection = choice_objection(body) or schema_objection(form)
+    if objection is not None:
+        return objection
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     return gist(
         turns,
@@ -60,8 +71,12 @@ def read(body: Body, provider: Provider) -> Asked | Complaint:
         tools_tokens=tokens_of(orjson.dumps(tools).decode()) if tools else 0,
         max_output_tokens=limit if isinstance(limit, int) else None,
         json_answer=isinstance(form, Mapping) and form.get("type") in ("json_object", "json_schema"),
+        answer_schema=schema_in(form),
         include_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
-        tools=_offered(body) if tools else (),
+        tools=offered(body) if tools else (),
+        schemas=schemas(body) if tools else {},
+        must_call=must_call(body) if tools else (),
+        one_call=body.get("parallel_tool_calls") is False,
     )
 
 
@@ -71,7 +86,7 @@ def _turn(message: Body) -> Turn:
     calls = message.get("tool_calls")
     thought = next((str(message[name]) for name in _REASONING_FIELDS if message.get(name)), None)
     if role == "tool":
-        return Turn("tool", results=(ToolResult(str(message.get("tool_call_id")), text),))
+        return Turn("tool", results=(ToolResult(str(message.get("tool_call_id")), text, None, images),))
     if calls or thought is not None or role == "developer":
         called = tuple(_call(call) for call in calls or ())
         return Turn("system" if role == "developer" else role, text, images, called, thought=thought)
@@ -92,13 +107,6 @@ def _said(content: object) -> tuple[str, int]:
     texts = (part.get("text") for part in parts)
     images = sum(1 for part in parts if part.get("type") == "image_url")
     return "".join(text for text in texts if isinstance(text, str)), images
-
-
-def _offered(body: Body) -> tuple[str, ...]:
-    if body.get("tool_choice") == "none":
-        return ()
-    functions = [tool.get("function") for tool in body["tools"] if isinstance(tool, Mapping)]
-    return tuple(str(function.get("name")) for function in functions if isinstance(function, Mapping))
 
 
 def _thinks(body: Body) -> bool | None:
@@ -218,6 +226,10 @@ CHECKS: Mapping[str, Check] = {
     "max_tokens": _no_field("max_completion_tokens", "max_tokens"),
     "no_stream_options": _no_field("stream_options", "nothing"),
     "no_json_mode": _no_field("response_format", "nothing"),
+    "no_json_schema": no_json_schema,
+    "json_word": json_word,
+    "tool_choice_auto": tool_choice_auto,
+    "unforced_thinking": unforced_thinking,
     "known_fields": _known_fields,
     "one_system": _one_system,
     "tool_ids_nine": _ids(_NINE, "a-z, A-Z, 0-9, with a length of 9"),
