@@ -263,6 +263,18 @@ def test_every_way_of_saying_how_long_to_think(said: dict[str, Any], effort: Eff
     assert found.ignored == ()
 
 
+def test_reasoning_that_says_not_whose_it_is_is_nobodys() -> None:
+    said = {
+        "role": "assistant",
+        "content": "x",
+        "reasoning_content": "hm",
+        "reasoning_details": [{"type": "x"}],
+    }
+    found = asked(messages=[*HI, said])
+    assert found.chat.messages[1] == Message.of(Role.ASSISTANT, "x")
+    assert found.ignored == ()
+
+
 def test_what_is_left_out_is_named_by_plain_words_only() -> None:
     found = asked(
         messages=[

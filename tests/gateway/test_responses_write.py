@@ -173,6 +173,21 @@ def test_a_signature_that_comes_after_the_words_is_an_item_of_its_own() -> None:
     )
 
 
+def test_redacted_reasoning_ends_what_was_open_and_shows_nothing() -> None:
+    writer = stream_of()
+    open_ = writer.thinking(ThinkingDelta("a"), ROUTE)
+    redacted = writer.thinking(ThinkingDelta("b", "data", redacted=True), ROUTE)
+    items = [
+        data["item"] for name, data in events_in(open_ + redacted) if name == "response.output_item.done"
+    ]
+    assert [[part["text"] for part in item["summary"]] for item in items] == [["a"], []]
+    changed = items[1] | {"summary": [{"type": "summary_text", "text": "c"}]}
+    found = asked(input=[changed])
+    assert found.chat.messages[0].parts == (
+        ThinkingPart("", "anthropic", "data", "claude-opus-5", redacted=True),
+    )
+
+
 def test_reasoning_of_another_model_is_another_item() -> None:
     writer = stream_of()
     first = writer.thinking(ThinkingDelta("a"), ROUTE)
