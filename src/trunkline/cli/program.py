@@ -34,6 +34,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "crisis": ("crisis", "The crises there were, and what each came to."),
     "mode": ("control", "Show the modes, or use another."),
     "queue": ("queue", "What is kept until somebody can serve it; promote, move, cancel or run it."),
+    "tokens": ("tokens", "The gateway's tokens: create, list, revoke."),
     "prefer": ("prefer", "Who is asked, in order: for a task type, or where no list applies."),
     "set": ("prefer", "How one task type is routed, or which models a name of yours stands for."),
     "config": ("config", "Read and write settings."),

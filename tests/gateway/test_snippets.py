@@ -1,0 +1,90 @@
+"""What a person pastes into an agent."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from trunkline.domain.preferences import GatewayPolicy
+from trunkline.gateway.snippets import NO_TOKEN, UNSHOWN_TOKEN, Snippet, base_url_of, snippets, snippets_json
+
+URL, TOKEN = "http://127.0.0.1:8787", "tl-" + "a" * 43
+
+
+def of(client: str, token: str | None = TOKEN, *, needs_token: bool = True) -> Snippet:
+    found = snippets(URL, token, needs_token=needs_token)
+    return next(one for one in found if one.client == client)
+
+
+def exported(snippet: Snippet) -> dict[str, str]:
+    """The variables that a shell sets by these lines."""
+    words = [word for line in snippet.lines if line.startswith("export ") for word in shlex.split(line)[1:]]
+    return dict(word.split("=", 1) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("client", "variables"),
+    [
+        ("openai", {"OPENAI_BASE_URL": f"{URL}/v1", "OPENAI_API_KEY": TOKEN}),
+        (
+            "claude-code",
+            {
+                "ANTHROPIC_BASE_URL": URL,
+                "ANTHROPIC_AUTH_TOKEN": TOKEN,
+                "ANTHROPIC_API_KEY": "",
+                "ANTHROPIC_MODEL": "auto",
+                "ANTHROPIC_DEFAULT_HAIKU_MODEL": "t1",
+            },
+        ),
+        (
+            "gemini",
+            {"GOOGLE_GEMINI_BASE_URL": URL, "GEMINI_API_KEY": TOKEN, "GEMINI_MODEL": "trunkline/auto"},
+        ),
+    ],
+)
+def test_three_lines_that_a_shell_takes(client, variables):
+    assert exported(of(client)) == variables
+    assert len(of(client).lines) == 3
+
+
+def test_openclaw_has_a_provider_with_four_models_and_its_agents_ask_for_them():
+    block = json.loads("\n".join(of("openclaw").lines))
+    provider = block["models"]["providers"]["trunkline"]
+    assert (provider["baseUrl"], provider["apiKey"]) == (f"{URL}/v1", TOKEN)
+    assert provider["api"] == "openai-completions"
+    names = [model["id"] for model in provider["models"]]
+    assert sorted(names) == ["auto", "t1", "t2", "t3"]
+    asked = [block["agents"]["defaults"]["model"]["primary"]]
+    asked += [agent["model"] for agent in block["agents"]["entries"].values()]
+    assert sorted(asked) == sorted(f"trunkline/{name}" for name in names)
+    assert list(block["agents"]["entries"]) == ["main", "work", "personal"]
+
+
+@pytest.mark.parametrize("client", ["openai", "claude-code", "gemini", "openclaw"])
+def test_a_token_that_is_not_known_any_more_is_said_to_be_so(client):
+    assert TOKEN not in str(of(client, None))
+    text = "\n".join(of(client, None).lines)
+    assert (UNSHOWN_TOKEN if client != "openclaw" else json.dumps(UNSHOWN_TOKEN)) in text
+    assert NO_TOKEN in "\n".join(of(client, None, needs_token=False).lines)
+
+
+def test_json_is_by_client():
+    shown = snippets_json(snippets(URL, None))
+    assert list(shown) == ["openai", "claude-code", "gemini", "openclaw"]
+    assert shown["openai"]["lines"][2] == "model: auto"
+
+
+@pytest.mark.parametrize(
+    ("policy", "at", "url"),
+    [
+        (GatewayPolicy(), {}, "http://127.0.0.1:8787"),
+        (GatewayPolicy(host="0.0.0.0"), {}, "http://127.0.0.1:8787"),
+        (GatewayPolicy(host="::"), {"port": 9}, "http://[::1]:9"),
+        (GatewayPolicy(), {"host": "::1", "port": 80}, "http://[::1]:80"),
+        (GatewayPolicy(host="box.example", tls_cert="/c.pem", port=443), {}, "https://box.example:443"),
+    ],
+)
+def test_the_address_is_one_that_a_client_can_use(policy, at, url):
+    assert base_url_of(policy, **at) == url
