@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.deck import screen_text
+from textual import events
 from textual.pilot import Pilot
 
 from trunkline.config.desk import ConfigDesk
@@ -22,9 +23,11 @@ from trunkline.tui.screens.first_run import (
     ModeFact,
     Outcome,
     ServerFact,
+    stray_text,
 )
 from trunkline.tui.screens.first_run.app import FirstRunApp
 from trunkline.tui.screens.first_run.rows import Line, aligned, rows
+from trunkline.tui.screens.first_run.stray_text import StrayText
 
 FACTS = FirstRunFacts(
     accounts=(
@@ -118,6 +121,29 @@ async def test_every_other_way_out_writes_nothing(tmp_path: Path, key: str, choi
     async with shown(home=tmp_path) as (app, pilot):
         assert await pressed(app, pilot, key) == Outcome(choice)
     assert not (tmp_path / "preferences.toml").exists()
+
+
+async def test_a_text_that_is_typed_or_pasted_blindly_chooses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stray_text, "_SAME_TEXT_S", 60.0)  # however slow the machine is
+    async with shown(home=tmp_path) as (app, pilot):
+        assert await pressed(app, pilot, *"how do", "enter") is None
+        app.post_message(events.Paste("do it\n"))
+        await pilot.pause()
+        assert app.return_value is None
+    assert not (tmp_path / "preferences.toml").exists()
+
+
+def test_a_key_is_a_part_of_a_text_until_there_was_a_pause() -> None:
+    stray = StrayText({"o", "space"})
+
+    def takes(key: str, at_s: float) -> bool:
+        return stray.takes(key, is_printable=len(key) == 1 or key == "space", at_s=at_s)
+
+    assert [takes(key, 1.0) for key in ("o", "space", "enter")] == [False] * 3
+    assert [takes(key, 2.0 + n / 10) for n, key in enumerate(("h", "o", "space", "enter"))] == [True] * 4
+    assert not takes("enter", 2.6)
 
 
 async def test_a_file_that_cannot_be_written_is_told_and_one_goes_on_without(tmp_path: Path) -> None:

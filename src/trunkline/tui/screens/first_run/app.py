@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -20,6 +20,7 @@ from trunkline.tui.failure import PlainlyFailingApp
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.screens.first_run.facts import Choice, FirstRunFacts, Outcome
 from trunkline.tui.screens.first_run.rows import Line, aligned, mode_width, rows
+from trunkline.tui.screens.first_run.stray_text import StrayText
 from trunkline.tui.themes import ThemeShelf, usable_theme
 from trunkline.tui.ways_out import WaysOut
 
@@ -33,8 +34,8 @@ _COLOURS = {
 
 
 class FirstRunApp(PlainlyFailingApp[Outcome], inherit_bindings=False):
-    """Shows what was found; enter keeps the mode under the cursor. A choice that cannot be kept says why, and the rest
-    still works."""
+    """Shows what was found; enter keeps the mode under the cursor, a text chooses nothing. A choice that cannot be kept
+    says why, and the rest still works."""
 
     TITLE = "Trunkline"
     CSS_PATH = "first_run.tcss"
@@ -61,6 +62,7 @@ class FirstRunApp(PlainlyFailingApp[Outcome], inherit_bindings=False):
         self._facts = facts
         self._options = options
         self._gather = look_again
+        self._stray = StrayText({*"odrqjk", "space"})
         self.ways_out = WaysOut(lambda code: self.exit(return_code=code))
         shelf = ThemeShelf(options.themes_folder)
         for theme in shelf.read():
@@ -122,6 +124,14 @@ class FirstRunApp(PlainlyFailingApp[Outcome], inherit_bindings=False):
             hints = [("enter", "open the demo, on simulated providers"), ("q", "leave"), *again]
         pieces = [((key, "$text-accent"), f" {word}  ") for key, word in (*hints, ("space", "more"))]
         return Content.assemble(*(part for piece in pieces for part in piece))
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded and self._is_stray(event):
+            return
+        await super().on_event(event)
+
+    def _is_stray(self, event: events.Key) -> bool:
+        return self._stray.takes(event.key, is_printable=event.is_printable, at_s=event.time)
 
     # -- what a person does ---------------------------------------------------------------------------------
 

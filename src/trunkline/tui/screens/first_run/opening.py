@@ -18,11 +18,13 @@ def run_first_run(
     prepare_environment(os.environ, options.low_bandwidth)
     from trunkline.tui.failure import say_failure
     from trunkline.tui.screens.first_run.app import FirstRunApp
+    from trunkline.tui.screens.first_run.stray_text import forget_typed_ahead
     from trunkline.tui.terminal_watch import TerminalWatch
 
     app = FirstRunApp(facts, options, look_again)
     watch = TerminalWatch(app.ways_out.terminal_lost, lambda: None)
     watch.start()
+    forget_typed_ahead()
     outcome = app.run()
     watch.stop()
     if app.failure is not None:
