@@ -11,8 +11,10 @@ from pathlib import Path
 from tests.store.samples import opened
 from tests.support.clock import START_MS, FakeClock
 
+from trunkline.config.keys import looks_like_key
 from trunkline.domain.money import MoneySum
 from trunkline.domain.tasks import Priority
+from trunkline.domain.text import redact
 from trunkline.store import gateway_tokens, schema
 from trunkline.store.gateway_tokens import GatewayToken, TokenUse, hash_of, new_text
 from trunkline.store.store import Store, StoreReader
@@ -126,3 +128,9 @@ async def test_a_file_of_before_has_none_and_can_be_watched(tmp_path: Path, monk
     connection.close()
     async with opened(tmp_path / "t.db") as store:
         assert await store.ask(gateway_tokens.can_be_asked())
+
+
+def test_a_token_is_known_as_a_credential_wherever_text_is_looked_through() -> None:
+    said = f"curl -H 'x-api-key: {TEXT}' of tl-DR and TL-1"
+    assert redact(said) == "curl -H 'x-api-key: •••' of tl-DR and TL-1"
+    assert looks_like_key(TEXT)

@@ -17,6 +17,7 @@ _ISSUED = re.compile(
       (?:sk|pk|rk|gsk|csk|tgp|nvapi|hf|ghp|glpat)[-_][A-Za-z0-9_-]{16,}
     | xai[-_][A-Za-z0-9]{20,}
     | AIza[A-Za-z0-9_-]{16,}
+    | tl-[A-Za-z0-9_-]{40,}
     | [0-9a-f]{24,}\.[A-Za-z0-9]{8,}
     | (?i:bearer)[ ]+\S{8,}
     )"""

@@ -14,11 +14,13 @@ _CONTROL = re.compile(
 )
 _ANSI_ESCAPE = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-_])")
 
-# Credentials as providers echo them in error texts. Issued prefixes first, then whatever follows an auth word.
+# Credentials as providers echo them in error texts, and the gateway's own tokens. Issued prefixes first, then whatever
+# follows an auth word.
 _CREDENTIAL = re.compile(
     r"""(?xi)
     \b(?:sk|pk|rk|gsk|xai|csk|key|tgp|nvapi|hf|ghp|glpat)[-_][A-Za-z0-9_\-*.]{6,}
     | \bAIza[0-9A-Za-z_\-]{10,}
+    | \btl-[A-Za-z0-9_\-]{40,}
     | \b[0-9a-f]{24,}\.[A-Za-z0-9]{8,}
     | (?<=bearer[ ])[^\s"',;]{6,}
     | (?<=api[_\- ]key[=:])[^\s"',;&]{4,}
