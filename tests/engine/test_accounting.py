@@ -9,6 +9,7 @@ from tests.quota.scenes import account, fault, limit
 from tests.support.clock import FakeClock
 from tests.support.memory_ledger import MemoryLedger
 
+from trunkline.domain.decisions import Decision
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import LimitSpec, Metric
 from trunkline.domain.money import PeakHours, Price, PriceBand, Usage
@@ -95,6 +96,7 @@ def task(input_tokens: int = 1_000, output_tokens: int = 100) -> Task:
 
 
 BANDED = Price(2, 10, bands=(PriceBand(1_000, 4, 20),))
+WRITTEN = Price(4, 10, cached=1, written=5)
 PEAKY = Price(2, 10, peaks=(PEAK,), peak_percent=300)
 
 
@@ -119,6 +121,32 @@ async def test_a_price_is_that_of_the_true_input_at_the_hour_the_call_began(
     assert booked.claims[0].amount == booked_pico
     assert attempt.cost_pico == cost_pico
     assert office.used() == {"cost month": cost_pico}
+
+
+@pytest.mark.parametrize(
+    ("price", "input_tokens", "booked_pico"),
+    [
+        pytest.param(WRITTEN, 2_000, 11_000, id="all of it may be written"),
+        pytest.param(WRITTEN, 1_000, 5_000, id="too short for the cache"),
+        pytest.param(replace(WRITTEN, written=None), 2_000, 9_000, id="writing costs nothing more"),
+    ],
+)
+async def test_what_is_booked_has_what_writing_to_the_cache_costs(
+    price: Price, input_tokens: int, booked_pico: int
+) -> None:
+    office = Office(limit(Metric.COST, 10**9, "month"), price=price, quirks=Quirks())
+    asked = task(input_tokens)
+    booked, attempt = await office.call(asked, Usage(input_tokens, 100, cached_tokens=input_tokens))
+    assert booked.claims[0].amount == booked_pico
+    assert attempt.cost_pico == input_tokens + 1_000
+    assert office.used() == {"cost month": attempt.cost_pico}
+    decision = decide(
+        RoutingAsk(asked),
+        office.generation.policy,
+        office.tracker.routing_state(office.clock.wall_ms()),
+    )
+    assert isinstance(decision, Decision)
+    assert decision.ranking[0].cost_pico == booked_pico
 
 
 async def test_what_the_provider_says_it_cost_goes_before_any_price() -> None:

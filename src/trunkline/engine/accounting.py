@@ -105,7 +105,8 @@ class Books:
         held_output: Callable[[int], int | None] = lambda _: None,
     ) -> Reservation | Shortage:
         """Book what a call down `route` should take: of tokens the estimate, or the whole output limit where the
-        provider reserves it. `held_output` may make the limit smaller, and with it either (None: it does not)."""
+        provider reserves it; of money what its input costs where all of it is new to the cache and written there, as
+        the decision took it. `held_output` may make the limit smaller, and with it either (None: it does not)."""
         price = self._price(route, task.input_tokens, self._clock.wall_ms())
         reserved_tokens, output_tokens = self._reserved_output(route, task), task.output_tokens
         limit_tokens = reserved_tokens or self._output_limit(route, task)
@@ -118,7 +119,11 @@ class Books:
             route,
             input_tokens=task.input_tokens,
             output_tokens=output_tokens if reserved_tokens is None else reserved_tokens,
-            cost_pico=price.cost_pico(input_tokens=task.input_tokens, output_tokens=output_tokens),
+            cost_pico=price.cost_pico(
+                input_tokens=task.input_tokens,
+                output_tokens=output_tokens,
+                written_tokens=self._written(route, task.input_tokens),
+            ),
         )
         number = len(self.attempts) + 1
         booked = await self._ledger.reserve(
@@ -158,6 +163,10 @@ class Books:
         if not self._generation.account(route).costs_cash:
             return FREE
         return self._generation.model(route).price.at(input_tokens, at_ms)
+
+    def _written(self, route: Route, input_tokens: int) -> int:
+        """How much of so much input a cache may keep at a price of its own."""
+        return input_tokens if input_tokens >= self._generation.model(route).cache.least_tokens else 0
 
     def _output_limit(self, route: Route, task: Task) -> int | None:
         """The output limit of a call, in tokens, whether it is sent or the model's own; None where nobody knows it."""
