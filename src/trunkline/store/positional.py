@@ -43,13 +43,20 @@ def shape(*wanted: type) -> str:
 
 
 def _parts(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if not is_dataclass(value) or isinstance(value, type):
-        raise TypeError(f"{type(value).__name__} is not kept")
-    return _getter(type(value))(value)
+    hashable: Any = type(value)
+    return _parts_of(hashable)(value)
+
+
+@cache
+def _parts_of(of: type) -> Callable[[Any], object]:
+    """What makes JSON's own kinds of a value of that class."""
+    if issubclass(of, frozenset):
+        return sorted
+    if issubclass(of, Mapping):
+        return dict
+    if not is_dataclass(of):
+        raise TypeError(f"{of.__name__} is not kept")
+    return _getter(of)
 
 
 @cache
