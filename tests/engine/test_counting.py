@@ -14,10 +14,12 @@ from tests.support.clock import FakeClock
 from tests.support.engine_world import Serves, World, agent, ask, open_world, until
 
 from trunkline.analysis import CountText
-from trunkline.domain.counting import CountingRule, Tokenizer
+from trunkline.domain.counting import Counted, CountingRule, Tokenizer
 from trunkline.domain.messages import ImagePart, Message, Role, TextPart
 from trunkline.domain.receipts import Outcome
+from trunkline.domain.routes import Route
 from trunkline.domain.tasks import CountSource
+from trunkline.engine.corrections import Corrections
 from trunkline.engine.counting import counting_plan
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
@@ -202,6 +204,28 @@ async def test_the_learned_upper_end_is_what_a_call_may_take_of_an_allowance(tmp
         assert world.served("acme") == 0
         served = (await world.run(ask(LONG))).receipt
         assert [attempt.route.model for attempt in served.attempts] == ["n"]
+
+
+async def test_what_was_learned_of_other_models_stays_the_same_object(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        corrections = world.engine._core.corrections
+        seen = Counted(Tokenizer.O200K, CountingRule.OPENAI, 400)
+        for n, (model, reported) in enumerate([("m", 420), ("n", 300), ("m", 500), ("m", 380)]):
+            corrections.factors(1.1)
+            corrections.learn(Route("acme", "a", model), seen, reported, n)
+        before = corrections.factors(1.1)
+        corrections.learn(Route("acme", "a", "m"), seen, 900, 5)
+        after = corrections.factors(1.1)
+        assert after["acme", "n"] is before["acme", "n"]
+        assert after["acme", "m"][Tokenizer.O200K] > before["acme", "m"][Tokenizer.O200K]
+        anew = Corrections(world.engine._core.store)
+        anew.restore(corrections._known)
+        assert anew.factors(1.1) == after
+        for n in range(400):  # it is sure by now
+            corrections.learn(Route("acme", "a", "n"), seen, 300, n)
+        sure = corrections.factors(1.1)
+        corrections.learn(Route("acme", "a", "n"), seen, 300, 400)
+        assert corrections.factors(1.1) is sure
 
 
 async def test_nothing_is_learned_where_there_is_an_image(tmp_path: Path) -> None:

@@ -43,10 +43,14 @@ class Corrections:
         key = (seen.provider, seen.model, seen.tokenizer)
         correction = self._known.get(key, Correction()).seen(ratio, weight, now_ms)
         self._known = {**self._known, key: correction}
-        self._factors.clear()
+        self._factors = {
+            margin: _with(factors, key, factors_of(correction, margin).upper)
+            for margin, factors in self._factors.items()
+        }
 
     def factors(self, margin: float) -> TokenFactors:
-        """The upper ends, `margin` being that while nothing is known."""
+        """The upper ends, `margin` being that while nothing is known. The same object while they are the same: what is
+        kept of decisions says only what has changed."""
         factors = self._factors.get(margin)
         if factors is None:
             by_model: dict[tuple[str, str], dict[Tokenizer, float]] = {}
@@ -55,3 +59,12 @@ class Corrections:
                 of_model[tokenizer] = factors_of(correction, margin).upper
             factors = self._factors[margin] = by_model
         return factors
+
+
+def _with(factors: TokenFactors, key: CorrectionKey, upper: float) -> TokenFactors:
+    """`factors` with one of them, those of other models being the same objects; itself where that is what it says."""
+    provider, model, tokenizer = key
+    of_model = factors.get((provider, model), {})
+    if of_model.get(tokenizer) == upper:
+        return factors
+    return {**factors, (provider, model): {**of_model, tokenizer: upper}}
