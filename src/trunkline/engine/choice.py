@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from trunkline.engine.accounting import Books
 from trunkline.engine.asking import ask_of
 from trunkline.engine.failover import is_spent
 from trunkline.engine.generation import Generation
-from trunkline.routing import Inputs, decide, frozen_state
+from trunkline.routing import Inputs, RoutingAsk, decide, frozen_state
 
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
@@ -49,20 +50,36 @@ class Choice:
         """Whether the first route is the one that a person's override names."""
         return self.state.override is not None and self.left is None
 
-    def decide(
-        self, task: Task, generation: Generation, *, besides: tuple[Route, ...] = ()
-    ) -> Decision | NoRoute:
-        """Who should answer now, none of `besides`."""
+    def decide(self, task: Task, generation: Generation) -> Decision | NoRoute:
+        """Who should answer now."""
+        state = frozen_state(self._state_now(generation))
+        may_wait_until_ms = self._may_wait_until_ms(generation, state.now_ms)
+        ask = self._ask(task, generation, may_wait_until_ms=may_wait_until_ms)
+        self.inputs = Inputs(ask, state, generation.config)
+        return decide(ask, generation.policy, state)
+
+    def has_another(self, task: Task, generation: Generation, besides: Iterable[Route]) -> bool:
+        """Whether somebody beside those could answer now. What was decided on last stays what it is."""
+        ask = self._ask(task, generation, besides=besides)
+        return isinstance(decide(ask, generation.policy, self._state_now(generation)), Decision)
+
+    def _state_now(self, generation: Generation) -> RoutingState:
         state = self._core.routing_state(self._request, generation, explore_draw=self._explore_draw)
-        state = frozen_state(replace(state, conversation=None) if self._moves else state)
+        return replace(state, conversation=None) if self._moves else state
+
+    def _ask(
+        self,
+        task: Task,
+        generation: Generation,
+        *,
+        besides: Iterable[Route] = (),
+        may_wait_until_ms: int | None = None,
+    ) -> RoutingAsk:
         # An account may have been taken out since this request began.
         set_aside = self._core.control.state.set_aside
         ask = ask_of(self._request, task, generation, set_aside=set_aside)
         failed = frozenset((*self._failed, *self._silent, *besides))
-        may_wait_until_ms = None if besides else self._may_wait_until_ms(generation, state.now_ms)
-        ask = replace(ask, failed=failed, after=self.left, may_wait_until_ms=may_wait_until_ms)
-        self.inputs = Inputs(ask, state, generation.config)
-        return decide(ask, generation.policy, state)
+        return replace(ask, failed=failed, after=self.left, may_wait_until_ms=may_wait_until_ms)
 
     def _may_wait_until_ms(self, generation: Generation, now_ms: int) -> int | None:
         """How long the request may be kept for somebody good enough; None where it may not be kept at all."""
@@ -85,8 +102,8 @@ class Choice:
     def has_another_model(self, task: Task, route: Route, generation: Generation) -> bool:
         """Whether somebody could answer now with another model than that of `route`."""
         accounts = generation.provider(route).accounts
-        besides = tuple(Route(route.provider, account.id, route.model) for account in accounts)
-        return isinstance(self.decide(task, generation, besides=besides), Decision)
+        same_model = [Route(route.provider, account.id, route.model) for account in accounts]
+        return self.has_another(task, generation, same_model)
 
     def replace_answer(self, redo: Redo | None, upgrade: TierUpgrade | None, generation: Generation) -> None:
         """An answer is to be replaced by one with more behind it, if so: the conversation does not stay for its own

@@ -208,9 +208,9 @@ class EngineCore:
         draw: float,
         explore_draw: float = 1.0,
     ) -> RoutingState:
-        standing = self.standing(generation)
-        state = self.tracker.routing_state(
-            self.clock.wall_ms(),
+        standing, now_ms = self.standing(generation), self.clock.wall_ms()
+        return self.tracker.routing_state(
+            now_ms,
             mode=standing.mode,
             pin=standing.pin,
             conversation=conversation,
@@ -218,26 +218,22 @@ class EngineCore:
             draw=draw,
             crisis_steps=self.crisis.steps,
             override=standing.override,
-        )
-        margin = generation.config.preferences.thresholds.estimate_margin
-        return replace(
-            state,
-            token_factors=self.corrections.factors(margin),
             quality=self.learning.quality,
+            off_peak=self._is_off_peak(generation, now_ms),
             explore_draw=explore_draw,
-            off_peak=self._is_off_peak(generation, state),
+            token_factors=self.corrections.factors(generation.config.preferences.thresholds.estimate_margin),
         )
 
-    def _is_off_peak(self, generation: Generation, state: RoutingState) -> bool:
+    def _is_off_peak(self, generation: Generation, now_ms: int) -> bool:
         """Whether cost rule 4 may fire; not looked into where it is off."""
         preferences = generation.config.preferences
         if not preferences.rules.off_peak_dearer:
             return False
-        local = datetime.fromtimestamp(state.now_ms / 1000).astimezone()
+        local = datetime.fromtimestamp(now_ms / 1000).astimezone()
         thresholds = preferences.thresholds
         return (
             is_quiet_hour(local, thresholds)
-            and own_load(state.accounts.values()) < thresholds.rule4_load_below
+            and own_load(self.tracker.accounts(now_ms)) < thresholds.rule4_load_below
         )
 
     # -- waiting ------------------------------------------------------------------------------------------------

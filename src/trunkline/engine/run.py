@@ -323,8 +323,7 @@ class RequestRun:
         """Whether somebody beside `route` could carry the answer on now, within the calls that are allowed."""
         if self._books.calls + 1 >= self._preferences.thresholds.max_attempts:
             return False
-        decision = self._choice.decide(self._course.task, self._generation, besides=(route,))
-        return isinstance(decision, Decision)
+        return self._choice.has_another(self._course.task, self._generation, (route,))
 
     # -- after a fault ------------------------------------------------------------------------------------------
 

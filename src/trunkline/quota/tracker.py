@@ -7,17 +7,20 @@ comes from the ledger's own memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
+from trunkline.domain.counting import TokenFactors
 from trunkline.domain.crisis import CrisisStep
 from trunkline.domain.decisions import Pin
 from trunkline.domain.faults import Fault, FaultCode, FaultScope
+from trunkline.domain.learned import QualityRecords
 from trunkline.domain.limits import LimitReading, Metric
 from trunkline.domain.preferences import CallLimits, Thresholds
 from trunkline.domain.routes import Catalogue, Route, Selector
 from trunkline.domain.snapshot import Counts, ProviderView
-from trunkline.domain.state import Block, ConversationState, RoutingState
+from trunkline.domain.state import AccountState, Block, ConversationState, RoutingState
 from trunkline.quota.board import Board
 from trunkline.quota.book import AccountKey, LimitBook
 from trunkline.quota.breaker import targets_above, targets_of, tells_of_success
@@ -346,6 +349,10 @@ class QuotaTracker:
         draw: float = 0.0,
         crisis_steps: tuple[CrisisStep, ...] = (),
         override: Selector | None = None,
+        quality: QualityRecords = MappingProxyType({}),
+        off_peak: bool = False,
+        explore_draw: float = 1.0,
+        token_factors: TokenFactors = MappingProxyType({}),
     ) -> RoutingState:
         """The state at `now_ms` for a decision. Only what changed since the last call is built anew. The mappings
         are the tracker's own, of frozen values: they are good until the tracker is called again on the same loop,
@@ -364,7 +371,16 @@ class QuotaTracker:
             draw=draw,
             crisis_steps=crisis_steps,
             override=override,
+            quality=quality,
+            off_peak=off_peak,
+            explore_draw=explore_draw,
+            token_factors=token_factors,
         )
+
+    def accounts(self, now_ms: int) -> Collection[AccountState]:
+        """All accounts at `now_ms`, good as long as `routing_state` is."""
+        self._catch_up(now_ms)
+        return self._board.accounts.values()
 
     def provider_view(
         self,
