@@ -20,6 +20,9 @@ from trunkline.domain.receipts import Receipt
 # So many events a writer may be ahead of a reader that it keeps step with.
 _MOST_UNREAD = 64
 
+# A union of them would be made anew for every event.
+_ENDINGS = (Answered, Failed, Cancelled)
+
 
 class EventLog:
     """Appends are cheap when nobody listens. Where it is read `in_step`, whoever writes an answer waits for its one
@@ -39,7 +42,7 @@ class EventLog:
         """Stamp and add an event; wakes whoever waits for it."""
         event = Event(self.request_id, len(self._events), self._clock.wall_ms(), body)
         self._events.append(event)
-        if isinstance(body, Answered | Failed | Cancelled):
+        if isinstance(body, _ENDINGS):
             self.receipt = body.receipt
         if self._waiters:
             waiters, self._waiters = self._waiters, []

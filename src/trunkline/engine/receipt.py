@@ -81,4 +81,5 @@ def _alternative(answering: Attempt | None, usage: Usage, reference: Price, at_m
     """What the answer would have cost at that price, in pico-dollars; None where there is none or it is not known."""
     if answering is None:
         return None
-    return replace(usage, cost_pico=None).cost_at(reference.at(usage.input_tokens or 0, at_ms))
+    counted = usage if usage.cost_pico is None else replace(usage, cost_pico=None)
+    return counted.cost_at(reference.at(usage.input_tokens or 0, at_ms))

@@ -39,7 +39,7 @@ def upstream_call(
     protocol = core.protocol(provider.protocol)
     request = ticket.request if continuation is None else continuation.apply(ticket.request)
     # Always as a stream: only in one can a provider that is silent or stalls be told from one that works.
-    asked = replace(request, stream=True)
+    asked = request if request.stream else replace(request, stream=True)
     limit_tokens = _output_limit(core, ticket, course, task, provider, model)
     wire = protocol.encode(asked, context, max_output_tokens=limit_tokens)
     limits = _limits(core, generation, route, remaining_ms)
