@@ -26,6 +26,8 @@ class TokenWatch:
         self._store = store
         self._clock = clock
         self._news = asyncio.Event()
+        self._telling = asyncio.Lock()
+        self._failing = False
 
     def used(self, token_id: str, day: str, cost: MoneySum) -> None:
         """Keep that a request of a token is over."""
@@ -36,12 +38,13 @@ class TokenWatch:
 
     async def tell(self, guard: Guard) -> tuple[GatewayToken, ...]:
         """Have `guard` know what there is now; gives the tokens in force. Raises StoreError."""
-        day = guard.day
-        # On the writer's thread, so that it comes after every use that was posted before, and only after those: the
-        # ones posted meanwhile are known to be missing.
-        with guard.learning():
-            tokens, uses = await self._store.write(partial(gateway_tokens.as_of_now, day=day))
-            guard.learn(tokens, day, uses)
+        async with self._telling:
+            day = guard.day
+            # On the writer's thread, so that it comes after every use that was posted before, and only after those: the
+            # ones posted meanwhile are known to be missing.
+            with guard.learning():
+                tokens, uses = await self._store.write(partial(gateway_tokens.as_of_now, day=day))
+                guard.learn(tokens, day, uses)
         return tuple(token for token in tokens if token.revoked_at_ms is None)
 
     async def follow(self, guard: Guard) -> None:
@@ -53,7 +56,11 @@ class TokenWatch:
             self._news.clear()
             try:
                 await self.tell(guard)
+                self._failing = False
             except StoreError as error:
-                # What is known stays in force; there is news again with the next change.
-                _log.warning("the gateway's tokens could not be read: %s", error)
+                # What is known stays in force, and it is tried again.
+                if not self._failing:
+                    _log.warning("the gateway's tokens could not be read: %s", error)
+                self._failing = True
+                self._news.set()
             await self._clock.sleep(_AT_MOST_EVERY_MS)
