@@ -8,8 +8,9 @@ from tests.support.deck import NARROW, TINY, open_deck
 from textual._xterm_parser import XTermParser
 from textual.events import Key
 
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import DEFAULT_KEYS, key_table, normal_key
-from trunkline.tui.keys import KEYS, Scope
+from trunkline.tui.keys import KEYS
 from trunkline.tui.screens.deck import DeckScreen
 from trunkline.tui.screens.help import help_content, help_lines, help_sections, matching
 from trunkline.tui.terminal_keys import teach_alt_keys

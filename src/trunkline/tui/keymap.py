@@ -14,7 +14,8 @@ from itertools import combinations
 from textual.binding import Binding
 from textual.keys import Keys, key_to_character
 
-from trunkline.tui.keys import KEYS, KeySpec, Scope, unbound
+from trunkline.tui.key_specs import KeySpec, Scope
+from trunkline.tui.keys import KEYS, unbound
 
 UNBOUND = "none"
 

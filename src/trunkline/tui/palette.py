@@ -9,8 +9,8 @@ from functools import partial
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from trunkline.tui.key_specs import KeySpec, Scope
 from trunkline.tui.keymap import KeyTable
-from trunkline.tui.keys import KeySpec, Scope
 from trunkline.tui.widgets.key_hints import SaysWhyNot
 
 Run = Callable[[str, DOMNode], Awaitable[None]]

@@ -21,7 +21,8 @@ from trunkline.engine.api import CHECK_TIMEOUT_MS
 from trunkline.tui import format as fmt
 from trunkline.tui.account_facts import fact_lines
 from trunkline.tui.account_standing import find_account, toggle_refusal
-from trunkline.tui.keys import KEYS, Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import KEYS, bindings
 from trunkline.tui.lines import Line
 from trunkline.tui.messages import (
     AccountFreed,

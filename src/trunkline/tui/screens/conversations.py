@@ -18,8 +18,9 @@ from trunkline.tui import format as fmt
 from trunkline.tui.attachments import title_without_files
 from trunkline.tui.conversation_rows import COLUMNS, conversation_row
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 from trunkline.tui.messages import ConversationWanted, RowOpened
 from trunkline.tui.widgets.hint_line import hint_line
 from trunkline.tui.widgets.row_list import RowList

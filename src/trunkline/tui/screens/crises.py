@@ -16,8 +16,9 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.snapshot import Snapshot
 from trunkline.tui.crisis_lines import EARLIER, crisis_lines
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 from trunkline.tui.lines import Line
 from trunkline.tui.messages import ReceiptWanted, RowHighlighted, RowOpened
 from trunkline.tui.widgets.hint_line import hint_line

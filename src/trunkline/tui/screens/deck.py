@@ -22,8 +22,9 @@ from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
 from trunkline.tui.crisis_lines import after_words
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 from trunkline.tui.layout import ACCOUNTS, CHAT, LATENCY, LOG
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.memory import DeckMemory

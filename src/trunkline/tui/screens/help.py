@@ -15,8 +15,9 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static, TextArea
 
 from trunkline.tui.commands import COMMANDS, Argument
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 
 _TITLES = {
     Scope.DECK: "Outside text fields",

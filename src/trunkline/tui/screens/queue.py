@@ -14,8 +14,9 @@ from textual.widgets import Static
 from trunkline.domain.clock import Clock
 from trunkline.domain.queue import QueueItem
 from trunkline.domain.snapshot import Snapshot
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 from trunkline.tui.messages import RowHighlighted, RowOpened
 from trunkline.tui.orders import Orders
 from trunkline.tui.queue_rows import COLUMNS, EMPTY, name_of, queue_detail, queue_rows, queue_title

@@ -12,8 +12,9 @@ from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.receipts import Receipt
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 from trunkline.tui.lines import Line
 from trunkline.tui.messages import PinWanted, RetryWanted, RowHighlighted
 from trunkline.tui.receipt_rows import ReceiptView, all_lines, decided_lines, happened_lines

@@ -18,8 +18,9 @@ from trunkline.domain.snapshot import Snapshot
 from trunkline.tui import format as fmt
 from trunkline.tui import fuzzy
 from trunkline.tui.cells import Tone, share_width
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 from trunkline.tui.route_choices import (
     COLUMNS,
     NAME_COLUMN,

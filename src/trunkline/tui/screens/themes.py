@@ -12,8 +12,9 @@ from textual.theme import Theme
 from textual.widgets import Static
 
 from trunkline.tui.cells import Cell, Column, Row, Tone
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.keys import bindings
 from trunkline.tui.messages import RowHighlighted, RowOpened
 from trunkline.tui.widgets.row_list import RowList
 

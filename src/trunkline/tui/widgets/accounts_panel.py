@@ -11,7 +11,8 @@ from textual.widgets import Static
 from trunkline.domain.snapshot import AccountView, Snapshot
 from trunkline.tui.account_rows import COLUMNS, account_detail, account_rows
 from trunkline.tui.account_standing import find_account, toggle_refusal
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.messages import (
     AccountFreed,
     AccountToggled,

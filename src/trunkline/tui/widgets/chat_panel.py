@@ -23,7 +23,8 @@ from trunkline.tui.chat_session import ChatSession
 from trunkline.tui.conversation import Conversation
 from trunkline.tui.conversation_rows import chat_title
 from trunkline.tui.engine_link import EngineLink
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.memory import DeckMemory
 from trunkline.tui.messages import (

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.events import Click
 from textual.widget import Widget
 
+from trunkline.tui.key_specs import Scope, key_label
 from trunkline.tui.keymap import DEFAULT_KEYS, KeyTable, keys_in_force
-from trunkline.tui.keys import Scope, key_label
 
 _PANELS = ("panel.accounts", "panel.latency", "panel.log", "panel.chat")
 _DECK = ("switch", "pin", "mode", "auto", "pause", "zoom", "filter", "palette", "preferences", "quit")

@@ -18,7 +18,8 @@ from trunkline.domain.latency_history import LatencyHistory
 from trunkline.domain.snapshot import Snapshot
 from trunkline.tui import format as fmt
 from trunkline.tui.engine_link import EngineLink
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.latency_rows import (
     FIRST_STRETCH,
     HOUR_MS,

@@ -14,7 +14,8 @@ from textual.strip import Strip
 
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Tone
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.lines import Line
 from trunkline.tui.messages import RowHighlighted, RowOpened
 

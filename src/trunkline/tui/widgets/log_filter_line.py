@@ -7,7 +7,8 @@ from collections.abc import Callable
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.log_filter import PLACEHOLDER, Values, completions
 
 

@@ -10,7 +10,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from trunkline.tui.cells import Row
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.log_book import LogBook
 from trunkline.tui.log_filter import NOTHING, parse_filter
 from trunkline.tui.log_rows import COLUMNS, NEWS_KEY

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from trunkline.domain.text import strip_controls
+from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
-from trunkline.tui.keys import Scope
 from trunkline.tui.messages import PromptChanged
 from trunkline.tui.suggestions import Suggestion, Suggestions
 from trunkline.tui.widgets.completions import CompletionList

@@ -14,7 +14,8 @@ from textual.strip import Strip
 
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Column, Row, Tone, longest_cells, share_width
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.messages import RowHighlighted, RowOpened
 
 MOST_STRIPS = 400

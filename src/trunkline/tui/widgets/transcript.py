@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from trunkline.tui.conversation import Turn
-from trunkline.tui.keys import Scope, bindings
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings
 from trunkline.tui.messages import AnswerJudged
 from trunkline.tui.widgets.answer import AnswerBlock
 

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from trunkline.tui.keys import KeySpec, key_label
+from trunkline.tui.key_specs import KeySpec, key_label
 
 
 class KeyCaptureScreen(ModalScreen["tuple[str, ...] | None"], inherit_bindings=False):

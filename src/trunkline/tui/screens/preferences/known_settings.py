@@ -8,8 +8,9 @@ from trunkline.config.files import dotted
 from trunkline.config.load import Loaded
 from trunkline.config.settings import KEYMAP, Setting, get_value, settings
 from trunkline.config.shape import Kind
+from trunkline.tui.key_specs import KeySpec
 from trunkline.tui.keymap import key_table
-from trunkline.tui.keys import KEYS, KeySpec
+from trunkline.tui.keys import KEYS
 from trunkline.tui.screens.preferences.account_settings import account_settings
 from trunkline.tui.screens.preferences.values import KEYS_TYPE
 

@@ -15,7 +15,8 @@ from trunkline.config.desk import ConfigDesk, Edit, Plan, TextEdit, reversed_pla
 from trunkline.config.load import Loaded
 from trunkline.domain.clock import Clock
 from trunkline.tui.engine_link import EngineLink
-from trunkline.tui.keys import Scope, bindings, specs
+from trunkline.tui.key_specs import Scope
+from trunkline.tui.keys import bindings, specs
 from trunkline.tui.messages import RowOpened, SettingsSaved
 from trunkline.tui.screens.preferences import changes
 from trunkline.tui.screens.preferences.account_settings import account_of_group, edits_of

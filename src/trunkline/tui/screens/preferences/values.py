@@ -9,7 +9,7 @@ from decimal import Decimal
 from trunkline.config.settings import Setting
 from trunkline.config.shape import Kind
 from trunkline.tui import format as fmt
-from trunkline.tui.keys import key_label
+from trunkline.tui.key_specs import key_label
 
 KEYS_TYPE = "keys"
 NOBODY_MEETS = 1e9  # a bound that need not be shown
