@@ -162,6 +162,11 @@ class Engine:
     # -- state --------------------------------------------------------------------------------------------------
 
     @property
+    def store(self) -> Store:
+        """Where the rooms above keep what is theirs alone."""
+        return self._core.store
+
+    @property
     def loaded(self) -> Loaded:
         """The configuration in force with where it came from."""
         return self._upkeep.loaded

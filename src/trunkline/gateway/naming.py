@@ -111,7 +111,7 @@ def allowed(wanted: Sequence[str], permitted: Sequence[str], catalogue: Catalogu
             str(both)
             for one in _selectors(wanted, catalogue)
             for other in _selectors(permitted, catalogue)
-            if (both := _both(one, other)) is not None
+            if (both := _both(one, other)) is not None and _is_served(both, catalogue)
         )
     )
     if left:
@@ -128,6 +128,16 @@ def allowed(wanted: Sequence[str], permitted: Sequence[str], catalogue: Catalogu
 
 def _selectors(names: Iterable[str], catalogue: Catalogue) -> list[Selector]:
     return [selector for name in names if (selector := catalogue.select(name)) is not None]
+
+
+def _is_served(selector: Selector, catalogue: Catalogue) -> bool:
+    """Whether some route is in the set."""
+    provider, account, model = selector.provider, selector.account, selector.model
+    if provider is None:
+        return True  # a bare id, that somebody serves
+    return (model is None or catalogue.model(provider, model) is not None) and (
+        account is None or catalogue.account(provider, account) is not None
+    )
 
 
 def _both(one: Selector, other: Selector) -> Selector | None:

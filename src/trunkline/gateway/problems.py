@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
+from trunkline.domain.decisions import NoRoute, RejectionCode
 from trunkline.domain.faults import Fault, FaultCode, FaultKind
 from trunkline.domain.receipts import AttemptOutcome, Receipt
 from trunkline.domain.wording import fault_sentence
@@ -37,6 +38,8 @@ _OWN = {
     FaultCode.TOTAL_TIMEOUT: ProblemKind.TIMEOUT,
     FaultCode.FIRST_TOKEN_TIMEOUT: ProblemKind.TIMEOUT,
 }
+_LIMITS = frozenset(kind.value for kind in FaultKind if kind.is_limit)
+_PASSING = frozenset({RejectionCode.BREAKER_OPEN, RejectionCode.BUSY, RejectionCode.FAILED})
 _OVER_BUDGET_REMEDY = "send the header x-trunkline-over-budget: 1 to send it on purpose"
 _PASSED_ON = frozenset({FaultKind.CONTENT, FaultKind.BAD_REQUEST, FaultKind.CONTEXT})
 
@@ -73,11 +76,25 @@ def cut_problem(receipt: Receipt, now_ms: int, zone: tzinfo | None) -> Problem:
 def _kind(fault: Fault, receipt: Receipt) -> ProblemKind:
     if fault.code in _OWN:
         return _OWN[fault.code]
-    if fault.code == NO_ROUTE and fault.kind.is_limit and fault.usable_at_ms is None:
-        # Nobody is over a limit: there is nobody at all, or nobody who can do this.
-        limited = any(one.fault is not None and one.fault.kind.is_limit for one in receipt.attempts)
-        return ProblemKind.LIMIT if limited else ProblemKind.OVERLOADED
+    if fault.code == NO_ROUTE and fault.kind.is_limit and receipt.no_route is not None:
+        return _kind_of_nobody(receipt.no_route)
     return _KINDS[fault.kind]
+
+
+def _kind_of_nobody(no_route: NoRoute) -> ProblemKind:
+    """Why nobody can answer, by what keeps out those who come nearest to it."""
+    codes = {one.code for one in no_route.rejected}
+    limited = any(
+        one.code is RejectionCode.BREAKER_OPEN and dict(one.facts).get("kind") in _LIMITS
+        for one in no_route.rejected
+    )
+    if RejectionCode.LIMIT in codes or limited:
+        return ProblemKind.LIMIT
+    if RejectionCode.OVER_BUDGET in codes or RejectionCode.NOT_FREE in codes:
+        return ProblemKind.BILLING
+    if codes & _PASSING:
+        return ProblemKind.OVERLOADED
+    return ProblemKind.BAD_REQUEST if RejectionCode.CAPABILITY in codes else ProblemKind.OVERLOADED
 
 
 def _retry_after_ms(fault: Fault, now_ms: int) -> int | None:

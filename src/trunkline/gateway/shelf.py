@@ -61,8 +61,6 @@ class Shelf:
     def _restored(self, message: Message) -> Message:
         if not any(isinstance(part, ToolCallPart) for part in message.parts):
             return message
-        if any(isinstance(part, ThinkingPart) for part in message.parts):
-            return message
         kept = next(
             (
                 self._turns[part.call_id]
@@ -74,7 +72,8 @@ class Shelf:
         if kept is None:
             return message
         signed = {call.call_id: call for call in kept.calls}
-        parts: list[Part] = [*kept.thinking]
+        carried = any(isinstance(part, ThinkingPart) for part in message.parts)
+        parts: list[Part] = [] if carried else [*kept.thinking]
         for part in message.parts:
             if isinstance(part, ToolCallPart) and part.signature is None and part.call_id in signed:
                 own = signed[part.call_id]

@@ -1,0 +1,49 @@
+"""The dialect of each protocol, and how its clients have a request counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from trunkline.domain.tasks import Origin
+from trunkline.gateway.anthropic import count as anthropic_count
+from trunkline.gateway.anthropic.dialect import AnthropicDialect
+from trunkline.gateway.dialect import Asked, Dialect
+from trunkline.gateway.gemini import count as gemini_count
+from trunkline.gateway.gemini.dialect import GeminiDialect
+from trunkline.gateway.openai.dialect import OpenAIDialect
+from trunkline.gateway.paths import Protocol
+from trunkline.gateway.responses.dialect import ResponsesDialect
+
+
+@cache
+def dialect_of(protocol: Protocol) -> Dialect:
+    """Dialects hold nothing: one of each is enough."""
+    match protocol:
+        case Protocol.OPENAI:
+            return OpenAIDialect()
+        case Protocol.RESPONSES:
+            return ResponsesDialect()
+        case Protocol.ANTHROPIC:
+            return AnthropicDialect()
+        case Protocol.GEMINI:
+            return GeminiDialect()
+        case Protocol.GEMINI_ARRAY:
+            return GeminiDialect(array=True)
+
+
+class Counting(NamedTuple):
+    """`read` takes body, origin and the path's model, if it names one; `body` writes the number of tokens."""
+
+    read: Callable[[Mapping[str, Any], Origin, str | None], Asked]
+    body: Callable[[int], bytes]
+
+
+def counting_of(protocol: Protocol) -> Counting:
+    """How tokens are counted for clients of Anthropic's and Gemini's protocols."""
+    if protocol is Protocol.ANTHROPIC:
+        return Counting(
+            lambda body, origin, _: anthropic_count.read_count(body, origin), anthropic_count.count_body
+        )
+    return Counting(gemini_count.read_count, gemini_count.count_body)

@@ -1,0 +1,308 @@
+"""The HTTP server: finds out what is asked in which protocol, lets in who may, and sends what the service gives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+
+from trunkline.domain.clock import Clock
+from trunkline.domain.errors import EngineClosedError
+from trunkline.domain.ids import IdSource
+from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.gateway.dialect import Asked, Dialect, Problem, ProblemKind, UnreadableError
+from trunkline.gateway.dialects import counting_of, dialect_of
+from trunkline.gateway.doors import Doors, FullError
+from trunkline.gateway.guard import Client, Guard, NotNowError
+from trunkline.gateway.listing import listed, listing, single
+from trunkline.gateway.naming import NotNamedError
+from trunkline.gateway.paths import Action, Protocol, Target, protocol_of, target_of
+from trunkline.gateway.serving import Course, RefusedError, Service
+
+_log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 75.0
+# SDKs wait no longer by themselves before they ask again; they take a longer hint for none.
+_SOON_MS = 60_000
+_PARSED_OFF_LOOP_BYTES = 500_000
+_JSON = "application/json"
+_EVENTS = "text/event-stream"
+_FREE = frozenset({Action.GREETING, Action.HEALTH, Action.METRICS})
+"""What is given to whoever may reach the gateway at all."""
+
+_STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+Page = Callable[[str | None], Awaitable[object | None]]
+"""A page of Trunkline's own: what to show as JSON for the name in its path; None where there is no such thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What is shown beside the protocols; made by who starts the gateway, in the shapes of the commands."""
+
+    status: Page
+    receipt: Page
+    report: Page
+    metrics: Callable[[], str]
+
+
+class Gateway:
+    """Listens on one address, on the running loop of its engine."""
+
+    def __init__(self, service: Service, guard: Guard, doors: Doors, pages: Pages, clock: Clock) -> None:
+        self._service = service
+        self._guard = guard
+        self._doors = doors
+        self._pages = pages
+        self._clock = clock
+        self._ids = IdSource(clock)
+        self._runner: web.ServerRunner | None = None
+        self._closing = False
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    @property
+    def doors(self) -> Doors:
+        """Who is inside, and who waits."""
+        return self._doors
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen; gives the port. Raises OSError where that is not possible."""
+        server = web.Server(
+            self._handle,
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_S,
+            request_factory=self._request,
+        )
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, backlog=1024, ssl_context=tls).start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self, drain_s: float) -> None:
+        """Let in nobody more, let those at work finish for so long, and close."""
+        self._closing = True
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        for site in list(runner.sites):
+            await site.stop()
+        if self._at_work:
+            await asyncio.wait(self._at_work, timeout=drain_s)
+        await runner.cleanup()
+
+    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        most_bytes = self._service.engine.generation.config.preferences.gateway.max_body_bytes
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=most_bytes)
+
+    # -- one request ------------------------------------------------------------------------------------------------
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a handler runs in a task
+        self._at_work.add(task)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        exchange = Exchange(request, headers, self._ids.new())
+        try:
+            return await self._answer(exchange)
+        except ConnectionError:
+            return web.Response()
+        finally:
+            self._at_work.discard(task)
+
+    async def _answer(self, exchange: Exchange) -> web.StreamResponse:
+        request, headers = exchange.request, exchange.headers
+        target = target_of(request.raw_path.partition("?")[0], request.query, headers)
+        exchange.dialect = dialect_of(
+            protocol_of(request.path, headers) if target is None else target.protocol
+        )
+        try:
+            preflight = self._guard.preflight(request.method, headers)
+            if preflight is not None:
+                return web.Response(status=204, headers=preflight)
+            free = target is not None and target.action in _FREE
+            client = self._guard.check(headers, request.query, request.remote or "", free=free)
+            if isinstance(client, Problem):
+                return exchange.refusal(client)
+            exchange.cors = self._guard.cors_headers(headers)
+            if target is None:
+                return exchange.refusal(_nothing_at(request.path))
+            if request.method not in (target.method, "HEAD" if target.method == "GET" else ""):
+                return exchange.refusal(_wrong_method(request.method, target.method))
+            return await self._do(target, exchange, client)
+        except (NotNamedError, RefusedError, NotNowError) as error:
+            return exchange.refusal(error.problem)
+        except UnreadableError as error:
+            return exchange.refusal(
+                Problem(ProblemKind.BAD_REQUEST, str(error), "invalid_request", error.param)
+            )
+        except FullError as error:
+            return exchange.refusal(_full(error.retry_after_ms))
+        except HTTPRequestEntityTooLarge:
+            return exchange.refusal(_too_large(self._service))
+        except EngineClosedError:
+            return exchange.refusal(_leaving())
+        except Exception:
+            _log.exception("a request failed inside the gateway", extra={"request_id": exchange.request_id})
+            return exchange.refusal(
+                Problem(ProblemKind.INTERNAL, "Trunkline itself failed on this request; its log says where")
+            )
+
+    async def _do(self, target: Target, exchange: Exchange, client: Client) -> web.StreamResponse:
+        match target.action:
+            case Action.ANSWER | Action.COUNT | Action.EMBED:
+                if self._closing:
+                    return exchange.refusal(_leaving())
+                return await self._serve(target, exchange, client)
+            case Action.MODELS | Action.MODEL:
+                return self._models(target, exchange, client)
+            case Action.METRICS:
+                return web.Response(text=self._pages.metrics(), content_type="text/plain")
+            case Action.RECEIPT:
+                return await self._page(self._pages.receipt, target.name, exchange)
+            case Action.STATUS:
+                return await self._page(self._pages.status, None, exchange)
+            case Action.REPORT:
+                return await self._page(self._pages.report, None, exchange)
+            case Action.HEALTH:
+                return _json({"ok": not self._closing}, status=503 if self._closing else 200)
+            case Action.GREETING:
+                return _json({"name": "trunkline", "models": "/v1/models"})
+
+    async def _serve(self, target: Target, exchange: Exchange, client: Client) -> web.StreamResponse:
+        service, dialect = self._service, exchange.dialect
+        body = await _body_of(exchange.request)
+        origin = Origin(OriginKind.GATEWAY, client.name)
+        if target.action is Action.COUNT:
+            counting = counting_of(target.protocol)
+            asked = service.placed(counting.read(body, origin, target.name), exchange.headers, client)
+            return _bytes(counting.body(await service.count_tokens(asked)))
+        asked = dialect.read(body, origin, model=target.name, stream=target.stream)
+        asked = service.placed(asked, exchange.headers, client)
+        course = exchange.course = Course(exchange.request_id)
+        with self._guard.at_work(client, course):
+            async with self._doors.enter(asked.chat.priority):
+                if asked.chat.stream:
+                    array = target.protocol is Protocol.GEMINI_ARRAY
+                    return await self._stream(exchange, asked, course, array=array)
+                body_out = await service.whole(dialect, asked, course)
+                return _bytes(body_out, course.headers() | exchange.cors)
+
+    async def _stream(
+        self, exchange: Exchange, asked: Asked, course: Course, *, array: bool
+    ) -> web.StreamResponse:
+        response: web.StreamResponse | None = None
+        async with aclosing(self._service.stream(exchange.dialect, asked, course)) as pieces:
+            async for piece in pieces:
+                if response is None:
+                    response = web.StreamResponse(headers=_STREAM_HEADERS | course.headers() | exchange.cors)
+                    response.content_type = _JSON if array else _EVENTS
+                    response.charset = "utf-8"
+                    await response.prepare(exchange.request)
+                await response.write(piece)
+        if response is None:
+            raise RuntimeError("a stream that gave nothing raises RefusedError")
+        await response.write_eof()
+        return response
+
+    def _models(self, target: Target, exchange: Exchange, client: Client) -> web.StreamResponse:
+        generation, names = self._service.engine.generation, self._service.names()
+        found = listed(generation, names, client.models)
+        if target.action is Action.MODELS:
+            return _bytes(listing(found, target.protocol))
+        one = next((one for one in found if one.name == target.name), None)
+        if one is None:
+            return exchange.refusal(_nothing_at(exchange.request.path))
+        return _bytes(single(one, target.protocol))
+
+    async def _page(self, page: Page, name: str | None, exchange: Exchange) -> web.StreamResponse:
+        shown = await page(name)
+        return exchange.refusal(_nothing_at(exchange.request.path)) if shown is None else _json(shown)
+
+
+class Exchange:
+    """A request and what is needed to refuse it in its client's own words."""
+
+    def __init__(self, request: web.BaseRequest, headers: Mapping[str, str], request_id: str) -> None:
+        self.request = request
+        self.headers = headers
+        self.request_id = request_id
+        self.dialect: Dialect = dialect_of(Protocol.OPENAI)
+        self.course: Course | None = None
+        self.cors: dict[str, str] = {}
+
+    def refusal(self, problem: Problem) -> web.Response:
+        """The error as the client's protocol has it, with how long to wait where that is known."""
+        headers = {"x-trunkline-request": self.request_id, **self.cors}
+        if self.course is not None:
+            headers |= self.course.headers()
+        wait_ms = problem.retry_after_ms
+        if wait_ms is not None:
+            headers["retry-after"] = str(math.ceil(wait_ms / 1000))
+            headers["retry-after-ms"] = str(wait_ms)
+        # Everybody who could have answered has been tried: the same at once again helps nobody.
+        soon = wait_ms is not None and wait_ms <= _SOON_MS
+        headers["x-should-retry"] = "true" if soon else "false"
+        status = self.dialect.status(problem)
+        body = self.dialect.problem(problem, self.request_id)
+        return web.Response(status=status, body=body, content_type=_JSON, headers=headers)
+
+
+async def _body_of(request: web.BaseRequest) -> Mapping[str, Any]:
+    data = await request.read()
+    try:
+        body = (
+            await asyncio.to_thread(orjson.loads, data)
+            if len(data) > _PARSED_OFF_LOOP_BYTES
+            else orjson.loads(data)
+        )
+    except orjson.JSONDecodeError as error:
+        raise UnreadableError(f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise UnreadableError("the body must be a JSON object")
+    return body
+
+
+def _bytes(body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(body=body, content_type=_JSON, headers=headers)
+
+
+def _json(value: object, *, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(value), content_type=_JSON)
+
+
+def _nothing_at(path: str) -> Problem:
+    return Problem(ProblemKind.NOT_FOUND, f"There is nothing at {path[:200]}", code="not_found")
+
+
+def _wrong_method(method: str, right: str) -> Problem:
+    return Problem(
+        ProblemKind.BAD_REQUEST, f"{method} is not for this path, {right} is", code="method_not_allowed"
+    )
+
+
+def _full(retry_after_ms: int) -> Problem:
+    message = "the gateway has as many requests as it takes, and as many wait"
+    return Problem(ProblemKind.BUSY, message, code="queue_full", retry_after_ms=retry_after_ms)
+
+
+def _too_large(service: Service) -> Problem:
+    most_mb = service.engine.generation.config.preferences.gateway.max_body_bytes / 1024 / 1024
+    message = f"the body is larger than {most_mb:g} MB (gateway.max_body_mb)"
+    return Problem(ProblemKind.TOO_LARGE, message, code="request_too_large")
+
+
+def _leaving() -> Problem:
+    return Problem(
+        ProblemKind.OVERLOADED, "the gateway is being stopped", code="stopping", retry_after_ms=2_000
+    )

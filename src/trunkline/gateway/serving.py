@@ -1,0 +1,288 @@
+"""One request of a client from its body to its answer: what was asked goes to the engine, what comes of it back in the
+client's own words. Knows no HTTP: the server gives headers and body, and takes bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from itertools import count
+
+from trunkline.domain.clock import Clock
+from trunkline.domain.decisions import Decision
+from trunkline.domain.events import (
+    Answered,
+    AttemptStarted,
+    Cancelled,
+    Decided,
+    Ending,
+    Failed,
+    RequestBody,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+)
+from trunkline.domain.messages import Hints, Message, ToolCallPart
+from trunkline.domain.money import usd
+from trunkline.domain.receipts import FinishReason, Receipt
+from trunkline.domain.routes import Route
+from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.engine.engine import Engine
+from trunkline.engine.requests import Handle
+from trunkline.engine.transcript import answer_message
+from trunkline.gateway.conversation import place_of
+from trunkline.gateway.dialect import (
+    AnswerHead,
+    AnswerStream,
+    Asked,
+    Dialect,
+    Problem,
+    WholeAnswer,
+)
+from trunkline.gateway.guard import Client
+from trunkline.gateway.hints import hints_of
+from trunkline.gateway.naming import Names, allowed
+from trunkline.gateway.problems import cut_problem, problem_of
+from trunkline.gateway.shelf import Shelf
+
+# A stream in which nothing came for so long gets a sign of life.
+_IDLE_S = 15.0
+
+
+class RefusedError(Exception):
+    """The client is told of a problem instead of an answer."""
+
+    def __init__(self, problem: Problem, ending: Ending | None = None) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+        self.ending = ending
+
+
+@dataclass(slots=True)
+class Course:
+    """What is known of a request under way; its headers are made from it. `bodies` are the events that make its
+    answer's message: all of a whole one, of a streamed one what may have to be restored later."""
+
+    request_id: str
+    route: Route | None = None
+    reason: str = ""
+    estimate_pico: int | None = None
+    input_tokens: int = 0
+    left_out: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    bodies: list[RequestBody] = field(default_factory=list)
+    spoke: bool = False
+    ending: Ending | None = None
+
+    def note(self, body: RequestBody) -> None:
+        """Take in one event."""
+        match body:
+            case Decided(task, decision):
+                self.input_tokens = task.input_tokens
+                if isinstance(decision, Decision):
+                    self.reason = decision.reason.value
+                    self.estimate_pico = decision.ranking[0].cost_pico if decision.ranking else None
+            case AttemptStarted(_, route, left_out):
+                self.route, self.left_out = route, left_out
+            case Answered() | Failed() | Cancelled():
+                self.ending = body
+
+    def headers(self) -> dict[str, str]:
+        """`x-trunkline-*`: who answers and why, what it should cost, and what of the request could not be told."""
+        estimate = usd(self.estimate_pico)
+        unsaid = dict.fromkeys((*self.ignored, *self.left_out))
+        found = {
+            "x-trunkline-request": self.request_id,
+            "x-trunkline-route": str(self.route or ""),
+            "x-trunkline-reason": self.reason,
+            "x-trunkline-estimate-usd": "" if estimate is None else f"{estimate:.6f}",
+            "x-trunkline-left-out": ", ".join(unsaid),
+        }
+        return {name: value for name, value in found.items() if value}
+
+
+class Service:
+    """The engine behind the gateway's doors. `zone` is that of the sentences that clients read; a stream in which
+    nothing came for `idle_s` is given a sign of life, where its protocol knows one."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, *, zone: tzinfo | None = None, idle_s: float = _IDLE_S
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._idle_s = idle_s
+        self._zone = zone or datetime.now().astimezone().tzinfo
+        self._shelf = Shelf()
+        self._names: tuple[str, Names] | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine behind it."""
+        return self._engine
+
+    def names(self) -> Names:
+        """The model names of the configuration in force."""
+        config = self._engine.generation.config
+        if self._names is None or self._names[0] != config.generation:
+            unknown_is_auto = config.preferences.gateway.unknown_is_auto
+            self._names = config.generation, Names(config, unknown_is_auto=unknown_is_auto)
+        return self._names[1]
+
+    # -- what is asked ----------------------------------------------------------------------------------------------
+
+    def placed(self, asked: Asked, headers: Mapping[str, str], client: Client) -> Asked:
+        """`asked` as the engine is to be asked it: by the names, hints and rights that go with it. `headers` by
+        lower-case name. Raises UnreadableError and NotNamedError."""
+        config = self._engine.generation.config
+        names = self.names()
+        said = hints_of(headers, asked.said, names.task_types)
+        named = names.resolve(asked.model, asked.fallbacks)
+        models = allowed(named.models, client.models, config.catalogue)
+        pin = models[0] if len(models) == 1 else None
+        place = place_of(asked, headers, client.token_id or "")
+        priority = said.priority or client.priority
+        chat = replace(
+            asked.chat,
+            messages=self._shelf.restored(asked.chat.messages),
+            origin=Origin(OriginKind.GATEWAY, said.origin or client.name),
+            hints=Hints(
+                task_type=said.task_type or named.hints.task_type,
+                tier=said.tier or named.hints.tier,
+            ),
+            route=pin,
+            prefer=models if pin is None and named.ordered else (),
+            only=models if pin is None else (),
+            avoid=said.avoid,
+            conversation_id=place.conversation_id,
+            turn_id=place.turn_id,
+            priority=priority,
+            paced=priority is not None,
+            deadline_at_ms=None if said.within_ms is None else self._clock.wall_ms() + said.within_ms,
+            budget_pico=said.budget_pico,
+            over_budget_ok=said.over_budget_ok,
+            append_only=asked.chat.stream,
+        )
+        return replace(asked, chat=chat)
+
+    # -- what is answered -------------------------------------------------------------------------------------------
+
+    async def whole(self, dialect: Dialect, asked: Asked, course: Course) -> bytes:
+        """The body of the whole answer. Raises RefusedError where there is none; cancelled with its caller."""
+        handle = self._submit(asked, course)
+        try:
+            async for bodies in _batches(handle):
+                for body in bodies:
+                    course.note(body)
+                course.bodies += bodies
+            receipt = _receipt(course)
+            if not isinstance(course.ending, Answered):
+                raise RefusedError(problem_of(receipt, self._clock.wall_ms(), self._zone), course.ending)
+            message = _own_ids(answer_message(course.bodies), course.request_id)
+            self._shelf.keep(message)
+            head = self._head(course)
+            finish = receipt.finish or FinishReason.STOP
+            return dialect.whole(asked, WholeAnswer(head, message, finish, receipt.usage))
+        finally:
+            handle.cancel()
+
+    async def stream(self, dialect: Dialect, asked: Asked, course: Course) -> AsyncGenerator[bytes, None]:
+        """The pieces of a streamed answer, the first of them only when it has begun. Raises RefusedError where it never
+        does; once it has, what goes wrong is told in the stream. Closing it cancels the request."""
+        handle = self._submit(asked, course)
+        writer: AnswerStream | None = None
+        calls = 0
+        try:
+            async for bodies in _batches(handle, self._idle_s):
+                out = bytearray()
+                if not bodies and writer is not None:
+                    out += writer.idle()
+                for body in bodies:
+                    course.note(body)
+                    if (
+                        isinstance(body, TextDelta | ThinkingDelta | ToolCallDelta | Answered)
+                        and writer is None
+                    ):
+                        writer = dialect.stream(asked, self._head(course))
+                        out += writer.begin()
+                    if isinstance(body, AttemptStarted):
+                        course.bodies.append(body)
+                    if writer is None or course.route is None:
+                        continue
+                    match body:
+                        case TextDelta(text):
+                            if not course.spoke:
+                                course.bodies.append(body)
+                            course.spoke = True
+                            out += writer.text(text)
+                        case ThinkingDelta():
+                            course.bodies.append(body)
+                            out += writer.thinking(body, course.route)
+                        case ToolCallDelta():
+                            body = replace(body, call_id=_own_id(course.request_id, calls))
+                            calls += 1
+                            course.bodies.append(body)
+                            out += writer.tool_call(body, course.route)
+                        case Answered(receipt):
+                            self._shelf.keep(answer_message(course.bodies))
+                            out += writer.end(receipt.finish or FinishReason.STOP, receipt.usage)
+                        case Failed(receipt) | Cancelled(receipt):
+                            out += writer.fail(cut_problem(receipt, self._clock.wall_ms(), self._zone))
+                if out:
+                    yield bytes(out)
+            if writer is None:
+                problem = problem_of(_receipt(course), self._clock.wall_ms(), self._zone)
+                raise RefusedError(problem, course.ending)
+        finally:
+            handle.cancel()
+
+    async def count_tokens(self, asked: Asked) -> int:
+        """About how many tokens the request has, by the counter of whoever would answer it."""
+        preview = await self._engine.preview(asked.chat)
+        return preview.task.input_tokens
+
+    def _submit(self, asked: Asked, course: Course) -> Handle:
+        course.ignored = asked.ignored
+        return self._engine.submit(replace(asked.chat, request_id=course.request_id))
+
+    def _head(self, course: Course) -> AnswerHead:
+        route = course.route
+        model = "" if route is None else f"{route.provider}/{route.model}"
+        return AnswerHead(course.request_id, model, self._clock.wall_ms(), course.input_tokens)
+
+
+async def _batches(handle: Handle, idle_s: float | None = None) -> AsyncIterator[list[RequestBody]]:
+    """A request's events as they come, several at once where they came at once; none where nothing came for
+    `idle_s`."""
+    position = 0
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                batch = await handle.beyond(position)
+        except TimeoutError:
+            yield []
+            continue
+        if not batch:
+            return
+        position += len(batch)
+        yield [event.body for event in batch]
+
+
+def _receipt(course: Course) -> Receipt:
+    if course.ending is None:
+        raise RuntimeError("a request's events end with its ending")
+    return course.ending.receipt
+
+
+def _own_id(request_id: str, number: int) -> str:
+    """The id of a call as its client sees it: one that no other call has, whatever its provider named it."""
+    return f"call_{request_id.lower()}_{number}"
+
+
+def _own_ids(message: Message, request_id: str) -> Message:
+    numbers = count()
+    parts = tuple(
+        replace(part, call_id=_own_id(request_id, next(numbers))) if isinstance(part, ToolCallPart) else part
+        for part in message.parts
+    )
+    return replace(message, parts=parts)
