@@ -13,7 +13,7 @@ from google.genai import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.client_sdk import JSON, ORIGIN, gemini_body, gemini_client
-from tests.support.conversations import ANY_JSON, TEXTS, TOOLS, conversations
+from tests.support.conversations import ANY_JSON, TEXTS, TOOLS, conversations, spoiled
 from tests.support.gemini_wire import context_of
 
 from trunkline.domain.messages import (
@@ -360,57 +360,63 @@ def test_what_the_sdk_sends_is_read() -> None:
     assert asked.ignored == ()
 
 
-_PARTS = st.fixed_dictionaries(
-    {},
-    optional={
-        **dict.fromkeys(("text", "thought", "thoughtSignature", "executableCode"), ANY_JSON),
-        "inline_data": st.fixed_dictionaries({"mimeType": st.just("image/png"), "data": ANY_JSON}) | ANY_JSON,
-        "fileData": st.fixed_dictionaries({"fileUri": ANY_JSON, "mime_type": ANY_JSON}),
-        "functionCall": st.fixed_dictionaries({"name": st.just("a"), "args": ANY_JSON}) | ANY_JSON,
-        "functionResponse": st.fixed_dictionaries(
-            {"name": st.just("a"), "response": ANY_JSON, "parts": ANY_JSON}
-        ),
-    },
-)
-_CONTENTS = st.fixed_dictionaries(
-    {"role": st.sampled_from(("user", "model", "function")), "parts": st.lists(_PARTS, max_size=2) | ANY_JSON}
-)
-_SCHEMAS = st.recursive(
-    ANY_JSON,
-    lambda inner: st.fixed_dictionaries(
-        {},
-        optional=dict.fromkeys(
-            ("type", "items", "anyOf", "properties", "nullable", "enum", "min_items"), inner
-        ),
-    ),
-    max_leaves=5,
-)
-_TOOLS = st.fixed_dictionaries(
-    {
-        "functionDeclarations": st.lists(
-            st.fixed_dictionaries({"name": st.just("a"), "parameters": _SCHEMAS}), max_size=2
-        )
-    }
-)
-_CONFIGS = st.fixed_dictionaries(
-    {},
-    optional=dict.fromkeys(("topK", "seed", "responseSchema", "thinkingConfig", "stopSequences"), ANY_JSON),
-)
-_BODIES = st.fixed_dictionaries(
-    {},
-    optional={
-        "contents": st.lists(_CONTENTS, max_size=3) | ANY_JSON,
-        "tools": _TOOLS | ANY_JSON,
-        "generation_config": _CONFIGS | ANY_JSON,
-        **dict.fromkeys(
-            ("systemInstruction", "toolConfig", "labels", "safetySettings", "odd_key", "models"), ANY_JSON
-        ),
-    },
-)
+SOUND = {
+    "systemInstruction": {"parts": [{"text": "s"}]},
+    "contents": [
+        {
+            "role": "user",
+            "parts": [
+                {"text": "a"},
+                {"inline_data": {"mime_type": "image/png", "data": "iVBO"}},
+                {"fileData": {"mimeType": "image/png", "fileUri": "https://example.org/a.png"}},
+            ],
+        },
+        {
+            "role": "model",
+            "parts": [
+                {"text": "b", "thought": True, "thoughtSignature": "Eq"},
+                {"text": "c", "thoughtSignature": SEAL},
+                {"functionCall": {"name": "n", "id": "i", "args": {"a": 1}}, "thoughtSignature": SEAL},
+                {"functionCall": {"name": "n", "args": {}}},
+            ],
+        },
+        {
+            "role": "function",
+            "parts": [
+                {"functionResponse": {"name": "n", "id": "i", "response": {"output": "o"}, "parts": []}},
+                {"functionResponse": {"name": "n", "response": {"error": {"a": 1}}}},
+            ],
+        },
+    ],
+    "tools": [
+        {
+            "functionDeclarations": [
+                {
+                    "name": "n",
+                    "description": "d",
+                    "parameters": {
+                        "type": "OBJECT",
+                        "properties": {"p": {"type": "STRING", "nullable": True, "enum": ["x"]}},
+                        "any_of": [{"type": "OBJECT", "items": {"type": "NUMBER", "min_items": "2"}}],
+                    },
+                }
+            ]
+        }
+    ],
+    "tool_config": {"functionCallingConfig": {"mode": "ANY", "allowed_function_names": ["n"]}},
+    "generation_config": SETTINGS | {"responseSchema": {"type": "OBJECT"}, "responseModalities": ["TEXT"]},
+    "labels": {"task": "coding"},
+    "safetySettings": [],
+    "models": ["a"],
+}
+
+
+def test_the_sound_request_is_sound() -> None:
+    assert len(DIALECT.read(SOUND, ORIGIN, model="m").chat.messages) == 4
 
 
 @settings(max_examples=60, deadline=None)
-@given(_BODIES)
+@given(spoiled(SOUND) | st.dictionaries(st.sampled_from(tuple(SOUND)), ANY_JSON))
 def test_nothing_but_a_refusal_comes_of_any_json(body: dict[str, Any]) -> None:
     with suppress(UnreadableError):
         assert DIALECT.read(body, ORIGIN, model="m").chat.messages

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
 import orjson
 from hypothesis import strategies as st
 
@@ -21,6 +25,27 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every table or list in `value` with each of its keys."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield value, key
+        yield from _places(value[key])
+
+
+@st.composite
+def spoiled(draw: st.DrawFn, sound: dict[str, Any]) -> dict[str, Any]:
+    """`sound` with something else in up to three of its places, so that all but these is as it should be."""
+    body = deepcopy(sound)
+    for _ in range(draw(st.integers(1, 3))):
+        places = list(_places(body))
+        table, key = places[draw(st.integers(0, len(places) - 1))]
+        table[key] = draw(ANY_JSON)
+    return body
+
+
 _CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))
 TEXTS = st.text(_CHARACTERS, min_size=1, max_size=12).filter(str.strip)
 TOOLS = tuple(

@@ -61,7 +61,7 @@ class AnthropicStream:
         """More of the open block of text, or of a new one."""
         if not text:
             return b""
-        if self._open is _Open.TEXT:
+        if self._text_delta:
             return self._text_delta + orjson.dumps(text) + _DELTA_END
         opened = self._start(_Open.TEXT, {"type": "text", "text": ""})
         self._text_delta = _delta_head(self._index, "text_delta", "text")
@@ -134,6 +134,7 @@ class AnthropicStream:
             head = _delta_head(self._index, "signature_delta", "signature")
             out = head + orjson.dumps(sealed(signature, self._thinker)) + _DELTA_END
         self._open = _Open.NONE
+        self._text_delta = b""
         return out + self._stop()
 
     def _stop(self) -> bytes:
