@@ -25,8 +25,11 @@ _TABLE = re.compile(
 # What a row of a table has, unless it has commas.
 _CELLS = re.compile(r"[|\t\"<]")
 _TRACE = re.compile(
-    r"Traceback \(|\s*File \".*\", line \d|\s+at [\w.$<>]+\(|\s*(?:[\w.]+(?:Error|Exception)|panic|fatal|error):|"
-    r"\s*\^+\s*$|goroutine \d|thread '"
+    r"Traceback \(|\s*File \".*\", line \d|\s+at (?:[\w.$<>]+\(|\S.*:\d+\)?\s*$)|"
+    r"\s*(?:[\w.]+(?:Error|Exception)|panic|fatal|error):|\s*[\^~]+\s*$|goroutine \d|thread '|"
+    r"Uncaught |Unhandled exception|Exception in thread|Caused by: |Stack trace:|Segmentation fault|"
+    r"error\[E\d|PHP (?:Fatal|Parse) error|FAILED \S+::|E   +\S|\s+--> \S+:\d|\s+from \S+:\d+:in|"
+    r"[\w./-]+:\d+:(?:\d+:? (?:- )?(?:fatal )?error|in `)"
 )
 _LOG = re.compile(
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d|[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d |"

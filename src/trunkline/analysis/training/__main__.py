@@ -17,10 +17,11 @@ from trunkline.analysis.training.data import (
     labelled_rows,
     natural_rows,
     own_rows,
+    weak_spot_rows,
 )
-from trunkline.analysis.training.fit import Vectors, fit, load_vectors, packed
+from trunkline.analysis.training.fit import Fitted, Vectors, fit, load_vectors, packed
 from trunkline.analysis.training.measure import Outcome, temperature_of
-from trunkline.analysis.training.report import report, table_of
+from trunkline.analysis.training.report import report
 
 
 def held_out(rows: Sequence[Row], folds: Sequence[Sequence[str]], vectors: Vectors) -> Outcome:
@@ -37,38 +38,50 @@ def held_out(rows: Sequence[Row], folds: Sequence[Sequence[str]], vectors: Vecto
 
 def main() -> None:
     """Cross-validate, train on everything, write the model and the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("prompts", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--report", type=Path, help="write the tables of two cross-validations there")
-    parser.add_argument("--temperature", type=float, help="use this one, without cross-validation")
-    parser.add_argument(
-        "--value", type=Path, help="value.jsonl.gz: say how the model does on its natural prompts"
-    )
-    given = parser.parse_args()
+    given = _arguments()
     vectors = load_vectors()
     rows = [*labelled_rows(given.prompts), *own_rows()]
+    fitted = fit(rows, vectors)
     temperature = given.temperature
     if temperature is None:
         chosen = held_out(rows, CHOOSING, vectors)
         temperature = temperature_of(chosen)
         if given.report is not None:
             reported = held_out(rows, REPORTING, vectors)
-            given.report.write_text(
-                report(
-                    Outcome(chosen.rows, chosen.totals, temperature),
-                    Outcome(reported.rows, reported.totals, temperature),
-                    mixed(rows, vectors, temperature),
-                ),
-                encoding="utf-8",
+            tables = report(
+                Outcome(chosen.rows, chosen.totals, temperature),
+                Outcome(reported.rows, reported.totals, temperature),
+                mixed(rows, vectors, temperature),
+                _never_trained_on(fitted, temperature, given.value),
             )
-    fitted = fit(rows, vectors)
+            given.report.write_text(tables, encoding="utf-8")
     given.out.write_bytes(packed(fitted, temperature))
-    if given.value is not None:
-        natural = natural_rows(given.value)
-        outcome = Outcome(natural, fitted.totals(natural), temperature)
-        sys.stdout.write("".join(f"{line}\n" for line in table_of("natural prompts", outcome)))
     sys.stdout.write(f"{given.out}: {given.out.stat().st_size} bytes, temperature {temperature:.3f}\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("prompts", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--report", type=Path, help="write the tables of two cross-validations and of unseen prompts there"
+    )
+    parser.add_argument("--temperature", type=float, help="use this one, without cross-validation")
+    parser.add_argument(
+        "--value", type=Path, help="value.jsonl.gz: its natural prompts are in the report too"
+    )
+    given = parser.parse_args()
+    if given.report is not None and given.temperature is not None:
+        parser.error("--report cross-validates, and so finds the temperature itself")
+    return given
+
+
+def _never_trained_on(fitted: Fitted, temperature: float, value: Path | None) -> list[tuple[str, Outcome]]:
+    """What the model says of prompts that it never saw: the natural ones of a value.jsonl.gz where there is one, and
+    our own for its weak spots."""
+    sets = [("natural prompts", natural_rows(value))] if value is not None else []
+    sets.append(("prompts for weak spots", weak_spot_rows()))
+    return [(name, Outcome(rows, fitted.totals(rows), temperature)) for name, rows in sets if rows]
 
 
 def mixed(rows: Sequence[Row], vectors: Vectors, temperature: float) -> Outcome:

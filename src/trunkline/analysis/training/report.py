@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from trunkline.analysis.training.measure import (
     Outcome,
@@ -17,9 +18,10 @@ from trunkline.analysis.training.measure import (
 from trunkline.domain.tasks import TASK_TYPES
 
 
-def report(chosen: Outcome, reported: Outcome, mix: Outcome) -> str:
+def report(chosen: Outcome, reported: Outcome, mix: Outcome, others: Sequence[tuple[str, Outcome]]) -> str:
     """All tables: `chosen` and `reported` are held-out predictions under the two groupings of sources, `mix` half
-    from unseen sources."""
+    from unseen sources, `others` what the model trained on everything says of prompts outside of the labelled file, by
+    name."""
     named = (("grouping 1 (chosen on)", chosen), ("grouping 2", reported), ("mix, half unseen", mix))
     parts = ["## Tables\n", "Families of sources count for at most 150 rows per type.\n"]
     parts += ["| split | rows | accuracy | macro-F1 |", "|---|---|---|---|"]
@@ -42,6 +44,8 @@ def report(chosen: Outcome, reported: Outcome, mix: Outcome) -> str:
     parts += [
         f"| {name} | {area:.2f} | {second[name]:.2f} |" for name, area in first.items() if name in second
     ]
+    for name, outcome in others:
+        parts += ["", *table_of(name, outcome), "", *_groups(outcome)]
     return "\n".join(parts) + "\n"
 
 
@@ -99,6 +103,13 @@ def _by_family(outcome: Outcome) -> dict[str, tuple[int, float, str]]:
         )
         for family, hits in rows.items()
     }
+
+
+def _groups(outcome: Outcome) -> list[str]:
+    lines = ["| group | rows | right | taken for |", "|---|---|---|---|"]
+    for name, (rows, right, wrong) in sorted(_by_family(outcome).items()):
+        lines.append(f"| {name} | {rows} | {right:.2f} | {wrong} |")
+    return lines
 
 
 def _confusion(outcome: Outcome) -> list[str]:
