@@ -15,6 +15,7 @@ from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.money import MoneySum
 from trunkline.gateway.doors import Doors
 from trunkline.gateway.guard import Guard
+from trunkline.gateway.metrics import Metrics
 from trunkline.gateway.server import Gateway, Pages
 from trunkline.gateway.serving import Service
 
@@ -37,7 +38,7 @@ def opened(
     service = Service(world.engine, clock, idle_s=idle_s)
     guard = Guard(lambda: world.engine.generation.config.preferences, clock, host=HOST, used=_unheard)
     doors = Doors(clock, most_inside=most_inside, most_waiting=most_waiting)
-    return Gateway(service, guard, doors, Pages(_nothing, _nothing, _nothing, str), clock)
+    return Gateway(service, guard, doors, Metrics(), Pages(_nothing, _nothing), clock)
 
 
 @asynccontextmanager

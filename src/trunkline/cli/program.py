@@ -41,6 +41,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "setup": ("setup", "What was found here, what it gives, and the mode to begin with."),
     "check": ("check", "Does it answer: the cheapest free call to each account, and what it told."),
     "drill": ("drill", "Faults run against your own routes, impersonated here: who would serve."),
+    "serve": ("serve", "The local gateway: agents change a base URL and nothing else."),
     "feedback": ("quality", "Say that an answer was good or bad: the last one, or that of a request."),
     "quality": ("quality", "What experience says of models, by kind of task; `reset` forgets it."),
     "free": ("free", "Mark as available again what is blocked, in every process."),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from trunkline.domain.events import (
     AttemptStarted,
-    RequestBody,
+    Body,
     Restarted,
     TextDelta,
     ThinkingDelta,
@@ -16,7 +16,7 @@ from trunkline.domain.messages import Message, Part, Role, TextPart, ThinkingPar
 from trunkline.domain.routes import Route
 
 
-def answer_message(bodies: Iterable[RequestBody]) -> Message:
+def answer_message(bodies: Iterable[Body]) -> Message:
     """What the model said, in order: reasoning with what its provider wants back, text, tool calls. Reasoning of an
     attempt that another one took over from is left out, text that still counts is not. Without anything said, a
     message without parts."""

@@ -7,10 +7,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from trunkline.domain.tasks import Origin
-from trunkline.gateway.anthropic import count as anthropic_count
+from trunkline.gateway.anthropic.count import count_body as anthropic_count_body
+from trunkline.gateway.anthropic.count import read_count as read_anthropic_count
 from trunkline.gateway.anthropic.dialect import AnthropicDialect
 from trunkline.gateway.dialect import Asked, Dialect
-from trunkline.gateway.gemini import count as gemini_count
+from trunkline.gateway.gemini.count import count_body as gemini_count_body
+from trunkline.gateway.gemini.count import read_count as read_gemini_count
 from trunkline.gateway.gemini.dialect import GeminiDialect
 from trunkline.gateway.openai.dialect import OpenAIDialect
 from trunkline.gateway.paths import Protocol
@@ -43,7 +45,7 @@ class Counting(NamedTuple):
 def counting_of(protocol: Protocol) -> Counting:
     """How tokens are counted for clients of Anthropic's and Gemini's protocols."""
     if protocol is Protocol.ANTHROPIC:
-        return Counting(
-            lambda body, origin, _: anthropic_count.read_count(body, origin), anthropic_count.count_body
-        )
-    return Counting(gemini_count.read_count, gemini_count.count_body)
+        return Counting(lambda body, origin, _: read_anthropic_count(body, origin), anthropic_count_body)
+    return Counting(
+        lambda body, origin, model: read_gemini_count(body, origin, model=model), gemini_count_body
+    )

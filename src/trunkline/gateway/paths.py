@@ -38,7 +38,6 @@ class Action(Enum):
     METRICS = auto()
     RECEIPT = auto()
     STATUS = auto()
-    REPORT = auto()
     GREETING = auto()
 
 
@@ -64,7 +63,6 @@ _FIXED: Mapping[str, Target] = {
     "/v1/messages/count_tokens": Target(Action.COUNT, Protocol.ANTHROPIC, method="POST"),
     "/v1/embeddings": Target(Action.EMBED, method="POST"),
     "/trunkline/v1/status": Target(Action.STATUS),
-    "/trunkline/v1/report": Target(Action.REPORT),
 }
 _RECEIPTS = "/trunkline/v1/receipts/"
 _GEMINI_METHODS = {

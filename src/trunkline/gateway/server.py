@@ -24,6 +24,7 @@ from trunkline.gateway.dialects import counting_of, dialect_of
 from trunkline.gateway.doors import Doors, FullError
 from trunkline.gateway.guard import Client, Guard, NotNowError
 from trunkline.gateway.listing import listed, listing, single
+from trunkline.gateway.metrics import CONTENT_TYPE, Metrics
 from trunkline.gateway.naming import NotNamedError
 from trunkline.gateway.paths import Action, Protocol, Target, protocol_of, target_of
 from trunkline.gateway.serving import Course, RefusedError, Service
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 KEEPALIVE_S = 75.0
 # SDKs wait no longer by themselves before they ask again; they take a longer hint for none.
 _SOON_MS = 60_000
+# What is counted for a client that left before it was answered, as servers have it.
+_LEFT = 499
 _PARSED_OFF_LOOP_BYTES = 500_000
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
@@ -51,17 +54,18 @@ class Pages:
 
     status: Page
     receipt: Page
-    report: Page
-    metrics: Callable[[], str]
 
 
 class Gateway:
     """Listens on one address, on the running loop of its engine."""
 
-    def __init__(self, service: Service, guard: Guard, doors: Doors, pages: Pages, clock: Clock) -> None:
+    def __init__(
+        self, service: Service, guard: Guard, doors: Doors, metrics: Metrics, pages: Pages, clock: Clock
+    ) -> None:
         self._service = service
         self._guard = guard
         self._doors = doors
+        self._metrics = metrics
         self._pages = pages
         self._clock = clock
         self._ids = IdSource(clock)
@@ -113,12 +117,18 @@ class Gateway:
         self._at_work.add(task)
         headers = {name.lower(): value for name, value in request.headers.items()}
         exchange = Exchange(request, headers, self._ids.new())
+        began_ms, status = self._clock.mono_ms(), _LEFT
         try:
-            return await self._answer(exchange)
+            response = await self._answer(exchange)
+            status = response.status
+            return response
         except ConnectionError:
             return web.Response()
         finally:
             self._at_work.discard(task)
+            ending = None if exchange.course is None else exchange.course.ending
+            receipt = None if ending is None else ending.receipt
+            self._metrics.ended(exchange.dialect.name, status, self._clock.mono_ms() - began_ms, receipt)
 
     async def _answer(self, exchange: Exchange) -> web.StreamResponse:
         request, headers = exchange.request, exchange.headers
@@ -167,13 +177,11 @@ class Gateway:
             case Action.MODELS | Action.MODEL:
                 return self._models(target, exchange, client)
             case Action.METRICS:
-                return web.Response(text=self._pages.metrics(), content_type="text/plain")
+                return self._counts()
             case Action.RECEIPT:
                 return await self._page(self._pages.receipt, target.name, exchange)
             case Action.STATUS:
                 return await self._page(self._pages.status, None, exchange)
-            case Action.REPORT:
-                return await self._page(self._pages.report, None, exchange)
             case Action.HEALTH:
                 return _json({"ok": not self._closing}, status=503 if self._closing else 200)
             case Action.GREETING:
@@ -214,6 +222,11 @@ class Gateway:
             raise RuntimeError("a stream that gave nothing raises RefusedError")
         await response.write_eof()
         return response
+
+    def _counts(self) -> web.Response:
+        doors, snapshot = self._doors, self._service.engine.snapshot()
+        text = self._metrics.text(snapshot, in_flight=doors.inside, waiting=doors.waiting)
+        return web.Response(body=text.encode(), headers={"content-type": CONTENT_TYPE})
 
     def _models(self, target: Target, exchange: Exchange, client: Client) -> web.StreamResponse:
         generation, names = self._service.engine.generation, self._service.names()

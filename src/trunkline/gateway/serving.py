@@ -14,11 +14,11 @@ from trunkline.domain.decisions import Decision
 from trunkline.domain.events import (
     Answered,
     AttemptStarted,
+    Body,
     Cancelled,
     Decided,
     Ending,
     Failed,
-    RequestBody,
     TextDelta,
     ThinkingDelta,
     ToolCallDelta,
@@ -71,11 +71,11 @@ class Course:
     input_tokens: int = 0
     left_out: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    bodies: list[RequestBody] = field(default_factory=list)
+    bodies: list[Body] = field(default_factory=list)
     spoke: bool = False
     ending: Ending | None = None
 
-    def note(self, body: RequestBody) -> None:
+    def note(self, body: Body) -> None:
         """Take in one event."""
         match body:
             case Decided(task, decision):
@@ -251,7 +251,7 @@ class Service:
         return AnswerHead(course.request_id, model, self._clock.wall_ms(), course.input_tokens)
 
 
-async def _batches(handle: Handle, idle_s: float | None = None) -> AsyncIterator[list[RequestBody]]:
+async def _batches(handle: Handle, idle_s: float | None = None) -> AsyncIterator[list[Body]]:
     """A request's events as they come, several at once where they came at once; none where nothing came for
     `idle_s`."""
     position = 0
