@@ -146,7 +146,7 @@ async def test_learning_that_is_off_moves_nothing_and_forgets_nothing(tmp_path: 
         assert (await world.engine.feedback(request_id, Verdict.UP)).thumb is Verdict.UP
         assert await known(world.engine) == {}
         assert world.engine._core.learning.lengths == {}
-        assert len(world.engine.learned_now().quality) == 1
+        assert len(world.engine.past.learned().quality) == 1
 
 
 # -- what happens by itself -----------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ async def test_internal_calls_teach_nothing(tmp_path: Path) -> None:
     async with open_world(tmp_path, *TWO, preferences=FIRST) as world:
         await said(world, origin=Origin(OriginKind.INTERNAL))
         assert await known(world.engine) == {}
-        assert not world.engine.learned_now().lengths
+        assert not world.engine.past.learned().lengths
 
 
 async def test_an_answer_asked_for_again_was_not_wanted(tmp_path: Path) -> None:

@@ -16,5 +16,5 @@ async def test_an_account_and_its_provider_must_be_of_one_call(tmp_path: Path) -
         called = {attempt.route for attempt in result.receipt.attempts}
         assert called == {Route("first", "a", "m"), Route("second", "b", "m")}
         await world.engine.fresh_snapshot()
-        assert len(world.engine.log_now(5, provider="second", account="b")) == 1
-        assert world.engine.log_now(5, provider="first", account="b") == ()
+        assert len(world.engine.past.log(5, provider="second", account="b")) == 1
+        assert world.engine.past.log(5, provider="first", account="b") == ()

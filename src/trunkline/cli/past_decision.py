@@ -24,14 +24,14 @@ def print_past(request_id: str, *, again: bool, as_now: bool, as_json: bool) -> 
     """Print it; the exit code: 1 where there is no such request, where it cannot be decided again though that was asked
     for, or where another decision comes out."""
     with idle_engine("explain") as engine:
-        receipt = engine.receipt_now(request_id)
+        receipt = engine.past.receipt(request_id)
         if receipt is None:
             say(
                 f"no one request has an id that begins with {request_id!r}; `trunkline log --json` has the ids"
             )
             return 1
         try:
-            made = engine.replay_now(receipt.request_id) if again or as_now else None
+            made = engine.past.replay(receipt.request_id) if again or as_now else None
         except CannotReplayError as error:
             say(f"trunkline: {error}")
             return 1
@@ -55,7 +55,7 @@ def print_past(request_id: str, *, again: bool, as_now: bool, as_json: bool) -> 
 def _as_now(engine: Engine, made: Replay | None, now_ms: int) -> Explanation | None:
     if made is None:
         return None
-    return explained(made.inputs.ask.task, engine.decide_as_now(made.inputs), now_ms)
+    return explained(made.inputs.ask.task, engine.past.decide_as_now(made.inputs), now_ms)
 
 
 def _json(

@@ -7,13 +7,11 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from trunkline.config.load import Loaded
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.crisis import CrisisSummary
-from trunkline.domain.decisions import Decision, NoRoute
 from trunkline.domain.errors import ConfigError, EngineClosedError
 from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
@@ -21,34 +19,30 @@ from trunkline.domain.latency_history import LatencyHistory
 from trunkline.domain.learned import Received, Verdict
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.receipts import Receipt
-from trunkline.domain.snapshot import LogEntry, Snapshot
+from trunkline.domain.snapshot import Snapshot
 from trunkline.domain.trials import PreferencesTrial
 from trunkline.engine import control
 from trunkline.engine.api import CHECK_TIMEOUT_MS, Answer, Preview
 from trunkline.engine.chats import Chats
 from trunkline.engine.core import EngineCore
 from trunkline.engine.generation import Generation
+from trunkline.engine.past import Past
 from trunkline.engine.preview import preview_of
-from trunkline.engine.replay import Replay, as_now, replay
 from trunkline.engine.requests import Handle, Requests
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.snapshots import SnapshotParts, build_snapshot
 from trunkline.engine.upkeep import Upkeep
 from trunkline.providers.call import Transport
-from trunkline.routing import Inputs
-from trunkline.store import crises, keep, learned, queries
+from trunkline.store import crises, keep, queries
 from trunkline.store.keep import Order
 from trunkline.store.latency import latency
-from trunkline.store.learned import Learned
 from trunkline.store.parking import KeptRequest
-from trunkline.store.queries import Query
-from trunkline.store.store import Store, StoreReader
-
-_Found = TypeVar("_Found")
+from trunkline.store.store import Store
 
 
 class Engine:
-    """Open it with `Engine.open`, use it as `api.EngineFace`, and `aclose` it. `chats` are the conversations kept."""
+    """Open it with `Engine.open`, use it as `api.EngineFace`, and `aclose` it. `chats` are the conversations kept;
+    `past` answers questions of the store without a loop."""
 
     def __init__(self, settings: EngineSettings, core: EngineCore, loaded: Loaded) -> None:
         self._settings = settings
@@ -61,6 +55,7 @@ class Engine:
         core.parking.resume = self._resume
         core.parking.cancel = self._requests.cancel
         self.chats = Chats(core.store, core.clock, core.recall)
+        self.past = Past(core)
 
     @classmethod
     def open(
@@ -209,7 +204,7 @@ class Engine:
     def look_ahead_now(self) -> None:
         """Have the next snapshot forecast limits, without a loop. Raises StoreError."""
         watch = self._core.quota_watch
-        watch.look_once(self._ask_now(watch.past()))
+        watch.look_once(self.past.ask(watch.past()))
 
     async def fresh_snapshot(self) -> Snapshot:
         """A snapshot that includes everything recorded so far."""
@@ -226,30 +221,6 @@ class Engine:
         """The receipt of any request that is over, by its id or a unique beginning of it."""
         await self._core.store.flush()
         return await self._core.store.receipt(request_id)
-
-    def receipt_now(self, request_id: str) -> Receipt | None:
-        """`receipt` without a loop."""
-        return self._ask_now(queries.receipt(request_id))
-
-    def replay_now(self, request_id: str) -> Replay | None:
-        """The decision of any of the last requests made again, from the store alone and without a loop: see
-        `engine.replay`. Raises CannotReplayError and StoreError."""
-        return replay(self._ask_now, request_id)
-
-    def decide_as_now(self, inputs: Inputs) -> Decision | NoRoute:
-        """Who would be chosen for what was asked then, as things are now."""
-        return as_now(inputs, self._core.generation, self._core.state_without_request(self._core.generation))
-
-    def log_now(
-        self,
-        limit: int,
-        *,
-        origin: str | None = None,
-        provider: str | None = None,
-        account: str | None = None,
-    ) -> tuple[LogEntry, ...]:
-        """The last requests in the store, newest first, without a loop."""
-        return self._ask_now(queries.recent(limit, origin=origin, provider=provider, account=account))
 
     async def latency(self, since_ms: int, bucket_ms: int) -> LatencyHistory:
         """See `HostedEngine.latency`. Raises StoreError."""
@@ -332,10 +303,6 @@ class Engine:
         """See `EngineFace.crises`. Raises StoreError."""
         return await self._core.store.ask(crises.crises(limit))
 
-    def crises_now(self, limit: int) -> tuple[CrisisSummary, ...]:
-        """`crises` without a loop."""
-        return self._ask_now(crises.crises(limit))
-
     async def feedback(self, request_id: str, verdict: Verdict | None) -> Received:
         """See `EngineFace.feedback`."""
         return await self._core.learning.feedback(request_id, verdict)
@@ -344,14 +311,6 @@ class Engine:
         """Forget how answers were received: of a model, of a task type, of both together, or of all. Gives of how many
         kinds of answers something was known. Raises StoreError."""
         return await self._core.learning.forget(model, task_type, self._settings.process_name)
-
-    def learned_now(self) -> Learned:
-        """All that was learned of answers, as the store has it, without a loop. Raises StoreError."""
-        return self._ask_now(learned.learned())
-
-    def last_answered_now(self) -> str | None:
-        """The id of the last request that was answered, without a loop; None where none was. Raises StoreError."""
-        return self._ask_now(learned.last_answered())
 
     def reset(self) -> None:
         """See `EngineFace.reset`."""
@@ -375,13 +334,6 @@ class Engine:
             lambda connection: keep.give_order(connection, order, who=who, why=action, at_ms=at_ms)
         )
         self._upkeep.announce_change()
-
-    def _ask_now(self, query: Query[_Found]) -> _Found:
-        reader = StoreReader.open(self._core.store.path, self._core.clock)
-        try:
-            return reader.ask(query)
-        finally:
-            reader.close()
 
     # -- the end ------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ _MOST = 1_000
 def crisis_command(limit: int, as_json: bool) -> None:
     """The last crises, newest first, and what became of requests while they lasted."""
     with idle_engine("crisis") as engine:
-        summaries = engine.crises_now(limit)
+        summaries = engine.past.crises(limit)
     if as_json:
         print_json([summary_json(one) for one in summaries])
     elif not summaries:

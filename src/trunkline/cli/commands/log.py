@@ -39,7 +39,7 @@ def log_command(
     """The routing log, newest first; with REQUEST_ID (or its beginning) that request's whole receipt."""
     with idle_engine("log") as engine:
         if request_id is not None:
-            receipt = engine.receipt_now(request_id)
+            receipt = engine.past.receipt(request_id)
             if receipt is None:
                 say(_not_found(engine, request_id))
                 ctx.exit(1)
@@ -49,7 +49,7 @@ def log_command(
                 print_receipt(receipt)
             return
         provider, _, account_id = (account or "").partition("/")
-        entries = engine.log_now(limit, origin=origin, provider=provider or None, account=account_id or None)
+        entries = engine.past.log(limit, origin=origin, provider=provider or None, account=account_id or None)
     if as_json:
         print_json([log_entry_json(entry) for entry in entries])
     elif not entries:
@@ -59,7 +59,7 @@ def log_command(
 
 
 def _not_found(engine: Engine, beginning: str) -> str:
-    recent = engine.log_now(_MOST_LINES)
+    recent = engine.past.log(_MOST_LINES)
     if sum(entry.request_id.startswith(beginning) for entry in recent) > 1:
         return f"several requests begin with {beginning!r}; give more of it"
     return f"no request begins with {beginning!r}"

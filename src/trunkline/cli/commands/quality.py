@@ -100,7 +100,7 @@ def _list(as_json: bool) -> None:
 def quality_lines(engine: Engine) -> tuple[QualityLine, ...]:
     """Every kind of answer that something is known of, by task type, tier and model."""
     config, policy = engine.generation.config, engine.generation.config.preferences.learning
-    known = quality_at(engine.learned_now().quality, engine.snapshot().at_ms, policy.half_life_days)
+    known = quality_at(engine.past.learned().quality, engine.snapshot().at_ms, policy.half_life_days)
     lines = []
     for (task_type, tier), models in known.items():
         for model, verdicts in models.items():
@@ -178,7 +178,7 @@ def feedback_command(ctx: click.Context, verdict: str, request_id: str | None, a
     """
     if request_id is None:
         with idle_engine("feedback") as engine:
-            request_id = engine.last_answered_now()
+            request_id = engine.past.last_answered()
     if request_id is None:
         say("nothing was answered yet")
         ctx.exit(1)
