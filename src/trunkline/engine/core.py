@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from trunkline.analysis import analyse, messages_tokens
+from trunkline.analysis import analyse, messages_tokens, most_tokens
 from trunkline.domain.clock import Clock
 from trunkline.domain.ids import IdSource
 from trunkline.domain.input_tokens import input_tokens
@@ -67,9 +67,7 @@ class EngineCore:
         process_name: str,
         load_vocabulary: LoadVocabulary | None = None,
     ) -> None:
-        self.clock = clock
-        self.ids = ids
-        self.draw = draw
+        self.clock, self.ids, self.draw = clock, ids, draw
         self.store = store
         self.ledger: Ledger = store.ledger
         self.generation = generation
@@ -169,8 +167,11 @@ class EngineCore:
         exempt = request.over_budget_ok or request.origin.kind is OriginKind.INTERNAL
         if exempt or not preferences.rules.token_budgets:
             return None
-        new_tokens = messages_tokens(new_messages(request.messages), self.counting.counter)
-        return over_budget(task, new_tokens, preferences)
+        new = new_messages(request.messages)
+        most = most_tokens(new)
+        if most is not None and over_budget(task, most, preferences) is None:
+            return None
+        return over_budget(task, messages_tokens(new, self.counting.counter), preferences)
 
     async def recall(self, conversation_id: str) -> bool:
         """Have that conversation go on as the store says it ran, where this process does not know; whether it did not.

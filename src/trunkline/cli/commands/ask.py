@@ -115,14 +115,7 @@ def ask_command(
     if printer.left_kept:
         report_kept(settings.places, answer.receipt.request_id, as_json=as_json)
         ctx.exit(0 if no_wait else 1)
-    no_route = printer.no_route if answer.receipt.outcome is Outcome.FAILED else None
-    if as_json:
-        print_json(answer_json(answer, no_route, _now_ms()))
-    elif not printer.live:
-        printer.write(answer.text)
-        printer.end()
-    if not quiet:
-        _report(answer, no_route)
+    _give(answer, printer, as_json=as_json, quiet=quiet)
     if signalled is not None:
         ctx.exit(128 + signalled)
     ctx.exit(0 if answer.receipt.outcome is Outcome.ANSWERED else 1)
@@ -273,6 +266,18 @@ class _Printer:
         if not self._quiet:
             self.end()
             say(text)
+
+
+def _give(answer: Answer, printer: _Printer, *, as_json: bool, quiet: bool) -> None:
+    """What is left to be said once it is over: the answer where it was not written as it came, and the receipt."""
+    no_route = printer.no_route if answer.receipt.outcome is Outcome.FAILED else None
+    if as_json:
+        print_json(answer_json(answer, no_route, _now_ms()))
+    elif not printer.live:
+        printer.write(answer.text)
+        printer.end()
+    if not quiet:
+        _report(answer, no_route)
 
 
 def _report(answer: Answer, no_route: NoRoute | None) -> None:
