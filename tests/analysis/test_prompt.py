@@ -14,6 +14,7 @@ from trunkline.analysis import (
     count_ahead,
     is_ready,
     messages_tokens,
+    most_tokens,
 )
 from trunkline.analysis.prompt import count_prompt
 from trunkline.domain.counting import CountingRule, Tokenizer
@@ -153,3 +154,18 @@ def test_some_of_a_conversation_counts_like_the_whole() -> None:
     messages = (said("one two"), said("three", Role.ASSISTANT))
     assert messages_tokens(messages, counter_with(O200K)) == 3 + 2 * 4
     assert messages_tokens((), counter_with(O200K)) == 0
+
+
+def test_without_counting_no_text_is_taken_for_less_than_it_counts() -> None:
+    """By the estimator, which may be wrong; of a vocabulary every token is a byte at least."""
+    odd = ("", "a", "9", "A b", "aBcD eF1 2", "é ñ", "字", "かな漢字", "🙂🙃", "…¿?!\n\n", "їґ")
+    for text in (*odd, *samples().values()):
+        parts = (TextPart(text), ToolCallPart("c", text, text), ToolResultPart("c", text))
+        messages = (said("Go"), Message(Role.TOOL, parts))
+        most = most_tokens(messages)
+        assert most == 4 * (2 + 4 * len(text)) + 2 * 8 + 2 * 4
+        assert messages_tokens(messages, TokenCounter()) <= most, text[:20]
+
+
+def test_of_an_image_nothing_is_known_without_counting() -> None:
+    assert most_tokens((Message(Role.USER, (ImagePart(url(PNG)),)),)) is None

@@ -6,7 +6,14 @@ from trunkline.analysis.analyser import analyse, complexity_of, tier_of
 from trunkline.analysis.classify import Guess, classify
 from trunkline.analysis.estimate import estimate_tokens
 from trunkline.analysis.followup import Followed
-from trunkline.analysis.prompt import CountingPlan, Rereads, count_ahead, is_ready, messages_tokens
+from trunkline.analysis.prompt import (
+    CountingPlan,
+    Rereads,
+    count_ahead,
+    is_ready,
+    messages_tokens,
+    most_tokens,
+)
 from trunkline.analysis.tokens import CountText, TokenCounter
 
 __all__ = [
@@ -23,5 +30,6 @@ __all__ = [
     "estimate_tokens",
     "is_ready",
     "messages_tokens",
+    "most_tokens",
     "tier_of",
 ]

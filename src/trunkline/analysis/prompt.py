@@ -26,6 +26,8 @@ from trunkline.domain.tasks import Origin, OriginKind
 MESSAGE_TOKENS = 4
 _CALL_TOKENS = 8
 _TOOL_TOKENS = 12
+# A token is at least a byte, and a character at most four.
+_MOST_OF_A_CHAR = 4
 # The system prompt that the API adds where tools are given, as Anthropic documents it for Claude 4.
 _TOOL_PROMPT = {CountingRule.ANTHROPIC: 346, CountingRule.ANTHROPIC_LARGE: 346}
 # More than this is not counted on the event loop: at the slowest (CJK, 4.5 million characters a second) about 2 ms.
@@ -90,6 +92,25 @@ def messages_tokens(messages: Sequence[Message], counter: TokenCounter) -> int:
     """What some of a conversation's messages count by OpenAI's rule, without thinking; no exact figure."""
     part_of = ChatRequest(tuple(messages), Origin(OriginKind.INTERNAL))
     return count_prompt(part_of, CountingPlan(), counter).totals[0].tokens
+
+
+def most_tokens(messages: Sequence[Message]) -> int | None:
+    """What `messages_tokens` of them is at most, without counting; None where an image is among them."""
+    most = MESSAGE_TOKENS * len(messages)
+    for message in messages:
+        for part in message.parts:
+            match part:
+                case TextPart(text):
+                    most += _MOST_OF_A_CHAR * len(text)
+                case ToolResultPart(_, text):
+                    most += _MOST_OF_A_CHAR * len(text) + _CALL_TOKENS
+                case ToolCallPart(_, name, arguments):
+                    most += _MOST_OF_A_CHAR * (len(name) + len(arguments)) + _CALL_TOKENS
+                case ImagePart():
+                    return None
+                case ThinkingPart():
+                    pass
+    return most
 
 
 def prompt_texts(request: ChatRequest) -> Iterator[str]:
