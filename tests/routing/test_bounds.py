@@ -13,7 +13,7 @@ from tests.support.routing import build_ask, build_config, build_state
 from trunkline.domain.decisions import Decision
 from trunkline.domain.routes import Route
 from trunkline.routing import compile_policy, decide
-from trunkline.routing.decision import LONGEST_RANKING
+from trunkline.routing.decision import _CHUNK, LONGEST_RANKING
 
 WARM = Route("p", "b", "warm")
 # For 3,000 tokens in, 2,900 of them held by the cache, and 100 out: 690 millionths of a dollar, and 6,200 cold.
@@ -59,8 +59,8 @@ def test_a_route_that_its_cache_makes_cheap_is_in_the_ranking(
 
 
 def test_a_route_beyond_those_looked_at_first_is_found() -> None:
-    """Forty-five are preferred a little, and their account has a fifth less left than that of one behind them."""
-    preferred = {f"m{number:02}": {"price": [1, 2], "preference": 50} for number in range(45)}
+    """Those looked at first are preferred a little, and their account has a fifth less left than that of the next."""
+    preferred = {f"m{number:02}": {"price": [1, 2], "preference": 50} for number in range(_CHUNK)}
     config = build_config(
         {
             "providers": {
