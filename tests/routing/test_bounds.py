@@ -60,12 +60,12 @@ def test_a_route_that_its_cache_makes_cheap_is_in_the_ranking(
 
 def test_a_route_beyond_those_looked_at_first_is_found() -> None:
     """Those looked at first are preferred a little, and their account has a fifth less left than that of the next."""
-    preferred = {f"m{number:02}": {"price": [1, 2], "preference": 50} for number in range(_CHUNK)}
+    preferred = {f"m{number:02}": {"price": [0, 0], "preference": 50} for number in range(_CHUNK)}
     config = build_config(
         {
             "providers": {
                 "p": {"models": preferred},
-                "q": {"models": {"idle": {"price": [1, 2], "preference": 40}}},
+                "q": {"models": {"idle": {"price": [0, 0], "preference": 40}}},
             },
             "preferences": {"rules": BY_SCORE},
         }
