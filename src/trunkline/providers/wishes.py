@@ -41,7 +41,12 @@ def together(*said: Said) -> Said:
     for one in said:
         fields |= one.fields
     words = tuple(word for one in said for word in one.words)
-    return Said(fields, words, tuple(dict.fromkeys(name for one in said for name in one.left_out)))
+    return Said(fields, words, each_once(*(one.left_out for one in said)))
+
+
+def each_once(*names: tuple[str, ...]) -> tuple[str, ...]:
+    """All of them, in their order, none twice."""
+    return tuple(dict.fromkeys(name for some in names for name in some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,9 @@ def sampling_names(accepts: Accepts, usual: Mapping[str, str]) -> Mapping[str, s
     """The fields for temperature and sampling: the protocol's usual ones, or those that the provider takes."""
     if accepts.sampling is None:
         return usual
-    given = {("seed" if name == "random_seed" else name): name for name in accepts.sampling}
-    return {"temperature": "temperature"} | {wish: usual.get(wish, name) for wish, name in given.items()}
+    given = {name: usual.get(name, name) for name in accepts.sampling if name != "random_seed"}
+    seed = {"seed": "random_seed"} if "random_seed" in accepts.sampling else {}
+    return {"temperature": "temperature"} | given | seed
 
 
 def stop_sequences(wished: tuple[str, ...], most: int | None) -> tuple[list[str], tuple[str, ...]]:
@@ -173,9 +179,9 @@ def with_native(
     reserved: Collection[str],
     known: Collection[str] | None,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """`body` with the request's fields of that protocol, and the names of those that are not in it: those of others,
-    `reserved` ones, all but the `known` where that is given, what is no JSON, what `body` says otherwise. Objects are
-    merged, `body` winning."""
+    """`body` with the request's fields of that protocol, and the names of those that are not in it, or not whole: those
+    of others, `reserved` ones (`a.b`: the field b of a), all but the `known` where that is given, what is no JSON, what
+    `body` says otherwise. Objects are merged, `body` winning."""
     merged, left_out = dict(body), []
     for one in request.native:
         if one.protocol != protocol or one.name in reserved or (known is not None and one.name not in known):
@@ -186,13 +192,18 @@ def with_native(
         except ValueError:
             left_out.append(one.name)
             continue
+        told, whole = value, True
+        if isinstance(value, dict):
+            told = {name: item for name, item in value.items() if f"{one.name}.{name}" not in reserved}
+            whole = len(told) == len(value)
         if one.name in merged:
-            merged[one.name], whole = _merged(value, merged[one.name])
-            if not whole:
-                left_out.append(one.name)
-        else:
-            merged[one.name] = value
-    return merged, tuple(dict.fromkeys(left_out))
+            merged[one.name], all_of_it = _merged(told, merged[one.name])
+            whole = whole and all_of_it
+        elif told or whole:
+            merged[one.name] = told
+        if not whole:
+            left_out.append(one.name)
+    return merged, tuple(left_out)
 
 
 def _merged(native: Any, own: Any) -> tuple[Any, bool]:

@@ -12,14 +12,19 @@ from trunkline.providers.anthropic.wishes import answer_form, drawn, thought_ove
 from trunkline.providers.portable import fitted
 from trunkline.providers.protocol import CallContext, WireRequest
 from trunkline.providers.values.jsontext import dumps, json_fields
-from trunkline.providers.wishes import image_wish, together, with_native
+from trunkline.providers.wishes import each_once, image_wish, together, with_native
 
 PATH = "/v1/messages"
 VERSION = "2023-06-01"
 AUTH_HEADER = "x-api-key"
 DEFAULT_OUTPUT_TOKENS = 8_192
 PROTOCOL = "anthropic"
-_OWN_FIELDS = frozenset(("model", "messages", "system", "max_tokens", "stream", "tools", "tool_choice"))
+_OWN_FIELDS = frozenset(
+    (
+        *("model", "messages", "system", "max_tokens", "stream", "tools", "tool_choice"),
+        *("temperature", "top_p", "top_k", "stop_sequences", "output_config.effort", "output_config.format"),
+    )
+)
 
 
 def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int | None) -> WireRequest:
@@ -78,7 +83,7 @@ def _body(
         body["stream"] = True
     known = context.provider.accepts.native_fields
     body, foreign = with_native(body, request, PROTOCOL, reserved=_OWN_FIELDS, known=known)
-    return body, (*said.left_out, *image_wish(request.messages, images_told(encoded)), *foreign)
+    return body, each_once(said.left_out, image_wish(request.messages, images_told(encoded)), foreign)
 
 
 def _output_tokens(context: CallContext, asked: int | None) -> int:

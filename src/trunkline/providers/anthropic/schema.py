@@ -45,9 +45,11 @@ def _fitted(schema: object, level: int) -> dict[str, Any]:
             fitted[told] = [_fitted(one, level + 1) for one in rest.pop(name)]
     kind = fitted.get("type")
     if isinstance(kind, list):
-        del fitted["type"]
-        about = {name: fitted.pop(name) for name in ("description", "title") if name in fitted}
-        return about | {"anyOf": [_fitted({**schema, "type": one}, level + 1) for one in kind]}
+        outside = {name: fitted[name] for name in ("description", "title", *_DEFINITIONS) if name in fitted}
+        if "enum" in schema:
+            return outside | {"enum": schema["enum"]}
+        each = {name: value for name, value in schema.items() if name not in outside}
+        return outside | {"anyOf": [_fitted({**each, "type": one}, level + 1) for one in kind]}
     if kind not in _TYPES and not any(name in fitted for name in ("enum", "const", "anyOf", "allOf")):
         raise _UnfitError
     if kind == "object":

@@ -13,13 +13,22 @@ from trunkline.providers.gemini.wishes import answer_form, drawn, thought_over, 
 from trunkline.providers.portable import fitted
 from trunkline.providers.protocol import CallContext, WireRequest
 from trunkline.providers.values.jsontext import dumps, json_fields
-from trunkline.providers.wishes import Said, image_wish, together, with_native
+from trunkline.providers.wishes import Said, each_once, image_wish, together, with_native
 
 MODELS_PATH = "/v1beta/models"
 MODEL_PREFIX = "models/"
 AUTH_HEADER = "x-goog-api-key"
 PROTOCOL = "gemini"
-_OWN_FIELDS = frozenset(("model", "contents", "systemInstruction", "tools"))
+_OWN_CONFIG = (
+    *("maxOutputTokens", "temperature", "topP", "topK", "seed", "frequencyPenalty", "presencePenalty"),
+    *("stopSequences", "responseMimeType", "responseJsonSchema", "responseSchema", "candidateCount"),
+)
+_OWN_FIELDS = frozenset(
+    (
+        *("model", "contents", "systemInstruction", "tools", "toolConfig.functionCallingConfig"),
+        *(f"generationConfig.{name}" for name in _OWN_CONFIG),
+    )
+)
 
 
 def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int | None) -> WireRequest:
@@ -74,7 +83,7 @@ def _body(
     known = context.provider.accepts.native_fields
     body, foreign = with_native(body, request, PROTOCOL, reserved=_OWN_FIELDS, known=known)
     images = image_wish(request.messages, images_told(told))
-    return body, (*config.left_out, *tools.left_out, *images, *foreign)
+    return body, each_once(config.left_out, tools.left_out, images, foreign)
 
 
 def _system_instruction(messages: tuple[Message, ...], words: tuple[str, ...]) -> Content | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.domain.messages import ChatRequest, ResponseFormat, ToolSpec, ToolUse
-from trunkline.domain.routes import ModelSpec, ThinkingControl
+from trunkline.domain.messages import ChatRequest, Effort, ResponseFormat, ToolSpec, ToolUse
+from trunkline.domain.routes import Capability, ModelSpec, ThinkingControl
 from trunkline.providers.gemini.thinking import is_third_generation, thinking_config
 from trunkline.providers.protocol import CallContext
 from trunkline.providers.values.jsontext import object_in
@@ -111,7 +111,7 @@ def _told(request: ChatRequest, config: dict[str, Any], model: ModelSpec) -> str
     if "thinkingLevel" in config:
         return str(config["thinkingLevel"]).lower()
     if "thinkingBudget" in config:
-        off = request.effort.value == "none" and config["thinkingBudget"]
-        return "minimal" if off else request.effort.value
-    idle = model.thinking is ThinkingControl.NONE and request.effort.value == "none"
-    return request.effort.value if idle else None
+        goes_on = request.effort is Effort.NONE and config["thinkingBudget"] > 0
+        return Effort.MINIMAL.value if goes_on else request.effort.value
+    always = model.thinking is not ThinkingControl.NONE or Capability.THINKING in model.capabilities
+    return None if always or request.effort is not Effort.NONE else request.effort.value

@@ -9,12 +9,25 @@ from trunkline.providers.openai.messages import encoded_messages, images_told
 from trunkline.providers.openai.wishes import answer_form, drawn, thinking, tools_offered
 from trunkline.providers.protocol import CallContext, WireRequest
 from trunkline.providers.values.jsontext import dumps, json_fields
-from trunkline.providers.wishes import image_wish, together, with_native
+from trunkline.providers.wishes import each_once, image_wish, together, with_native
 
 PATH = "/chat/completions"
 PROTOCOL = "openai"
 _OWN_FIELDS = frozenset(
-    ("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n")
+    (
+        *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n"),
+        *(
+            "temperature",
+            "top_p",
+            "top_k",
+            "seed",
+            "random_seed",
+            "frequency_penalty",
+            "presence_penalty",
+            "stop",
+        ),
+        *("tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort"),
+    )
 )
 
 
@@ -43,7 +56,7 @@ def encode(request: ChatRequest, context: CallContext, *, max_output_tokens: int
     body = json_fields(quirks.extra_body) | body
     accept = "text/event-stream" if request.stream else "application/json"
     headers = (("Content-Type", "application/json"), ("Accept", accept), *quirks.extra_headers)
-    left_out = (*said.left_out, *image_wish(request.messages, images_told(messages)), *foreign)
+    left_out = each_once(said.left_out, image_wish(request.messages, images_told(messages)), foreign)
     return WireRequest("POST", PATH, headers, dumps(body), request.stream, left_out=left_out)
 
 
