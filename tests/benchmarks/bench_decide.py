@@ -1,4 +1,5 @@
-"""How long a decision and an analysis take: `python tests/benchmarks/bench_decide.py`.
+"""How long a decision and an analysis take: `python tests/benchmarks/bench_decide.py`, with Python's collector as it
+comes and as the deck and `serve` set it.
 
 100 accounts x 20 models: ten providers with ten accounts and twenty models each, three limits an account (and, in
 the second figure, two more for every model). The state changes between decisions as it does in the engine.
@@ -11,7 +12,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,24 +28,28 @@ from trunkline.domain.decisions import Decision
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.engine.collector import settle_collector
 from trunkline.routing import compile_policy, decide
 
 ROUNDS = 3_000
 PROVIDERS, ACCOUNTS, MODELS = 10, 10, 20
+COLLECTOR = {False: "-- Python's collector as it comes", True: "-- as the deck and `serve` set it"}
 
 
 def main() -> None:
     print(f"load average {' '.join(f'{load:.2f}' for load in os.getloadavg())}")
-    for title, per_model, rules in (
-        ("3 limits an account", False, False),
-        ("3 limits an account, rules 1 and 3 on", False, True),
-        ("3 limits an account and 2 a model", True, False),
-    ):
-        decisions(title, per_model=per_model, rules=rules)
-    analyses()
+    for settled in (False, True):
+        print(COLLECTOR[settled])
+        for title, per_model, rules in (
+            ("3 limits an account", False, False),
+            ("3 limits an account, rules 1 and 3 on", False, True),
+            ("3 limits an account and 2 a model", True, False),
+        ):
+            decisions(title, settled=settled, per_model=per_model, rules=rules)
+        analyses(settled=settled)
 
 
-def decisions(title: str, *, per_model: bool, rules: bool) -> None:
+def decisions(title: str, *, settled: bool, per_model: bool, rules: bool) -> None:
     draw = random.Random(7)
     config = build_config(large_config(draw, rules))
     started = time.perf_counter()
@@ -68,16 +74,19 @@ def decisions(title: str, *, per_model: bool, rules: bool) -> None:
         state = replace(fixed, now_ms=START_MS + number, accounts=accounts)
         return lambda: decide(asks[number % 4], policy, state)
 
-    _measure(f"decide, {title}", one)
+    _measure(f"decide, {title}", one, settled=settled)
     _measure(
         f"decide, {title}, every account changed",
         lambda n: lambda: decide(asks[n % 4], policy, states[n % 8]),
+        settled=settled,
     )
     explain = replace(asks[1], exhaustive=True)
-    _measure(f"decide, {title}, exhaustive", lambda n: lambda: decide(explain, policy, fixed))
+    _measure(
+        f"decide, {title}, exhaustive", lambda n: lambda: decide(explain, policy, fixed), settled=settled
+    )
 
 
-def analyses() -> None:
+def analyses(*, settled: bool) -> None:
     text = ("Write a function that merges two sorted lists and explain why it is linear.\n" * 30)[:2_000]
     counter = TokenCounter()
     thresholds = Thresholds()
@@ -88,21 +97,31 @@ def analyses() -> None:
         request = ChatRequest((*messages, last), Origin(OriginKind.CHAT))
         return lambda: analyse(request, thresholds=thresholds, task_priorities={}, counter=counter)
 
-    _measure("analyse, 2,000 characters", one)
-    _measure("analyse, 40 earlier messages of 2,000 characters", lambda n: one(n, earlier))
+    _measure("analyse, 2,000 characters", one, settled=settled)
+    _measure("analyse, 40 earlier messages of 2,000 characters", lambda n: one(n, earlier), settled=settled)
 
 
-def _measure(title: str, make: Callable[[int], Callable[[], object]]) -> None:
-    times, cpu = [], []
+@contextmanager
+def collector(*, settled: bool) -> Iterator[None]:
+    """Python's collector as it comes, or as a process that stays sets it once the engine is up."""
+    thresholds = gc.get_threshold()
     gc.collect()
-    gc.freeze()  # as the deck's entry does once the engine is up
-    for number in range(ROUNDS):
-        call = make(number)
-        started, started_cpu = time.perf_counter(), time.thread_time()
-        call()
-        cpu.append(1000 * (time.thread_time() - started_cpu))
-        times.append(1000 * (time.perf_counter() - started))
+    if settled:
+        settle_collector()
+    yield
     gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+def _measure(title: str, make: Callable[[int], Callable[[], object]], *, settled: bool) -> None:
+    times, cpu = [], []
+    with collector(settled=settled):
+        for number in range(ROUNDS):
+            call = make(number)
+            started, started_cpu = time.perf_counter(), time.thread_time()
+            call()
+            cpu.append(1000 * (time.thread_time() - started_cpu))
+            times.append(1000 * (time.perf_counter() - started))
     print(f"{title}: {quantiles(times)}; CPU {quantiles(cpu)}")
 
 

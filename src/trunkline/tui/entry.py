@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, MutableMapping
@@ -29,9 +28,9 @@ def prepare_environment(environment: MutableMapping[str, str], low_bandwidth: bo
 def settle_process() -> None:
     """After the first paint: what is there stays, so the collector need not walk it again; and the engine's
     thread gets its turn sooner than Python would give it."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5000, 20, 100)
+    from trunkline.engine.collector import settle_collector
+
+    settle_collector()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 

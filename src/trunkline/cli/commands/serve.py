@@ -15,6 +15,7 @@ from trunkline.cli.output import print_json, say
 from trunkline.cli.pasting import say_pasting
 from trunkline.cli.serving import Served, served
 from trunkline.cli.terminal import cleaning_up_on_signals, ending_signal
+from trunkline.engine.collector import settle_collector
 from trunkline.engine.logs import start_logging
 from trunkline.engine.settings import EngineSettings
 
@@ -73,6 +74,7 @@ async def _serve(
     signalled = ending_signal(loop)
     async with served(settings, host, port) as running:
         _tell(running, as_json=as_json, quiet=quiet)
+        settle_collector()
         number = await signalled
         again = ending_signal(loop)
         gateway = running.running.gateway
