@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.store.samples import receipt
@@ -27,7 +28,8 @@ HERE = {"host": "127.0.0.1:8787"}
 BEARER = HERE | {"authorization": f"Bearer {TEXT}"}
 # The fake clock begins at 12:00 UTC on 20 November; the day ends in ten hours.
 ZONE = timezone(timedelta(hours=2))
-TEN_HOURS_MS = 10 * 3_600_000
+HOUR_MS = 3_600_000
+TEN_HOURS_MS = 10 * HOUR_MS
 
 
 @dataclass
@@ -44,13 +46,14 @@ class Scene:
     ) -> None:
         self.clock = FakeClock()
         self.told: list[tuple[str, str, MoneySum]] = []
+        zone: tzinfo = policy.pop("zone", ZONE)
         self.preferences = Preferences(gateway=GatewayPolicy(**policy))
         self.guard = Guard(
             lambda: self.preferences,
             self.clock,
             host=host,
             used=lambda token_id, day, cost: self.told.append((token_id, day, cost)),
-            zone=ZONE,
+            zone=zone,
         )
         self.know(replace(TOKEN, **(limits or {})))
 
@@ -326,6 +329,18 @@ def test_a_day_costs_no_more_than_its_budget_and_then_begins_anew():
     scene.clock.advance(1)
     scene.spend(5)
     assert scene.told[-1] == ("01A", "2026-11-21", MoneySum(5))
+
+
+def test_a_day_has_as_many_hours_as_its_zone_gives_it():
+    scene = Scene(limits={"budget_day_pico": USD}, zone=ZoneInfo("Europe/Berlin"))
+    half_past_midnight = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)  # of a day that ends an hour late
+    scene.clock.jump_wall(round(half_past_midnight.timestamp() * 1000) - scene.clock.wall_ms())
+    scene.spend(USD)
+    problem = scene.not_now()
+    assert problem.retry_after_ms == 24 * HOUR_MS + HOUR_MS // 2
+    assert "2026-10-26 00:00+01:00" in problem.message
+    scene.clock.jump_wall(-HOUR_MS)
+    assert scene.guard.day == "2026-10-24"
 
 
 def test_what_is_under_way_is_spent_already():

@@ -58,6 +58,7 @@ class Allowances:
         self._used = used
         self._zone = zone
         self._day = ""
+        self._today: tuple[int, int, str] = (0, 0, "")
         self._uses: dict[str, TokenUse] = {}
         self._since: list[tuple[str, MoneySum]] | None = None
         self._begun: dict[str, deque[float]] = {}
@@ -66,7 +67,15 @@ class Allowances:
     @property
     def day(self) -> str:
         """Today, as uses are kept by it."""
-        return self._local().date().isoformat()
+        now_ms = self._clock.wall_ms()
+        begins_ms, ends_ms, name = self._today
+        if not begins_ms <= now_ms < ends_ms:
+            now = self._local()
+            begins_ms = _ms(datetime.combine(now.date(), time.min, tzinfo=self._zone))
+            ends_ms = _ms(_midnight_after(now, self._zone))
+            name = now.date().isoformat()
+            self._today = begins_ms, ends_ms, name
+        return name
 
     @contextmanager
     def learning(self) -> Iterator[None]:
@@ -148,7 +157,7 @@ class Allowances:
             f"went on {now.date().isoformat()}{running}. A new day begins at "
             f"{midnight.isoformat(sep=' ', timespec='minutes')}.",
             code="token_budget",
-            retry_after_ms=max(1, round((midnight - now) / timedelta(milliseconds=1))),
+            retry_after_ms=max(1, _ms(midnight) - self._clock.wall_ms()),
         )
 
     def _use(self, token_id: str) -> TokenUse:
@@ -181,8 +190,12 @@ def _cost(request: Spending) -> MoneySum:
     return MoneySum(cost.pico + receipt.waste_pico, cost.unknown + receipt.waste_unknown)
 
 
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
 def _midnight_after(now: datetime, zone: tzinfo | None) -> datetime:
-    """A day may have 23 or 25 hours."""
+    """A day may have 23 or 25 hours; so moments of one zone are not subtracted, which would take the clocks' word."""
     tomorrow: date = now.date() + timedelta(days=1)
     return datetime.combine(tomorrow, time.min, tzinfo=zone).astimezone(zone)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from trunkline.gateway.dialect import Problem, ProblemKind
@@ -16,6 +17,7 @@ _CORS_AGE_S = 600
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9_-]+(\s*,\s*[A-Za-z0-9_-]+)*")
 
 
+@lru_cache(maxsize=256)
 def is_loopback(address: str) -> bool:
     """Whether an address (or `localhost`) is this machine's alone."""
     if address.lower().rstrip(".") == "localhost":
