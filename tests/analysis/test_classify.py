@@ -80,6 +80,22 @@ CLEAR = [
     ("orchestration", "把任务分配给空闲的智能体并汇总进度"),
 ]  # fmt: skip
 
+# What somebody types in a hurry.
+SHORT = [
+    ("simple", "Wie viel ist 2+2?"),
+    ("simple", "¿Cuánto es 2+2?"),
+    ("simple", "Quanto é 2+2?"),
+    ("simple", "Combien font 2+2 ?"),
+    ("simple", "2+2等于几？"),
+    ("simple", "2+2は？"),
+    ("coding", "merge two sorted lists"),
+    ("coding", "function to reverse a string"),
+    ("coding", "regex for emails"),
+    ("coding", "fix this bug"),
+    ("coding", "sort dict by value python"),
+    ("coding", TRACE),
+]
+
 BOILERPLATE = (
     "You are Orla, an autonomous engineering agent with root access to a sandbox.\n"
     "# Rules\n- Audit every file for secrets before you commit.\n- Write Python with tests.\n- Keep the docs current.\n"
@@ -90,6 +106,13 @@ BOILERPLATE = (
 @pytest.mark.parametrize(("kind", "text"), CLEAR)
 def test_clear_requests(kind: str, text: str) -> None:
     assert classify(text).type == kind
+
+
+@pytest.mark.parametrize(("kind", "text"), SHORT)
+def test_short_requests_are_known_and_surely_enough(kind: str, text: str) -> None:
+    guess = classify(text)
+    assert guess.type == kind
+    assert guess.confidence > 0.5
 
 
 def test_every_type_is_judged_in_five_languages() -> None:

@@ -49,3 +49,28 @@ def test_what_only_looks_like_it_is_not(text: str) -> None:
 def test_a_line_that_ends_like_code_is_code(ending: str) -> None:
     lines = "\n".join(f"value number {n} {ending}" for n in range(3))
     assert layout_of(lines).kinds[:1] == ("code",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Uncaught RangeError: too deep\n    at walk (tree.js:9:3)",
+        "error[E0499]: cannot borrow `a` twice\n  --> src/a.rs:3:9",
+        "lib/a.rb:3:in `go': undefined method (NoMethodError)\n\tfrom bin/a:9:in `<main>'",
+        "src/a.ts:4:2 - error TS2304: cannot find name",
+        "a.c:7:1: error: expected ';'",
+        "Unhandled exception. System.Exception: no\n   at A.B() in /a/B.cs:line 4",
+        "FAILED tests/test_a.py::test_b",
+        'Exception in thread "main" java.lang.Error: no',
+    ],
+)
+def test_errors_of_many_languages_are_traces(text: str) -> None:
+    assert "trace" in layout_of(text).kinds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Meet me at ten (or later).", "The release FAILED again, what now?", "See notes.txt: three errors"],
+)
+def test_prose_about_failures_is_no_trace(text: str) -> None:
+    assert layout_of(text).kinds == ()

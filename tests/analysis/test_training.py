@@ -13,7 +13,16 @@ import pytest
 
 from trunkline.analysis.features import Features, lexicon
 from trunkline.analysis.model import read_model
-from trunkline.analysis.training.data import CHOOSING, REPORTING, Row, balanced_weights, family_of
+from trunkline.analysis.training.data import (
+    CHOOSING,
+    OWN,
+    REPORTING,
+    Row,
+    balanced_weights,
+    family_of,
+    read_features,
+    weak_spot_rows,
+)
 from trunkline.analysis.training.examples import own_examples
 from trunkline.domain.tasks import TASK_TYPES
 
@@ -78,9 +87,30 @@ def test_a_large_source_counts_less_per_row_and_more_in_all() -> None:
     assert sum(weights[:100]) == pytest.approx(5 * sum(weights[100:]))
 
 
-def test_the_lexicon_says_groups_of_words_in_five_languages() -> None:
+def test_our_own_examples_count_more_than_a_source_of_their_size() -> None:
+    row = Row(Features(["ua"], ["q"], 1.0), "coding", "source", "A", 0.5, False)
+    weights = balanced_weights([*[row] * 10, *[replace(row, family=OWN)] * 10])
+    assert weights[-1] == pytest.approx(3 * weights[0])
+
+
+def test_what_is_measured_on_was_never_an_example_to_learn_from() -> None:
+    """By their words, so that another case, number or mark at the end hides nothing."""
+    measured = weak_spot_rows()
+    assert len(measured) > 150
+    assert {row.type for row in measured} == set(TASK_TYPES)
+    learned = {frozenset(read_features(example.text).words) for example in own_examples()}
+    assert not [row for row in measured if frozenset(row.features.words) in learned]
+
+
+def test_line_breaks_of_a_measured_prompt_are_read() -> None:
+    traces = [row for row in weak_spot_rows() if row.family == "trace"]
+    assert traces
+    assert all("ktrace" in row.features.signs for row in traces)
+
+
+def test_the_lexicon_says_groups_of_words_in_seven_languages() -> None:
     known = lexicon()
-    for word in ("write", "schreibe", "escribe", "escreva", "写"):
+    for word in ("write", "schreibe", "escribe", "escreva", "写", "rédige", "書いて"):
         assert "v_write" in known[word]
 
 
