@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from trunkline.analysis import Followed, analyse, classify
+from trunkline.domain.carried import Carried
 from trunkline.domain.messages import (
+    AnswerSchema,
     ChatRequest,
     Hints,
     ImagePart,
@@ -13,7 +15,10 @@ from trunkline.domain.messages import (
     ResponseFormat,
     Role,
     TextPart,
+    ToolChoice,
+    ToolResultPart,
     ToolSpec,
+    ToolUse,
 )
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Capability
@@ -186,6 +191,18 @@ def test_needs() -> None:
     assert analyse(request, thresholds=Thresholds(), task_priorities={}).needs == needs
     inline = ChatRequest((Message(Role.USER, (ImagePart("data:image/png;base64,AA=="),)),), CHAT)
     assert analyse(inline, thresholds=Thresholds(), task_priorities={}).needs == (Capability.IMAGES,)
+    shown = ToolResultPart("c", "", images=(ImagePart("https://x.invalid/a.png"),))
+    within = ChatRequest((Message(Role.TOOL, (shown,)),), CHAT)
+    assert analyse(within, thresholds=Thresholds(), task_priorities={}).needs == needs
+
+
+def test_what_is_demanded_of_the_answer_is_carried() -> None:
+    assert ask("hello").carried is None
+    schema = ask("hello", response_format=ResponseFormat.JSON, answer_schema=AnswerSchema("{}"))
+    assert (schema.needs, schema.carried) == ((Capability.JSON,), Carried(schema=True))
+    forced = ask("hello", tool_choice=ToolChoice(ToolUse.NAMED, "look"))
+    assert forced.carried == Carried(forced_call=True)
+    assert ask("hello", tool_choice=ToolChoice(ToolUse.NONE)).carried is None
 
 
 def test_tools_and_limits_count_in_the_estimates() -> None:

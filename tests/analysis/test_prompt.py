@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.analysis.test_images import PNG, url
 from tests.support.token_samples import samples
@@ -19,6 +21,7 @@ from trunkline.analysis import (
 from trunkline.analysis.prompt import count_prompt
 from trunkline.domain.counting import CountingRule, Tokenizer
 from trunkline.domain.messages import (
+    AnswerSchema,
     ChatRequest,
     ImagePart,
     Message,
@@ -105,6 +108,20 @@ def test_images_tools_and_calls_count_by_rule() -> None:
         Message(Role.TOOL, (ToolResultPart("1", "it is a cat"),)),
     )
     assert totals(called, plan, counter)[O200K, OPENAI] == 3 * 4 + 2 * 8 + 1 + 1 + 2 + 4
+    seen = replace(called.messages[-1].parts[0], images=(ImagePart(url(PNG)),))  # type: ignore[type-var]  # a result
+    shown_by_tool = asked(*called.messages[:-1], Message(Role.TOOL, (seen,)))
+    more = (
+        totals(shown_by_tool, plan, counter)[O200K, ANTHROPIC]
+        - totals(called, plan, counter)[O200K, ANTHROPIC]
+    )
+    assert more == 23 * 18
+
+
+def test_the_schema_of_an_answer_counts() -> None:
+    plan, counter = CountingPlan(((O200K, OPENAI),)), counter_with(O200K)
+    plain = asked(said("where"))
+    shaped = replace(plain, answer_schema=AnswerSchema('{"type": "object"}'))
+    assert totals(shaped, plan, counter)[O200K, OPENAI] == totals(plain, plan, counter)[O200K, OPENAI] + 2
 
 
 def test_thinking_counts_where_it_is_read_again() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from trunkline.config.load import missing_keys
 from trunkline.config.places import find_places
-from trunkline.config.schema import QuirksTable
+from trunkline.config.schema import AcceptsTable, QuirksTable
+from trunkline.domain.accepts import Accepts
 from trunkline.domain.limits import LimitScope, Metric
 from trunkline.domain.money import PICO_PER_USD
 from trunkline.domain.preferences import BudgetMode, QualityMode
@@ -148,6 +149,26 @@ def test_the_file_can_say_every_quirk_that_the_protocols_know():
     defaults = Quirks()
     for name, value in QuirksTable().model_dump(exclude={"extra_headers", "extra_body"}).items():
         assert getattr(defaults, name) == value, name
+
+
+def test_the_file_can_say_all_that_a_provider_accepts(home):
+    usual = Accepts()
+    assert set(AcceptsTable.model_fields) == {field.name for field in fields(Accepts)}
+    for name, value in AcceptsTable().model_dump().items():
+        told = tuple(value) if isinstance(value, list) else value
+        assert getattr(usual, name) == told, name
+    catalogue = home.load().config.catalogue
+    accepts = {one.id: one.accepts for one in catalogue.providers}
+    assert accepts["anthropic"] == accepts["google"] == usual
+    assert (accepts["zai"].tool_choice, accepts["zai"].stops) == (("auto",), 1)
+    assert accepts["mistral"].sampling == ("top_p", "random_seed", "frequency_penalty", "presence_penalty")
+    assert {name for name, one in accepts.items() if not one.forced_beside_thinking} == {
+        "kimi",
+        "kimi-code",
+        "deepseek",
+    }
+    schemas = {one.id: one.takes_schema for one in catalogue.providers}
+    assert {name for name, takes in schemas.items() if not takes} == {"zai", "minimax", "groq", "deepseek"}
 
 
 def test_places_follow_the_home_variable_or_the_platform(tmp_path):

@@ -52,6 +52,13 @@ def result(call_id: str, text: str) -> ToolResultPart:
     return ToolResultPart(call_id, text)
 
 
+def test_results_for_one_call_are_joined_with_all_their_images() -> None:
+    one, other = ImagePart("data:image/png;base64,AA=="), ImagePart("https://example.org/a.png")
+    results = tool(ToolResultPart("1", "a", images=(one,)), ToolResultPart("1", "b", images=(other,)))
+    joined = fit(user("?"), assistant(call("1")), results)[-1].parts
+    assert joined == (ToolResultPart("1", "a\n\nb", images=(one, other)),)
+
+
 def missing(call_id: str) -> ToolResultPart:
     return ToolResultPart(call_id, NO_RESULT, is_error=True)
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support.clock import START_MS
 
 from trunkline.analysis.carried import carried_by
+from trunkline.domain.accepts import Accepts
 from trunkline.domain.carried import Carried
 from trunkline.domain.messages import (
     Message,
@@ -121,6 +122,19 @@ def test_system_messages_and_json_are_mended() -> None:
         "JSON asked for in words",
     )
     assert told(one, "minimax", "anthropic").mended == ()
+
+
+def test_demands_that_are_told_in_words_are_mended() -> None:
+    plain = ProviderSpec("words", "openai", "http://127.0.0.1", accepts=Accepts(("auto",), json_schema=False))
+    worded = replace(plain, models=(ModelSpec("words", "m", 100_000, capabilities=ALL),))
+    catalogue = Catalogue((*CATALOGUE.providers, worded))
+    one = Load(carried_by((), schema=True, forced_call=True), needs=(Capability.JSON,))
+    mended = portability(one, catalogue, ("mistral", "m"), ("words", "m")).mended
+    assert mended == ("the answer's schema told in words", "a forced tool call asked for in words")
+    assert portability(one, catalogue, ("words", "m"), ("mistral", "m")) == WHOLE
+    assert portability(one, catalogue, ("mistral", "m"), ("minimax", "m")).mended == (
+        "JSON asked for in words",
+    )
 
 
 def test_what_cannot_be_mended_forbids_the_switch() -> None:

@@ -36,6 +36,10 @@ _FIELDS = names(
     "logprobs top_logprobs metadata store service_tier prompt_cache_key safety_identifier verbosity modalities "
     "prediction audio web_search_options functions function_call"
 )
+_MISTRAL_FIELDS = names(
+    "model messages stream max_tokens temperature top_p n stop tools tool_choice parallel_tool_calls response_format "
+    "presence_penalty frequency_penalty random_seed metadata prediction prompt_mode safe_prompt guardrails"
+)
 _MESSAGE_FIELDS = names("role content name tool_calls tool_call_id refusal audio function_call prefix")
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
 _NINE = re.compile(r"[A-Za-z0-9]{9}")
@@ -161,15 +165,17 @@ def _no_field(name: str, instead: str) -> Check:
     return check
 
 
-def _known_fields(body: Body, messages: Sequence[Body]) -> Complaint | None:
-    extra = next((name for name in body if name not in _FIELDS), None)
-    if extra is None:
-        found = (
-            (i, name) for i, message in enumerate(messages) for name in message if name not in _MESSAGE_FIELDS
-        )
-        index, name = next(found, (0, ""))
-        extra = f"messages.{index}.{name}" if name else None
-    return None if extra is None else bad("Extra inputs are not permitted", extra, "extra_forbidden")
+def _known_fields(fields: frozenset[str]) -> Check:
+    def check(body: Body, messages: Sequence[Body]) -> Complaint | None:
+        extra = next((name for name in body if name not in fields), None)
+        if extra is None:
+            told = ((i, name) for i, message in enumerate(messages) for name in message)
+            found = ((i, name) for i, name in told if name not in _MESSAGE_FIELDS)
+            index, name = next(found, (0, ""))
+            extra = f"messages.{index}.{name}" if name else None
+        return None if extra is None else bad("Extra inputs are not permitted", extra, "extra_forbidden")
+
+    return check
 
 
 def _one_system(body: Body, messages: Sequence[Body]) -> Complaint | None:
@@ -230,7 +236,8 @@ CHECKS: Mapping[str, Check] = {
     "json_word": json_word,
     "tool_choice_auto": tool_choice_auto,
     "unforced_thinking": unforced_thinking,
-    "known_fields": _known_fields,
+    "known_fields": _known_fields(_FIELDS),
+    "mistral_fields": _known_fields(_MISTRAL_FIELDS),
     "one_system": _one_system,
     "tool_ids_nine": _ids(_NINE, "a-z, A-Z, 0-9, with a length of 9"),
     "tool_ids_word": _ids(_WORD, "letters, digits, _ and -, with a length of at most 64"),
