@@ -129,6 +129,12 @@ def test_images_and_documents() -> None:
     )
 
 
+def test_citations_that_nobody_will_make_are_told() -> None:
+    source = {"type": "text", "data": "a"}
+    document = {"type": "document", "source": source, "citations": {"enabled": True}}
+    assert read(messages=[{"role": "user", "content": [document]}]).ignored == ("citations",)
+
+
 @pytest.mark.parametrize(
     ("block", "param"),
     [
@@ -156,6 +162,7 @@ def test_calls_and_their_results() -> None:
         {"role": "user", "content": [
             {"type": "tool_result", "tool_use_id": "toolu_1", "content": [
                 {"type": "text", "text": "sunny"},
+                {"type": "text", "text": "mild"},
                 {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBO"}},
             ]},
             {"type": "tool_result", "tool_use_id": "toolu_2", "content": "no clock", "is_error": True},
@@ -171,7 +178,10 @@ def test_calls_and_their_results() -> None:
     image = ImagePart("data:image/png;base64,iVBO")
     assert results == Message(
         Role.TOOL,
-        (ToolResultPart("toolu_1", "sunny", images=(image,)), ToolResultPart("toolu_2", "no clock", True)),
+        (
+            ToolResultPart("toolu_1", "sunny\nmild", images=(image,)),
+            ToolResultPart("toolu_2", "no clock", True),
+        ),
     )
     assert user == Message.of(Role.USER, "Well?")
 
@@ -205,6 +215,11 @@ def test_thinking_goes_to_whom_it_belongs() -> None:
         ({"thinking": {"type": "disabled"}}, Effort.NONE, ThinkingShown.NONE),
         ({"thinking": {"type": "enabled", "budget_tokens": 8000}}, Effort.MEDIUM, ThinkingShown.FULL),
         ({"thinking": {"type": "adaptive"}}, Effort.HIGH, ThinkingShown.FULL),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 8000}, "output_config": {"effort": "low"}},
+            Effort.LOW,
+            ThinkingShown.FULL,
+        ),
         (
             {"thinking": {"type": "adaptive", "display": "omitted"}, "output_config": {"effort": "max"}},
             Effort.MAX,
@@ -240,6 +255,7 @@ def test_tools_and_how_they_are_used() -> None:
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools.0.type"),
         ({"tools": [{"name": "x"}]}, "tools.0.input_schema"),
         ({"tool_choice": {"type": "tool", "name": "x"}}, "tool_choice.name"),
+        ({"tool_choice": {"type": "any"}}, "tool_choice"),
         ({"mcp_servers": [{"url": "x"}]}, "mcp_servers"),
         ({"container": "c"}, "container"),
         ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens"),

@@ -113,6 +113,11 @@ def test_blocks_come_one_after_another_and_are_numbered() -> None:
     ]
 
 
+def test_words_after_a_call_are_a_block_of_their_own() -> None:
+    first, _, last = final(written(stream(), "a", CALL, "b")).content
+    assert (first.text, last.text) == ("a", "b")
+
+
 def test_the_sdk_reads_a_streamed_answer() -> None:
     message = final(written(stream(), ThinkingDelta("Hm"), "Hé\u2028\n", "llo", CALL))
     thinking, text, call = message.content
@@ -172,6 +177,16 @@ def test_thinking_whose_words_are_not_wanted_is_signed_all_the_same() -> None:
     omitted = asked(thinking={"type": "adaptive", "display": "omitted"})
     block = final(written(stream(omitted), ThinkingDelta("Hm"), ThinkingDelta("", "sig"), "Hi")).content[0]
     assert (block.thinking, unsealed(block.signature)) == ("", ("zai", "glm-5.3", "sig"))
+    whole = orjson.loads(DIALECT.whole(omitted, whole_answer(ThinkingPart("Hm", "zai", "sig"))))
+    assert (whole["content"][0]["thinking"], unsealed(whole["content"][0]["signature"])) == (
+        "",
+        ("zai", "", "sig"),
+    )
+
+
+def test_a_cache_that_was_counted_twice_leaves_no_input_below_nothing() -> None:
+    odd = Usage(input_tokens=5, output_tokens=1, cached_tokens=9)
+    assert final(written(stream(), "x", usage=odd)).usage.input_tokens == 0
 
 
 def test_thinking_of_another_route_is_a_block_of_its_own() -> None:

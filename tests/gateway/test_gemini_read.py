@@ -200,6 +200,19 @@ def test_thoughts_go_to_whom_they_belong() -> None:
     )
 
 
+def test_thoughts_of_two_models_stay_apart() -> None:
+    mine, other = (sealed("", Route(name, "main", "m")) for name in ("zai", "kimi"))
+    assert model_said(
+        {"text": "a", "thought": True, "thoughtSignature": mine},
+        {"text": "b", "thought": True, "thoughtSignature": other},
+    ) == (ThinkingPart("a", "zai", None, "m"), ThinkingPart("b", "kimi", None, "m"))
+
+
+def test_of_a_key_in_both_ways_the_one_in_camel_case_counts() -> None:
+    config = {"maxOutputTokens": 5, "max_output_tokens": 6}
+    assert read(generationConfig=config).chat.max_output_tokens == 5
+
+
 def test_signatures_that_nobody_sealed_are_googles_own() -> None:
     own = {"thought": True, "thoughtSignature": "skip_thought_signature_validator"}
     assert model_said({"text": "Hm"} | own, {"text": "x", "thought": True}) == (
@@ -280,6 +293,7 @@ def test_how_functions_are_used(calling: dict[str, Any], choice: ToolChoice, nam
         ({"generationConfig": {"candidateCount": 2}}, "generationConfig.candidateCount"),
         ({"generationConfig": {"responseModalities": ["IMAGE"]}}, "generationConfig.responseModalities"),
         ({"generationConfig": {"responseMimeType": "text/x.enum"}}, "generationConfig.responseMimeType"),
+        ({"generationConfig": {"responseFormat": [{}]}}, "generationConfig.responseFormat"),
         ({"generationConfig": {"maxOutputTokens": 0}}, "generationConfig.maxOutputTokens"),
         ({"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}, "toolConfig.functionCallingConfig.mode"),
         (

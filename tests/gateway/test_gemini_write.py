@@ -151,6 +151,16 @@ def test_thoughts_are_kept_from_who_did_not_ask_for_them() -> None:
     ]
 
 
+def test_a_signature_after_words_is_told_though_thoughts_before_them_are_withheld() -> None:
+    body = written(stream(PLAIN), ThinkingDelta("Hm"), "Hi", ThinkingDelta("", "of Hi"))
+    assert pieces(body)[1] == {"text": "", "thoughtSignature": sealed("of Hi", ROUTE)}
+
+
+def test_a_row_of_thoughts_begins_anew_after_words() -> None:
+    body = written(stream(), ThinkingDelta("a"), "b", ThinkingDelta("c"), "d")
+    assert pieces(body)[2] == {"text": "c", "thought": True, "thoughtSignature": sealed("", ROUTE)}
+
+
 def test_a_row_of_thoughts_says_whose_it_is() -> None:
     body = written(
         stream(), ThinkingDelta("a"), ThinkingDelta("b"), ThinkingDelta("", "dark", redacted=True), "Hi"
@@ -318,3 +328,7 @@ def test_a_conversation_that_is_too_long_is_said_in_the_words_that_clients_know(
     assert error["message"] == (
         "The input token count exceeds the maximum number of tokens allowed: no model has room"
     )
+    own = Problem(
+        ProblemKind.CONTEXT, "The input token count (9) exceeds the maximum number of tokens allowed (8)."
+    )
+    assert orjson.loads(DIALECT.problem(own, "r"))["error"]["message"] == own.message
