@@ -13,6 +13,7 @@ from trunkline.domain.errors import ConfigError
 from trunkline.domain.found import FoundModel, FoundServer, ServerState, WindowSource
 from trunkline.domain.preferences import AliasStrategy, GatewayPolicy, ModelAlias
 from trunkline.domain.routes import LocalServer
+from trunkline.routing.inputs import for_deciding
 
 
 def alias(name: str, models: str = '["zai/glm-5.3"]') -> str:
@@ -180,3 +181,9 @@ def test_they_are_checked_as_one_types(home):
     assert check_value(loaded, "aliases.main.models", "zai, glm-5.3") is None
     assert "exists" in (check_value(loaded, "aliases.main.models", ["nobody/nothing"]) or "")
     assert "at least one" in (check_value(loaded, "aliases.main.models", []) or "")
+
+
+def test_no_decision_depends_on_them_and_none_keeps_them(home):
+    text = '[gateway]\ntls_cert = "/home/me/own.pem"\n' + alias("main")
+    kept = for_deciding(home.load(preferences=text).config).preferences
+    assert (kept.gateway, kept.aliases) == (GatewayPolicy(), ())

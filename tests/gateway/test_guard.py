@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.store.samples import receipt
 from tests.support.clock import FakeClock
 
@@ -239,6 +241,28 @@ def test_without_a_good_token_nobody_comes_in(headers, code):
     assert not any(
         value.removeprefix("Bearer ") in problem.message for value in headers.values() if len(value) > 9
     )
+
+
+@settings(max_examples=150, deadline=None, database=None)
+@given(
+    headers=st.dictionaries(
+        st.sampled_from(["host", "origin", "authorization", "x-api-key", "x-goog-api-key", "sec-fetch-site"]),
+        st.one_of(
+            st.text(max_size=60),
+            st.sampled_from(
+                ["127.0.0.1", "[::1]:8787", "[", "[::1", ":", "Bearer", OTHER, "none", "@127.0.0.1"]
+            ),
+        ),
+    ),
+    key=st.text(max_size=60),
+)
+def test_whatever_comes_nobody_comes_in_without_the_token_and_nothing_breaks(headers, key):
+    scene = Scene()
+    for free in (False, True):
+        found = scene.guard.check(headers, {"key": key}, "127.0.0.1", free=free)
+        assert isinstance(found, Problem) or (free and found == Client())
+    scene.guard.preflight("OPTIONS", headers | {"access-control-request-method": key})
+    assert scene.guard.cors_headers(headers) == {}
 
 
 def test_a_revoked_token_is_refused_from_when_that_is_known():
