@@ -109,16 +109,16 @@ def natural_rows(path: Path) -> list[Row]:
     ]
 
 
+def weak_spots() -> list[tuple[str, str, str]]:
+    """Group, type and text of each prompt of weak_spots.txt."""
+    lines = files("trunkline.analysis.training").joinpath("weak_spots.txt").read_text("utf-8").splitlines()
+    parts = [line.split(" ", 2) for line in lines if line and not line.startswith("#")]
+    return [(group, kind, text.replace("\\n", "\n").replace("\\t", "\t")) for group, kind, text in parts]
+
+
 def weak_spot_rows() -> list[Row]:
     """The prompts of weak_spots.txt, of unknown difficulty; their group is their family. Nothing is trained on them."""
-    lines = files("trunkline.analysis.training").joinpath("weak_spots.txt").read_text("utf-8").splitlines()
-    rows = []
-    for line in lines:
-        if line and not line.startswith("#"):
-            group, kind, text = line.split(" ", 2)
-            written = text.replace("\\n", "\n").replace("\\t", "\t")
-            rows.append(Row(read_features(written), kind, group, "A", 0.5, False))
-    return rows
+    return [Row(read_features(text), kind, group, "A", 0.5, False) for group, kind, text in weak_spots()]
 
 
 def own_rows() -> list[Row]:

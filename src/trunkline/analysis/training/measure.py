@@ -103,6 +103,15 @@ def coverage(outcome: Outcome, least: float) -> tuple[float, float]:
     return float(whole / weights.sum()), float((weights * sure * right).sum() / max(whole, 1e-9))
 
 
+def sure_from(outcome: Outcome, right: float) -> float:
+    """The least confidence from which on that share of rows is right; 1 where there is none."""
+    shares, weights = outcome.shares, outcome.weights
+    order = np.argsort(-shares.max(1), kind="stable")
+    hits = np.cumsum(((shares.argmax(1) == outcome.truth) * weights)[order]) / np.cumsum(weights[order])
+    enough = np.nonzero(hits >= right)[0]
+    return float(shares.max(1)[order][enough[-1]]) if len(enough) else 1.0
+
+
 def reliability(outcome: Outcome, bins: int = 10) -> tuple[list[tuple[float, float, float]], float]:
     """Per bin of confidence (mean confidence, share right, share of rows), and the expected calibration error."""
     shares, weights = outcome.shares, outcome.weights

@@ -14,14 +14,19 @@ from trunkline.analysis.training.measure import (
     macro_f1,
     reliability,
     simple_against_rest,
+    sure_from,
 )
 from trunkline.domain.tasks import TASK_TYPES
+
+# Where a share of so many judgements is to be right, this is how many can be relied on.
+_RIGHT = 0.95
 
 
 def report(chosen: Outcome, reported: Outcome, mix: Outcome, others: Sequence[tuple[str, Outcome]]) -> str:
     """All tables: `chosen` and `reported` are held-out predictions under the two groupings of sources, `mix` half
     from unseen sources, `others` what the model trained on everything says of prompts outside of the labelled file, by
     name."""
+    sure = sure_from(chosen, _RIGHT)
     named = (("grouping 1 (chosen on)", chosen), ("grouping 2", reported), ("mix, half unseen", mix))
     parts = ["## Tables\n", "Families of sources count for at most 150 rows per type.\n"]
     parts += ["| split | rows | accuracy | macro-F1 |", "|---|---|---|---|"]
@@ -30,7 +35,7 @@ def report(chosen: Outcome, reported: Outcome, mix: Outcome, others: Sequence[tu
         for name, outcome in named
     ]
     for name, outcome in named:
-        parts += ["", *table_of(name, outcome)]
+        parts += ["", *_table(name, outcome, sure)]
     parts += ["", "### Sources that were not seen", "", *_sources(chosen, reported)]
     parts += ["", "### Confusion, grouping 2 (rows: truth, columns: said)", "", *_confusion(reported)]
     parts += [
@@ -45,13 +50,16 @@ def report(chosen: Outcome, reported: Outcome, mix: Outcome, others: Sequence[tu
         f"| {name} | {area:.2f} | {second[name]:.2f} |" for name, area in first.items() if name in second
     ]
     for name, outcome in others:
-        parts += ["", *table_of(name, outcome), "", *_groups(outcome)]
+        parts += ["", *_table(name, outcome, sure), "", *_groups(outcome)]
     return "\n".join(parts) + "\n"
 
 
-def table_of(name: str, outcome: Outcome) -> list[str]:
-    """The lines about one split: its curve over thresholds, and its calibration."""
-    figures = f"Accuracy {accuracy(outcome):.3f}, macro-F1 {macro_f1(outcome):.3f}."
+def _table(name: str, outcome: Outcome, sure: float) -> list[str]:
+    covered, right = coverage(outcome, sure)
+    figures = (
+        f"Accuracy {accuracy(outcome):.3f}, macro-F1 {macro_f1(outcome):.3f}. From a confidence of {sure:.3f} on, the "
+        f"least for {_RIGHT} right in grouping 1: {right:.3f} right at {covered:.1%} coverage."
+    )
     return [f"### {name}", "", figures, "", *_thresholds(outcome), "", *_reliability(outcome)]
 
 
