@@ -30,7 +30,7 @@ class LeftOut:
     def add_unknown(self, reader: Reader, known: Collection[str], under: str = "") -> None:
         """Every field of `reader` that says something and is not `known`, its name after `under`."""
         for name in reader.table:
-            if reader.has(name) and name not in known:
+            if name not in known and reader.has(name):
                 self.add(f"{under}{name}")
 
     def names(self) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from trunkline.domain.messages import (
     ToolResultPart,
 )
 from trunkline.gateway.dialect import UnreadableError
-from trunkline.gateway.openai.fields import LeftOut, packed, read_image
+from trunkline.gateway.left_out import LeftOut, packed
+from trunkline.gateway.openai.fields import read_image
 from trunkline.gateway.reading import Reader
 from trunkline.gateway.sealing import unsealed
 

@@ -18,15 +18,14 @@ from trunkline.domain.messages import (
 )
 from trunkline.domain.tasks import Origin
 from trunkline.gateway.dialect import Asked
+from trunkline.gateway.left_out import LeftOut, refused
 from trunkline.gateway.openai.fields import (
     EFFORTS,
     NATIVE,
-    LeftOut,
     native_fields,
     read_effort,
     read_function,
     read_schema,
-    refused,
 )
 from trunkline.gateway.openai.messages import read_messages
 from trunkline.gateway.openai.tools import nested_function, read_tools

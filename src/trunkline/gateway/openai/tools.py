@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 from trunkline.domain.messages import ToolChoice, ToolSpec, ToolUse
 from trunkline.gateway.dialect import UnreadableError
-from trunkline.gateway.openai.fields import LeftOut, read_function, refused
+from trunkline.gateway.left_out import LeftOut, refused
+from trunkline.gateway.openai.fields import read_function
 from trunkline.gateway.reading import Reader
 
 FunctionOf = Callable[[Reader], Reader]

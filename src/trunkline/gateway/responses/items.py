@@ -15,7 +15,8 @@ from trunkline.domain.messages import (
     ToolResultPart,
 )
 from trunkline.gateway.dialect import UnreadableError
-from trunkline.gateway.openai.fields import LeftOut, read_image
+from trunkline.gateway.left_out import LeftOut
+from trunkline.gateway.openai.fields import read_image
 from trunkline.gateway.openai.messages import read_arguments
 from trunkline.gateway.reading import Reader
 from trunkline.gateway.responses.sealed_reasoning import CallSignature, opened

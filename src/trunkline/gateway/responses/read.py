@@ -17,15 +17,8 @@ from trunkline.domain.messages import (
 )
 from trunkline.domain.tasks import Origin
 from trunkline.gateway.dialect import Asked
-from trunkline.gateway.openai.fields import (
-    NATIVE,
-    LeftOut,
-    native_fields,
-    packed,
-    read_effort,
-    read_schema,
-    refused,
-)
+from trunkline.gateway.left_out import LeftOut, packed, refused
+from trunkline.gateway.openai.fields import NATIVE, native_fields, read_effort, read_schema
 from trunkline.gateway.openai.tools import flat_function, read_tools
 from trunkline.gateway.reading import Reader
 from trunkline.gateway.responses.items import read_input
