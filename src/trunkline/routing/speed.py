@@ -22,7 +22,8 @@ def speed_of(row: ModelRow, state: RouteState, output_tokens: int) -> float:
 
 def is_timed(row: ModelRow, state: RouteState) -> bool:
     """Whether any of that was measured or is catalogued, and not all of it taken as typical."""
-    return any(figure is not None for figure in _figures(row, state))
+    first_ms, per_s = _figures(row, state)
+    return first_ms is not None or per_s is not None
 
 
 def _figures(row: ModelRow, state: RouteState) -> tuple[float | None, float | None]:
