@@ -9,6 +9,23 @@ from tests.cli.conftest import Cli
 
 from trunkline.store.gateway_tokens import hash_of
 
+REFUSED = (
+    (("create", "a b"), "60 letters"),
+    (("create", ""), "60 letters"),
+    (("create", "x" * 61), "60 letters"),
+    (("create", "a", "--budget", "0"), "USD a day"),
+    (("create", "a", "--budget", "-1"), "USD a day"),
+    (("create", "a", "--budget", "five"), "USD a day"),
+    (("create", "a", "--budget", "1e3"), "USD a day"),
+    (("create", "a", "--rate", "0"), "requests a minute"),
+    (("create", "a", "--rate", "1.5"), "requests a minute"),
+    (("create", "a", "--rate", "3/hour"), "requests a minute"),
+    (("create", "a", "--models", "pool/smal"), "Did you mean 'pool/small'"),
+    (("create", "a", "--models", " , "), "at least one"),
+    (("create", "there"), "already"),
+    (("revoke", "ther"), "Did you mean 'there'"),
+)
+
 
 def test_a_token_is_shown_once_kept_by_its_hash_and_revoked(cli: Cli) -> None:
     limits = (
@@ -80,33 +97,15 @@ def test_without_any_it_says_how_to_make_one(cli: Cli) -> None:
     assert not (cli.home / "trunkline.db").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("create", "a b"), "60 letters"),
-        (("create", ""), "60 letters"),
-        (("create", "x" * 61), "60 letters"),
-        (("create", "a", "--budget", "0"), "USD a day"),
-        (("create", "a", "--budget", "-1"), "USD a day"),
-        (("create", "a", "--budget", "five"), "USD a day"),
-        (("create", "a", "--budget", "1e3"), "USD a day"),
-        (("create", "a", "--rate", "0"), "requests a minute"),
-        (("create", "a", "--rate", "1.5"), "requests a minute"),
-        (("create", "a", "--rate", "3/hour"), "requests a minute"),
-        (("create", "a", "--models", "pool/smal"), "Did you mean 'pool/small'"),
-        (("create", "a", "--models", " , "), "at least one"),
-        (("create", "there"), "already"),
-        (("revoke", "ther"), "Did you mean 'there'"),
-    ],
-)
-def test_what_cannot_be_is_refused(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_is_refused_and_changes_nothing(cli: Cli) -> None:
     cli.json("tokens", "create", "there")
-    done = cli.quick("tokens", *arguments)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert len(cli.json("tokens", "list")["tokens"]) == 1
+    for arguments, said in REFUSED:
+        done = cli.quick("tokens", *arguments)
+        assert (done.exit_code, done.stdout) == (2, ""), arguments
+        assert said in done.stderr
+    assert [one["name"] for one in cli.json("tokens", "list")["tokens"]] == ["there"]
 
 
-@pytest.mark.parametrize("budget", ["5", "5/day", "$5", "5.00 USD/day", "5usd"])
+@pytest.mark.parametrize("budget", ["5/day", "$5.00 USD"])
 def test_a_budget_is_written_as_people_write_it(cli: Cli, budget: str) -> None:
     assert cli.json("tokens", "create", "a", "--budget", budget)["budget_usd_day"] == 5.0

@@ -243,7 +243,7 @@ def test_without_a_good_token_nobody_comes_in(headers, code):
     )
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(
     headers=st.dictionaries(
         st.sampled_from(["host", "origin", "authorization", "x-api-key", "x-goog-api-key", "sec-fetch-site"]),

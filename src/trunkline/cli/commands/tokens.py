@@ -60,6 +60,8 @@ def create_command(
     """Make a token called NAME. It is shown now and never again: only its hash is kept."""
     if not _NAME.fullmatch(name):
         raise click.UsageError("a name has up to 60 letters, digits, dots, dashes and underscores")
+    budget_pico = None if budget is None else _budget_pico(budget)
+    requests_per_minute = None if rate is None else _rate(rate)
     places = find_places(os.environ)
     loaded = load(places, os.environ)
     clock = SystemClock()
@@ -69,9 +71,9 @@ def create_command(
         name,
         hash_of(text),
         clock.wall_ms(),
-        budget_day_pico=None if budget is None else _budget_pico(budget),
+        budget_day_pico=budget_pico,
         models=() if models is None else _models(models, loaded),
-        requests_per_minute=None if rate is None else _rate(rate),
+        requests_per_minute=requests_per_minute,
         priority=None if priority is None else Priority(priority),
     )
     if not _written(places, partial(gateway_tokens.create, token=token, who="tokens create")):
