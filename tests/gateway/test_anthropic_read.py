@@ -290,6 +290,48 @@ def test_an_answer_already_begun_passes_as_it_is() -> None:
     assert read(messages=messages).chat.messages[-1] == Message.of(Role.ASSISTANT, "It is (")
 
 
+CLAUDE_CODE_MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+CLAUDE_CODE_SYSTEM = (
+    "x-anthropic-billing-header: cc_version=2.1.177.01c; cc_entrypoint=cli; cch=36ee5;",
+    "You are Claude Code, Anthropic's official CLI for Claude.",
+)
+CLAUDE_CODE_TURN = (
+    {"type": "thinking", "thinking": "", "signature": "EqQB"},
+    {"type": "tool_use", "id": "toolu_1", "name": "Read", "input": {"p": 1}, "caller": {"type": "direct"}},
+)
+CLAUDE_CODE_RESULT = {"tool_use_id": "toolu_1", "type": "tool_result", "content": "1\tx"} | CLAUDE_CODE_MARK
+CLAUDE_CODE_TOOL = {"name": "Read", "description": "d", "input_schema": {"type": "object"}}
+
+
+def test_a_request_as_claude_code_sends_it() -> None:
+    session = {"device_id": "d", "account_uuid": "", "session_id": "54c1eb09-bc4c-4d2f-98eb-6d2ab2d5e2fe"}
+    asked = read(
+        messages=[
+            {"role": "user", "content": [{"type": "text", "text": "<system-reminder>x</system-reminder>"}]},
+            {"role": "assistant", "content": list(CLAUDE_CODE_TURN)},
+            {"role": "user", "content": [CLAUDE_CODE_RESULT]},
+        ],
+        system=[{"type": "text", "text": text} | CLAUDE_CODE_MARK for text in CLAUDE_CODE_SYSTEM],
+        tools=[CLAUDE_CODE_TOOL | {"eager_input_streaming": True}],
+        metadata={"user_id": json.dumps(session)},
+        max_tokens=64_000,
+        thinking={"type": "adaptive", "display": "omitted"},
+        output_config={"effort": "xhigh"},
+        context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        stream=True,
+    )
+    chat = asked.chat
+    assert [message.role for message in chat.messages] == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.TOOL]
+    assert (chat.effort, chat.max_output_tokens, chat.stream) == (Effort.MAX, 64_000, True)
+    assert asked.conversation_key == session["session_id"]
+    assert asked.ignored == (
+        "tools.eager_input_streaming",
+        "cache_control",
+        "x-anthropic-billing-header",
+        "context_management",
+    )
+
+
 def test_counting_needs_no_output_limit() -> None:
     body = anthropic_body(system="Be brief.")
     del body["max_tokens"]

@@ -287,6 +287,10 @@ def test_how_functions_are_used(calling: dict[str, Any], choice: ToolChoice, nam
     [
         ({"contents": []}, "contents"),
         ({"contents": [{"role": "robot", "parts": []}]}, "contents.0.role"),
+        (
+            {"systemInstruction": {"parts": [{"inlineData": {"mimeType": "image/png", "data": "x"}}]}},
+            "systemInstruction.parts.0.inlineData",
+        ),
         ({"tools": [{"googleSearch": {}}]}, "tools.0.googleSearch"),
         ({"tools": [{"url_context": {}}]}, "tools.0.urlContext"),
         ({"cachedContent": "cachedContents/x"}, "cachedContent"),

@@ -198,6 +198,8 @@ def test_an_array_of_nothing_but_an_error() -> None:
     writer = ARRAY.stream(PLAIN, HEAD)
     body = writer.begin() + writer.fail(Problem(ProblemKind.UPSTREAM, "cut"))
     assert orjson.loads(body)[0]["error"]["status"] == "UNAVAILABLE"
+    before = orjson.loads(ARRAY.problem(Problem(ProblemKind.LIMIT, "later"), "01JREQ"))
+    assert [one["error"]["code"] for one in before] == [429]
 
 
 @pytest.mark.parametrize(

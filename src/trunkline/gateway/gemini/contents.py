@@ -73,10 +73,17 @@ def _system(body: Reader) -> Iterator[Message]:
         texts = [value]
     else:
         instruction = table_of(value, body.at("systemInstruction"))
-        texts = [part.text("text") or "" for part in tables_in(instruction, "parts")]
+        texts = [_instruction(part) for part in tables_in(instruction, "parts")]
     for text in texts:
         if text:
             yield Message.of(Role.SYSTEM, text)
+
+
+def _instruction(part: Reader) -> str:
+    other = next((name for name in part.table if part.has(name) and name not in ("text", *_BESIDE)), None)
+    if other is not None:
+        raise refused(part, other, "instructions are text")
+    return part.text("text") or ""
 
 
 def _role(content: Reader) -> Role:

@@ -41,8 +41,9 @@ class GeminiDialect:
         return status(problem)
 
     def problem(self, problem: Problem, request_id: str) -> bytes:
-        """See `errors.error_body`."""
-        return error_body(problem, request_id)
+        """See `errors.error_body`; in an array of its own where an array of responses was to come."""
+        body = error_body(problem, request_id)
+        return b"[" + body + b"]" if self._array else body
 
 
 def _shape(asked: Asked) -> Shape:
