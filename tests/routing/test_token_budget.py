@@ -22,7 +22,8 @@ RESULT = Message(Role.TOOL, (ToolResultPart("1", "result"),))
     [
         ((SYSTEM, ASKED), (ASKED,)),
         ((SYSTEM, ASKED, SAID, FILE, NEXT), (FILE, NEXT)),
-        ((ASKED, SAID, NEXT, SAID, RESULT), (RESULT,)),
+        ((ASKED, SAID, NEXT, SAID, RESULT), ()),
+        ((ASKED, SAID, RESULT, NEXT), (NEXT,)),
         ((ASKED, SAID, NEXT, SAID), (NEXT,)),
         ((ASKED, SAID, SYSTEM, NEXT), (NEXT,)),
         ((SAID,), ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trunkline.domain.messages import Message, Role
+from trunkline.domain.messages import Message, Role, ToolResultPart
 from trunkline.domain.preferences import Preferences
 from trunkline.domain.tasks import Task
 
@@ -25,15 +25,21 @@ class OverBudget:
 
 
 def new_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """What is new since the last answer: a person's message with what it brings along, or the results of tools. What
-    was said before is not paid for by the task at hand, and neither are instructions that come with every request."""
+    """What is new since the last answer and somebody chose to send: a person's message with what it brings along. What
+    was said before is not paid for by the task at hand, and neither are instructions that come with every request; what
+    tools gave is as long as it is, and an agent that is refused it can do nothing about that."""
     end = len(messages)
     while end and messages[end - 1].role is Role.ASSISTANT:  # the beginning of the answer that is asked for
         end -= 1
     begin = end
     while begin and messages[begin - 1].role is not Role.ASSISTANT:
         begin -= 1
-    return tuple(message for message in messages[begin:end] if message.role is not Role.SYSTEM)
+    return tuple(
+        message
+        for message in messages[begin:end]
+        if message.role is not Role.SYSTEM
+        and not any(isinstance(part, ToolResultPart) for part in message.parts)
+    )
 
 
 def over_budget(task: Task, new_tokens: int, preferences: Preferences) -> OverBudget | None:
