@@ -18,7 +18,7 @@ from trunkline.domain.learned import AnswerLength, AnswerLengths
 from trunkline.domain.messages import ChatRequest, ResponseFormat, Role, ToolCallPart, ToolUse
 from trunkline.domain.preferences import Thresholds
 from trunkline.domain.routes import Capability
-from trunkline.domain.tasks import CountSource, Priority, Task, Tier
+from trunkline.domain.tasks import EMBEDDINGS, CountSource, Priority, Task, Tier
 
 _UNSURE = 0.5
 _TIERS = tuple(Tier)
@@ -45,6 +45,8 @@ def analyse(
     `counter` remembers counts between calls; without one every text is estimated. `plan` is what the models at hand are
     counted by. Work is bounded: what is long and was not counted before is estimated.
     """
+    if request.embeds is not None:
+        return _to_embed(request, thresholds, counter, plan)
     hints = request.hints
     guess, least = _judged(request, previous, thresholds)
     task_type = hints.task_type or guess.safe_type
@@ -71,6 +73,29 @@ def analyse(
         counted=counted,
         carried=_carried(request),
         likely=() if hints.task_type else _likely(guess),
+    )
+
+
+def _to_embed(
+    request: ChatRequest, thresholds: Thresholds, counter: TokenCounter | None, plan: CountingPlan | None
+) -> Task:
+    """Texts to embed: nothing of them is judged, and nothing is said in answer."""
+    counted = count_prompt(request, plan or CountingPlan(), TokenCounter() if counter is None else counter)
+    priority = request.priority or Priority.MEDIUM
+    return Task(
+        type=EMBEDDINGS,
+        type_confidence=1.0,
+        complexity=0.0,
+        tier=Tier.T1,
+        input_tokens=_usual_tokens(counted, thresholds.estimate_margin),
+        output_tokens=0,
+        priority=priority,
+        interactive=request.origin.interactive,
+        critical=request.critical or request.origin.interactive or priority is Priority.HIGH,
+        needs=(Capability.EMBEDDINGS,),
+        count_source=_source(counted),
+        hinted=True,
+        counted=counted,
     )
 
 

@@ -70,7 +70,10 @@ def count_prompt(request: ChatRequest, plan: CountingPlan, counter: TokenCounter
 
 
 def is_ready(request: ChatRequest, plan: CountingPlan, counter: TokenCounter) -> bool:
-    """Whether `count_prompt` counts the whole text at once; otherwise `count_ahead` is to be called on a thread."""
+    """Whether `count_prompt` counts the whole text at once; otherwise `count_ahead` is to be called on a thread. Of
+    texts to embed an estimate is enough: they come in large numbers, cost little, and need no room for an answer."""
+    if request.embeds is not None:
+        return True
     texts = list(prompt_texts(request))
     return all(_is_little(texts, _available(one, counter), counter) for one in _tokenizers(plan))
 
@@ -131,6 +134,8 @@ def prompt_texts(request: ChatRequest) -> Iterator[str]:
         yield tool.schema
     if request.answer_schema is not None:
         yield request.answer_schema.schema
+    if request.embeds is not None:
+        yield from request.embeds.inputs
 
 
 def _tokenizers(plan: CountingPlan) -> Iterable[Tokenizer]:

@@ -200,6 +200,14 @@ class Redo:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingAsk:
+    """Texts of which vectors are wanted, one for each, with so many `dimensions` (None: as many as the model has)."""
+
+    inputs: tuple[str, ...]
+    dimensions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request as a face (chat, ask, gateway, job) hands it to the engine.
 
@@ -214,6 +222,8 @@ class ChatRequest:
     Nobody but `only` (selectors; empty: anybody) may answer. `answer_schema` goes with a `response_format` of JSON.
     `append_only`: what the asker was shown cannot be taken back, so that a cut answer is carried on or fails, and never
     begins anew. `paced`: it takes its turn in the lane of its priority; without it, it goes as soon as it may.
+
+    Where it `embeds`, vectors are wanted and no answer, and there are no messages.
     """
 
     messages: tuple[Message, ...]
@@ -246,3 +256,4 @@ class ChatRequest:
     native: tuple[NativeField, ...] = ()
     append_only: bool = False
     paced: bool = True
+    embeds: EmbeddingAsk | None = None

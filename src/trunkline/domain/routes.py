@@ -33,13 +33,15 @@ class PoolStrategy(StrEnum):
 
 
 class Capability(StrEnum):
-    """What a model can take or give beyond text. `image_urls`: images by address, not only inline."""
+    """What a model can take or give beyond text. `image_urls`: images by address, not only inline. `embeddings`: it
+    gives vectors, and nothing else."""
 
     TOOLS = "tools"
     IMAGES = "images"
     IMAGE_URLS = "image_urls"
     JSON = "json"
     THINKING = "thinking"
+    EMBEDDINGS = "embeddings"
 
 
 class Prefill(StrEnum):
@@ -191,6 +193,11 @@ class ModelSpec:
     tokenizer: Tokenizer = Tokenizer.O200K
     counting: CountingRule = CountingRule.OPENAI
     cache: PromptCache = field(default_factory=PromptCache)
+
+    @property
+    def embeds(self) -> bool:
+        """It gives vectors and no answers."""
+        return Capability.EMBEDDINGS in self.capabilities
 
 
 @dataclass(frozen=True, slots=True)

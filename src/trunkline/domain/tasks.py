@@ -30,6 +30,8 @@ TASK_TYPES = (
     OPERATIONS,
     ORCHESTRATION,
 )
+EMBEDDINGS = "embeddings"
+"""The type of a request for embeddings: nobody is chosen by it, and nobody names it."""
 
 
 class Tier(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.events import (
+    Embedded,
     Finished,
     RequestBody,
     Seam,
@@ -136,6 +137,9 @@ class CallFollower:
                 elif isinstance(item, Started):
                     record.served_model = item.served_model or record.served_model
                     record.readings += item.readings
+                    self._emit(item)
+                elif isinstance(item, Embedded):
+                    self._note_output(0)
                     self._emit(item)
                 elif isinstance(item, UsageSeen):
                     record.reported_usage = item.usage

@@ -97,8 +97,9 @@ class Learning:
         return gone
 
     def request_over(self, request: ChatRequest, receipt: Receipt, generation: Generation) -> None:
-        """Take in what a request taught that is over and recorded. Calls of our own say nothing of anybody's work."""
-        if receipt.origin.kind is OriginKind.INTERNAL:
+        """Take in what a request taught that is over and recorded. Calls of our own say nothing of anybody's work, and
+        vectors nothing of how good answers are."""
+        if receipt.origin.kind is OriginKind.INTERNAL or request.embeds is not None:
             return
         moment = self._moment(generation)
         wrong = tuple(one for one in what_went_wrong(receipt) if self._is_news(one, receipt))

@@ -46,6 +46,8 @@ def receipt_of(
     usage = last.usage if last is not None and last.usage is not None else Usage()
     route = last.route if last is not None and last.outcome is not AttemptOutcome.SHORT else None
     waste = books.waste()
+    # Vectors save nothing: no answer of the default model stands in their place.
+    compared = answering if request.embeds is None else None
     return Receipt(
         request_id=ticket.request_id,
         origin=request.origin,
@@ -61,7 +63,7 @@ def receipt_of(
         cost_pico=answering.cost_pico if answering is not None else 0,
         waste_pico=waste.pico,
         waste_unknown=waste.unknown,
-        alternative_cost_pico=_alternative(answering, usage, reference, ticket.since_ms),
+        alternative_cost_pico=_alternative(compared, usage, reference, ticket.since_ms),
         finish=course.finish,
         complete=answering is not None and course.finish in (FinishReason.STOP, FinishReason.TOOL_CALLS),
         fault=course.fault if answering is None else None,

@@ -16,6 +16,7 @@ from trunkline.engine.receipt import Course
 from trunkline.engine.ticket import Ticket
 from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import CallContext
+from trunkline.providers.registry import embeddings_in
 
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
@@ -36,8 +37,13 @@ def upstream_call(
     `continuation` of what is shown already, with so much time left of the request."""
     provider, account, model = generation.provider(route), generation.account(route), generation.model(route)
     context = CallContext(provider, account, model, core.clock.wall_ms())
-    protocol = core.protocol(provider.protocol)
     request = ticket.request if continuation is None else continuation.apply(ticket.request)
+    if request.embeds is not None:
+        protocol = embeddings_in(provider.protocol, request.embeds)
+        wire = protocol.encode(request, context, max_output_tokens=None)
+        limits = _limits(core, generation, route, remaining_ms, learned=False)
+        return UpstreamCall(protocol, context, wire, generation.keys.secret(account.key), limits)
+    protocol = core.protocol(provider.protocol)
     # Always as a stream: only in one can a provider that is silent or stalls be told from one that works.
     asked = request if request.stream else replace(request, stream=True)
     limit_tokens = _output_limit(core, ticket, course, task, provider, model)
@@ -56,11 +62,15 @@ def _output_limit(
     return limit_tokens
 
 
-def _limits(core: EngineCore, generation: Generation, route: Route, remaining_ms: int) -> CallLimits:
+def _limits(
+    core: EngineCore, generation: Generation, route: Route, remaining_ms: int, *, learned: bool = True
+) -> CallLimits:
+    """How long may be waited for the first token is `learned` of answers; of vectors it depends on how many come."""
     configured = generation.config.preferences.call_limits
+    usual_ms = configured.first_token_ms
     return limits_of_call(
         configured,
         generation.provider(route),
-        first_token_ms=core.tracker.first_token_limit_ms(route, configured),
+        first_token_ms=core.tracker.first_token_limit_ms(route, configured) if learned else usual_ms,
         remaining_ms=remaining_ms,
     )

@@ -22,6 +22,7 @@ from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.gateway.dialect import Asked, Dialect, Problem, ProblemKind, UnreadableError
 from trunkline.gateway.dialects import counting_of, dialect_of
 from trunkline.gateway.doors import Doors, FullError
+from trunkline.gateway.embeddings import read_embeddings
 from trunkline.gateway.guard import Client, Guard, NotNowError
 from trunkline.gateway.listing import listed, listing, single
 from trunkline.gateway.metrics import CONTENT_TYPE, Metrics
@@ -195,7 +196,10 @@ class Gateway:
             counting = counting_of(target.protocol)
             asked = service.placed(counting.read(body, origin, target.name), exchange.headers, client)
             return _bytes(counting.body(await service.count_tokens(asked)))
-        asked = dialect.read(body, origin, model=target.name, stream=target.stream)
+        if target.action is Action.EMBED:
+            asked = read_embeddings(body, origin)
+        else:
+            asked = dialect.read(body, origin, model=target.name, stream=target.stream)
         asked = service.placed(asked, exchange.headers, client)
         course = exchange.course = Course(exchange.request_id)
         with self._guard.at_work(client, course):
@@ -203,7 +207,10 @@ class Gateway:
                 if asked.chat.stream:
                     array = target.protocol is Protocol.GEMINI_ARRAY
                     return await self._stream(exchange, asked, course, array=array)
-                body_out = await service.whole(dialect, asked, course)
+                if target.action is Action.EMBED:
+                    body_out = await service.embeddings(asked, course)
+                else:
+                    body_out = await service.whole(dialect, asked, course)
                 return _bytes(body_out, course.headers() | exchange.cors)
 
     async def _stream(

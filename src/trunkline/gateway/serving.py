@@ -17,6 +17,7 @@ from trunkline.domain.events import (
     Body,
     Cancelled,
     Decided,
+    Embedded,
     Ending,
     Failed,
     TextDelta,
@@ -40,6 +41,7 @@ from trunkline.gateway.dialect import (
     Problem,
     WholeAnswer,
 )
+from trunkline.gateway.embeddings import checked, embeddings_body
 from trunkline.gateway.guard import Client
 from trunkline.gateway.hints import hints_of
 from trunkline.gateway.naming import Names, allowed
@@ -48,6 +50,7 @@ from trunkline.gateway.shelf import Shelf
 
 # A stream in which nothing came for so long gets a sign of life.
 _IDLE_S = 15.0
+_WRITTEN_OFF_LOOP_BYTES = 500_000
 
 
 class RefusedError(Exception):
@@ -138,9 +141,11 @@ class Service:
         names = self.names()
         said = hints_of(headers, asked.said, names.task_types)
         named = names.resolve(asked.model, asked.fallbacks)
+        if asked.chat.embeds is not None:
+            named = checked(named, asked.model, config.catalogue)
         models = allowed(named.models, client.models, config.catalogue)
         pin = models[0] if len(models) == 1 else None
-        place = place_of(asked, headers, client.token_id or "")
+        place = None if asked.chat.embeds is not None else place_of(asked, headers, client.token_id or "")
         priority = said.priority or client.priority
         chat = replace(
             asked.chat,
@@ -154,8 +159,8 @@ class Service:
             prefer=models if pin is None and named.ordered else (),
             only=models if pin is None else (),
             avoid=said.avoid,
-            conversation_id=place.conversation_id,
-            turn_id=place.turn_id,
+            conversation_id=None if place is None else place.conversation_id,
+            turn_id=None if place is None else place.turn_id,
             priority=priority,
             paced=priority is not None,
             deadline_at_ms=None if said.within_ms is None else self._clock.wall_ms() + said.within_ms,
@@ -169,6 +174,24 @@ class Service:
 
     async def whole(self, dialect: Dialect, asked: Asked, course: Course) -> bytes:
         """The body of the whole answer. Raises RefusedError where there is none; cancelled with its caller."""
+        receipt = await self._answered(asked, course)
+        message = _own_ids(answer_message(course.bodies), course.request_id)
+        self._shelf.keep(message)
+        finish = receipt.finish or FinishReason.STOP
+        return dialect.whole(asked, WholeAnswer(self._head(course), message, finish, receipt.usage))
+
+    async def embeddings(self, asked: Asked, course: Course) -> bytes:
+        """The body with the vectors that are asked for. Raises RefusedError where there are none; cancelled with its
+        caller."""
+        receipt = await self._answered(asked, course)
+        vectors = next(body.vectors for body in reversed(course.bodies) if isinstance(body, Embedded))
+        written = (asked.shape, self._head(course).model, vectors, receipt.usage)
+        if sum(map(len, vectors)) > _WRITTEN_OFF_LOOP_BYTES:
+            return await asyncio.to_thread(embeddings_body, *written)
+        return embeddings_body(*written)
+
+    async def _answered(self, asked: Asked, course: Course) -> Receipt:
+        """Follow a request to its whole answer. Raises RefusedError where there is none."""
         handle = self._submit(asked, course)
         try:
             async for bodies in _batches(handle):
@@ -178,11 +201,7 @@ class Service:
             receipt = _receipt(course)
             if not isinstance(course.ending, Answered):
                 raise RefusedError(problem_of(receipt, self._clock.wall_ms(), self._zone), course.ending)
-            message = _own_ids(answer_message(course.bodies), course.request_id)
-            self._shelf.keep(message)
-            head = self._head(course)
-            finish = receipt.finish or FinishReason.STOP
-            return dialect.whole(asked, WholeAnswer(head, message, finish, receipt.usage))
+            return receipt
         finally:
             handle.cancel()
 

@@ -31,7 +31,8 @@ class CallContext:
 class WireRequest:
     """An encoded call: `path` is appended to the base URL, or to its scheme and host alone where `from_root`; no
     credential is in it. `auth_header` and `auth_prefix` say where the transport puts the key. `left_out` names the
-    wishes of the request that cannot be said there."""
+    wishes of the request that cannot be said there. `at_once`: nothing is thought up word by word, so that a whole
+    reply is due to begin as soon as a stream is."""
 
     method: str
     path: str
@@ -42,6 +43,7 @@ class WireRequest:
     auth_prefix: str = "Bearer "
     from_root: bool = False
     left_out: tuple[str, ...] = ()
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from trunkline.domain.messages import EmbeddingAsk
 from trunkline.providers.protocol import WireProtocol
 
 NAMES = ("openai", "anthropic", "gemini")
+EMBED = ("openai", "gemini")
+"""Those in which embeddings can be asked for; the configuration takes no such model elsewhere."""
 
 
 def protocol_named(name: str) -> WireProtocol:
@@ -22,3 +25,16 @@ def protocol_named(name: str) -> WireProtocol:
 
         return GEMINI
     raise ValueError(f"{name!r} is no protocol; known: {', '.join(NAMES)}")
+
+
+def embeddings_in(name: str, asked: EmbeddingAsk) -> WireProtocol:
+    """How `asked` is asked for in the protocol of that name. Raises ValueError where that has no embeddings."""
+    if name == "openai":
+        from trunkline.providers.openai.embeddings import OpenAIEmbeddings
+
+        return OpenAIEmbeddings(asked)
+    if name == "gemini":
+        from trunkline.providers.gemini.embeddings import GeminiEmbeddings
+
+        return GeminiEmbeddings(asked)
+    raise ValueError(f"{name!r} has no embeddings; known: {', '.join(EMBED)}")

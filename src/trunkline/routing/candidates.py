@@ -9,7 +9,7 @@ from trunkline.domain.decisions import FAVOURED, WEAK, Pin, RejectionCode, Terms
 from trunkline.domain.faults import FaultCode
 from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
-from trunkline.domain.routes import Selector
+from trunkline.domain.routes import Capability, Selector
 from trunkline.domain.state import EMPTY_ROUTE_STATE, RoutingState
 from trunkline.routing.accounts import Live, LiveAccounts, Refusal, limit_facts
 from trunkline.routing.ask import RoutingAsk
@@ -30,7 +30,7 @@ from trunkline.routing.profiles import (
 )
 from trunkline.routing.prompt import PromptTokens
 from trunkline.routing.quality import is_known
-from trunkline.routing.rejections import NOT_ASKED_FOR, Facts, Refused, Rejections
+from trunkline.routing.rejections import NOT_ASKED_FOR, ONLY_EMBEDS, Facts, Refused, Rejections
 from trunkline.routing.rules import CHEAPEST_FIRST, PREFER_FREE
 from trunkline.routing.speed import is_timed, speed_of
 from trunkline.routing.turn_cost import FREE_TURN, TurnCost
@@ -48,7 +48,8 @@ class Scan:
         self.task = ask.task
         self.preferences = policy.config.preferences
         self.thresholds = self.preferences.thresholds
-        self.rejections = Rejections(policy)
+        self._embeds = Capability.EMBEDDINGS in ask.task.needs
+        self.rejections = Rejections(policy, embeds=self._embeds)
         mode = state.mode or self.preferences.mode
         self.forced = state.override
         self.pin = None if self.forced is not None else _pinned(ask, state.pin, state.now_ms)
@@ -115,6 +116,8 @@ class Scan:
             only.provider in (None, row.provider) and only.model in (None, row.model)
         ):
             return False
+        if row.embeds and not self._embeds:
+            return self._names(row) and self._refuse(row, RejectionCode.CAPABILITY, ONLY_EMBEDS)
         if self._allowed and not any(one.covers(row.provider, row.model) for one in self._allowed):
             return self._refuse(row, RejectionCode.EXCLUDED, (("rule", NOT_ASKED_FOR),))
         if row.retired_at_ms is not None and row.retired_at_ms <= self.state.now_ms:
@@ -129,13 +132,22 @@ class Scan:
             return self._refuse(row, RejectionCode.CONTEXT_WINDOW, facts)
         return True
 
+    def _names(self, row: ModelRow) -> bool:
+        """Whether the row's model, and not only its provider, was asked for: of a model that gives no answers nothing
+        is said otherwise."""
+        named = self._allowed if self.only is None else (self.only,)
+        return any(one.model is not None and one.covers(row.provider, row.model) for one in named)
+
     def _refuse(self, row: ModelRow, code: RejectionCode, facts: Facts) -> bool:
         if row.routes:
             self.rejections.add(Refused(row.provider, None, row.model, code, facts))
         return False
 
     def need_tokens(self, row: ModelRow) -> int:
-        """The window that the request takes, with room for its answer."""
+        """The window that the request takes, with room for its answer. Of texts to embed each has the window for
+        itself, and its provider counts it exactly: only one that it has refused already needs a larger window."""
+        if self._embeds:
+            return self.task.least_input_tokens + 1 if self.task.least_input_tokens else 0
         room = row.max_output_tokens
         return self._prompt.of(row) + min(room, held_to(self._output_tokens, room, self._held_by))
 
@@ -153,13 +165,13 @@ class Scan:
         choosy = self.only is not None or bool(self._needs) or bool(self._allowed)
         found: list[Bound] = []
         for basis in bases:
-            fixed, window, room, prices, cash_free, retires, stated, behind, meets, row = basis
+            fixed, window, room, prices, cash_free, looked_at, stated, behind, meets, row = basis
             plain, written, price_output, least = prices
             if by_place is not None:
                 input_tokens = by_place[row[0]]
             room = room if self._held_by is None else held_to(room, room, self._held_by)
             need = input_tokens + (output_tokens if output_tokens < room else room)
-            if (choosy or retires or need > window) and not self.considered(row):
+            if (choosy or looked_at or need > window) and not self.considered(row):
                 continue
             price_input = written if input_tokens >= least else plain
             if price_input is None or price_output is None:

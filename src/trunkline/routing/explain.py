@@ -274,6 +274,15 @@ _NEEDS = {
 }
 
 
+def _capability_why(facts: Facts) -> str:
+    if "gives" in facts:
+        return f"gives {facts['gives']}, no answers"
+    missing = facts.get("missing")
+    if missing == Capability.EMBEDDINGS.value:
+        return "gives answers, no embeddings"
+    return f"cannot take {_named_needs(missing)}"
+
+
 def _named_needs(missing: Fact) -> str:
     """`missing`, capabilities with commas between, in words; who takes no images takes none by address either."""
     needs = [Capability(name) for name in str(missing).split(", ")]
@@ -313,7 +322,7 @@ _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
         f"its window of {_figure(facts.get('window_tokens'))} tokens is too small for "
         f"{_figure(facts.get('needed_tokens'))}"
     ),
-    RejectionCode.CAPABILITY: lambda facts: f"cannot take {_named_needs(facts.get('missing'))}",
+    RejectionCode.CAPABILITY: _capability_why,
     RejectionCode.NOT_FREE: lambda facts: (
         f"not free ({_dollars(facts.get('cost_pico'))}) and only free may be used"
     ),

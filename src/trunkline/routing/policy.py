@@ -54,7 +54,8 @@ class ModelRow(NamedTuple):
     pico-dollars per token, None where they are not the same for every call or not known; `price_written` is that of
     input which the provider's cache keeps. `blended_pico` is for comparing models in general: of three input tokens for
     each output token, of short inputs, outside peak hours. `quality` is the catalogue's, None where no score is known;
-    `reserving` is set where a call takes its whole output limit from token allowances."""
+    `reserving` is set where a call takes its whole output limit from token allowances; one that `embeds` gives vectors
+    and no answers."""
 
     place: int
     provider: str
@@ -82,17 +83,19 @@ class ModelRow(NamedTuple):
     tokenizer: Tokenizer
     counting: CountingRule
     cache: PromptCache
+    embeds: bool
 
 
 class Pool(NamedTuple):
     """A provider's usable accounts in the order of the file; `accounts` counts all, usable or not. `places` are
-    those of its models' rows."""
+    those of its models' rows, `answering` of which give answers."""
 
     provider: str
     strategy: PoolStrategy
     members: tuple[PoolAccount, ...]
     places: range
     accounts: int
+    answering: int
 
     @property
     def models(self) -> int:
@@ -167,7 +170,8 @@ def _pool(provider: ProviderSpec, first_place: int) -> Pool:
         for position, account in enumerate(usable)
     )
     places = range(first_place, first_place + len(provider.models))
-    return Pool(provider.id, provider.pool, members, places, len(provider.accounts))
+    answering = sum(not model.embeds for model in provider.models)
+    return Pool(provider.id, provider.pool, members, places, len(provider.accounts), answering)
 
 
 def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> ModelRow:
@@ -203,6 +207,7 @@ def _row(place: int, model: ModelSpec, pool: Pool, provider: ProviderSpec) -> Mo
         tokenizer=model.tokenizer,
         counting=model.counting,
         cache=model.cache,
+        embeds=model.embeds,
     )
 
 
@@ -258,7 +263,7 @@ def _reference_price(catalogue: Catalogue, preferences: Preferences) -> Price:
     default = _default_model(catalogue, [selector for selector in selectors if selector is not None])
     models = [default] if default is not None and _blended(default.price) else []
     if not models:
-        priced = [model for provider in catalogue.providers for model in provider.models]
+        priced = _answering(catalogue)
         models = sorted(
             (model for model in priced if _blended(model.price)),
             key=lambda model: (_blended(model.price) or 0, model.provider, model.id),
@@ -266,13 +271,17 @@ def _reference_price(catalogue: Catalogue, preferences: Preferences) -> Price:
     return models[len(models) // 2].price if models else FREE
 
 
+def _answering(catalogue: Catalogue) -> list[ModelSpec]:
+    """The models that give answers, by whose prices an answer's cost is weighed."""
+    return [model for provider in catalogue.providers for model in provider.models if not model.embeds]
+
+
 def _default_model(catalogue: Catalogue, selectors: Iterable[Selector]) -> ModelSpec | None:
     for selector in selectors:
         matching = [
             model
-            for provider in catalogue.providers
-            for model in provider.models
-            if selector.provider in (None, provider.id) and selector.model in (None, model.id)
+            for model in _answering(catalogue)
+            if selector.provider in (None, model.provider) and selector.model in (None, model.id)
         ]
         if matching:
             return max(
@@ -283,7 +292,7 @@ def _default_model(catalogue: Catalogue, selectors: Iterable[Selector]) -> Model
 
 def _known_prices(catalogue: Catalogue) -> tuple[Price, ...]:
     """Prices among which the dearest is to be found: all that vary, and one that is as dear as the dearest flat."""
-    prices = [model.price for provider in catalogue.providers for model in provider.models]
+    prices = [model.price for model in _answering(catalogue)]
     if all(_blended(price) is not None for price in prices):
         return ()
     flat = [price for price in prices if price.is_flat]

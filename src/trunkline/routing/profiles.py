@@ -73,9 +73,9 @@ class Footing(NamedTuple):
 # from how many tokens on the cache keeps any.
 Prices = tuple[int | None, int | None, int | None, int]
 # What a row's best score is made from: weighted preference and quality, context and output tokens, its prices, whether
-# some account pays no cash, whether the model retires, its best place in a stated list, `Ranked.behind` at best and
-# before any cost rule, whether it meets the quality floor; and the row. Unpacked for every row of a decision, where
-# names of fields cost too much.
+# some account pays no cash, whether the model retires or gives no answers, its best place in a stated list,
+# `Ranked.behind` at best and before any cost rule, whether it meets the quality floor; and the row. Unpacked for every
+# row of a decision, where names of fields cost too much.
 Basis = tuple[float, int, int, Prices, bool, bool, int, int, bool, "ModelRow"]
 
 
@@ -173,7 +173,7 @@ def _basis(row: ModelRow, weights: Weights, likings: Sequence[Liking], footing: 
         row.max_output_tokens,
         (row.price_input, row.price_written, row.price_output, row.cache.least_tokens),
         row.any_cash_free,
-        row.retired_at_ms is not None,
+        row.retired_at_ms is not None or row.embeds,
         min(liking.stated for liking in likings),
         placed_behind(footing, dear=dear),
         footing.meets,

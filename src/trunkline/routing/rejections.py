@@ -15,6 +15,9 @@ Facts = tuple[tuple[str, str | int | float | None], ...]
 NOT_ASKED_FOR = "only the models that were asked for"
 """The rule that keeps out who is not among those that a request names."""
 
+ONLY_EMBEDS: Facts = (("gives", "embeddings"),)
+"""Of a model that gives vectors, where an answer is wanted."""
+
 # Who is exhausted, and until when, is said account by account.
 _SAID_BY_ACCOUNT = (
     RejectionCode.LIMIT,
@@ -38,10 +41,11 @@ class Refused(NamedTuple):
 
 
 class Rejections:
-    """The rejections of one decision; `add` is cheap, `grouped` is called once."""
+    """The rejections of one decision, which `embeds` or wants an answer; `add` is cheap, `grouped` is called once."""
 
-    def __init__(self, policy: CompiledPolicy) -> None:
+    def __init__(self, policy: CompiledPolicy, *, embeds: bool = False) -> None:
         self._policy = policy
+        self._embeds = embeds
         self._found: dict[tuple[str, str | None, str | None], Refused] = {}
 
     def add(self, refused: Refused) -> None:
@@ -72,9 +76,9 @@ class Rejections:
         models = [refused for refused in self._found.values() if not refused.account]
         accounts = [refused for refused in self._found.values() if not refused.model and refused.account]
         pools = self._policy.pools
-        routes, widened = _join(routes, lambda r: (r.provider, r.account), lambda r: pools[r.provider].models)
+        routes, widened = _join(routes, lambda r: (r.provider, r.account), self._models)
         accounts += widened
-        models, whole = _join(models, lambda r: (r.provider, None), lambda r: pools[r.provider].models)
+        models, whole = _join(models, lambda r: (r.provider, None), self._models)
         plain = [refused for refused in accounts if refused.code not in _SAID_BY_ACCOUNT]
         said = [refused for refused in accounts if refused.code in _SAID_BY_ACCOUNT]
         plain, widest = _join(
@@ -83,6 +87,11 @@ class Rejections:
         found = (*single, *routes, *models, *whole, *plain, *said, *widest)
         rejections = (*self._policy.rejected, *map(self._rejection, found))
         return tuple(sorted(rejections, key=lambda rejection: (rejection.route, rejection.code)))
+
+    def _models(self, refused: Refused) -> int:
+        """How many models of the provider are looked at: of those that give no answers nobody wants any."""
+        pool = self._policy.pools[refused.provider]
+        return pool.models if self._embeds or not pool.answering else pool.answering
 
     def _rejection(self, refused: Refused) -> Rejection:
         pool = self._policy.pools[refused.provider]

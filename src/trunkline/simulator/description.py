@@ -27,6 +27,7 @@ output_tokens = [180, 0.5, 0.05]
 thinks = "asked"                      # always, asked (by parameter or prompt: see `wishes`), never
 cache_least_tokens = 1024             # the beginning of a prompt that is cached from then on
 strict = ["temperature_fixed"]        # beside the provider's
+dimensions = 1536                     # it gives vectors of so many, and no answers
 
 [[faults]]                            # see `faults.KINDS`
 kind = "cut"
@@ -93,7 +94,8 @@ class Account:
 class Model:
     """A model: how fast it is, how much it says, and what. `fixed_chunks` makes every answer the same N encoded
     chunks, which costs next to nothing; `continues` lets it carry on a text as asked to. `thinks` is always, asked or
-    never; a prompt's beginning of `cache_least_tokens` is cached; `strict` is what it refuses beside the provider."""
+    never; a prompt's beginning of `cache_least_tokens` is cached; `strict` is what it refuses beside the provider. With
+    `dimensions` it gives vectors of that many, and no answers."""
 
     id: str
     context_tokens: int = 131_072
@@ -108,6 +110,7 @@ class Model:
     thinks: str = "asked"
     cache_least_tokens: int = 1_024
     strict: frozenset[str] = frozenset()
+    dimensions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ KeyOf = Callable[[AccountSpec], str]
 _FIRST_TOKEN_MS = 15
 _TOKENS_PER_S = 1_500
 _OUTPUT_TOKENS = 90
+_DIMENSIONS = 256
 
 _BY_HOST = (
     ("api.z.ai", "zai"),
@@ -153,4 +154,5 @@ def _model(model: ModelSpec) -> Mapping[str, Any]:
         "tokens_per_s": [_TOKENS_PER_S, 0.0, 0.0],
         "output_tokens": [_OUTPUT_TOKENS, 0.0, 0.0],
         "thinks": "asked",
+        "dimensions": _DIMENSIONS if model.embeds else 0,
     }

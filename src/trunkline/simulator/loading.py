@@ -157,6 +157,7 @@ def _read_model(name: str, table: Table, words: frozenset[str]) -> Model:
         thinks=table.word("thinks", ("always", "asked", "never"), usual.thinks),
         cache_least_tokens=table.whole("cache_least_tokens", usual.cache_least_tokens),
         strict=_read_strict(table, words),
+        dimensions=table.whole("dimensions", usual.dimensions),
     )
     table.end()
     return model

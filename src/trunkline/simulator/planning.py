@@ -31,7 +31,7 @@ def plan(exchange: Exchange, struck: Sequence[FaultRule]) -> tuple[Play, Booking
     if play.refused:
         return play, None
     asked = exchange.asked
-    if asked.input_tokens > exchange.model.context_tokens:
+    if asked.input_tokens > exchange.model.context_tokens and not asked.embeds:
         amount = exchange.model.context_tokens
         refuse_as(play, exchange, exchange.complaint(Wrong.CONTEXT, amount=amount, asked=asked.input_tokens))
         return play, None
@@ -64,7 +64,8 @@ def _refuse_for_limit(play: Play, exchange: Exchange, shortage: Shortage) -> Non
 
 def _answer(exchange: Exchange) -> Play:
     model = exchange.model
-    play = _fixed(exchange) if model.fixed_chunks else exchange.protocol.play(exchange, answer_of(exchange))
+    fixed = model.fixed_chunks and not exchange.asked.embeds
+    play = _fixed(exchange) if fixed else exchange.protocol.play(exchange, answer_of(exchange))
     play.first_ms = model.first_token_ms.draw(exchange.rng) / exchange.speed
     tokens_per_s = model.tokens_per_s.draw(exchange.rng) * exchange.speed
     if tokens_per_s > 0:

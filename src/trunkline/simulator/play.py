@@ -100,7 +100,8 @@ class Asked:
     arguments where those are known; one of `must_call` is to be called, and no second where `one_call`. The answer is
     to fit `answer_schema`. `results` have just come back, `steps` rounds of calls were made since the user spoke.
     `cacheable` are the pieces of the prompt that a cache may keep; `marks_cache`: they were marked, and writing them is
-    counted. `as_array`: a stream as one JSON array."""
+    counted. `as_array`: a stream as one JSON array. Of the texts of `embeds` vectors are wanted and no answer, of so
+    many `dimensions`, in base64 where it `packs` them."""
 
     model: str
     stream: bool
@@ -125,6 +126,9 @@ class Asked:
     cacheable: tuple[str, ...] = ()
     marks_cache: bool = False
     as_array: bool = False
+    embeds: tuple[str, ...] = ()
+    dimensions: int | None = None
+    packs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +158,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path is for: `what` is chat, count, models or model. `model` and `stream` are set where the path says
-    them."""
+    """What a path is for: `what` is chat, embed, count, models or model. `model` and `stream` are set where the path
+    says them."""
 
     what: str
     model: str | None = None

@@ -165,6 +165,8 @@ class Simulator:
         model = provider.model_named(asked.model)
         if model is None or model.id in account.without:
             return self._refuse(received, Complaint(Wrong.NOT_FOUND, model=asked.model), provider.style)
+        if model.dimensions and not asked.embeds:
+            return self._refuse(received, Complaint(Wrong.BAD_REQUEST, model=asked.model), provider.style)
         if target.what == "count":
             return self._tell(received, protocol.count(asked))
         return await self._reply(request, received, self._exchange(provider, account, model, asked, received))

@@ -70,7 +70,7 @@ class Reply:
         self._watch.start(Limit.CONNECT, self._call.limits.connect_ms)
         await self._exchange.connected()
         if self._exchange.sent_ms is not None:
-            if self._call.request.stream:
+            if self._call.request.stream or self._call.request.at_once:
                 self._watch.start(Limit.FIRST_TOKEN, self._call.limits.first_token_ms)
             else:
                 self._watch.pause()

@@ -11,7 +11,7 @@ import orjson
 from trunkline.simulator.answers import pieces as cut_in_pieces
 from trunkline.simulator.description import Model, Provider
 from trunkline.simulator.play import Answer, Asked, Call, Exchange, Play, Target, Usage
-from trunkline.simulator.protocols import gemini_reading
+from trunkline.simulator.protocols import embedding, gemini_reading
 from trunkline.simulator.signing import call_content, sign
 from trunkline.simulator.styles import Complaint
 
@@ -45,6 +45,8 @@ class GeminiProtocol:
             return Target("chat", model, stream=False)
         if called == "streamGenerateContent":
             return Target("chat", model, stream=True, as_array=query.get("alt") != "sse")
+        if called == "batchEmbedContents":
+            return Target("embed", model)
         return Target("count", model) if called == "countTokens" else None
 
     def check_headers(self, headers: Mapping[str, str]) -> Complaint | None:
@@ -53,6 +55,8 @@ class GeminiProtocol:
 
     def read(self, body: Mapping[str, Any], target: Target, provider: Provider) -> Asked | Complaint:
         """What is asked, or what is wrong with it."""
+        if target.what == "embed":
+            return embedding.read_gemini(body, target, provider)
         return gemini_reading.read(body, target, provider)
 
     def count(self, asked: Asked) -> Mapping[str, Any]:
@@ -62,6 +66,8 @@ class GeminiProtocol:
 
     def play(self, exchange: Exchange, answer: Answer) -> Play:
         """The whole reply that says `answer`."""
+        if exchange.asked.embeds:
+            return embedding.play_gemini(exchange)
         writer = _Writer(exchange, answer)
         return writer.stream() if exchange.asked.stream else writer.whole()
 
@@ -201,7 +207,9 @@ def _listed(model: Model) -> dict[str, Any]:
         "displayName": model.id,
         "inputTokenLimit": model.context_tokens,
         "outputTokenLimit": model.max_output_tokens,
-        "supportedGenerationMethods": ["generateContent", "countTokens"],
+        "supportedGenerationMethods": (
+            ["embedContent", "batchEmbedContents"] if model.dimensions else ["generateContent", "countTokens"]
+        ),
         "temperature": 1,
         "maxTemperature": 2,
         "thinking": model.thinks != "never",

@@ -10,7 +10,7 @@ import orjson
 from trunkline.simulator.answers import pieces as cut_in_pieces
 from trunkline.simulator.description import Model, Provider
 from trunkline.simulator.play import Answer, Asked, Call, Exchange, Play, Target, Usage
-from trunkline.simulator.protocols import openai_reading
+from trunkline.simulator.protocols import embedding, openai_reading
 from trunkline.simulator.protocols.dialects import (
     DIALECTS,
     USUAL,
@@ -40,9 +40,12 @@ class OpenAIProtocol:
         return headers.get("authorization", "").removeprefix("Bearer ").strip()
 
     def target(self, method: str, path: str, query: Mapping[str, str]) -> Target | None:
-        """Chat, the list of models, or one of them; the version before them may be any (`/v1`, `/paas/v4`) or none."""
+        """Chat, embeddings, the list of models, or one of them; the version before them may be any (`/v1`,
+        `/paas/v4`) or none."""
         if method == "POST" and path.endswith("chat/completions"):
             return Target("chat")
+        if method == "POST" and path.endswith("embeddings"):
+            return Target("embed")
         head, found, model = f"/{path}".rpartition("/models")
         if method != "GET" or not found or head.count("/") > 3:
             return None
@@ -54,6 +57,8 @@ class OpenAIProtocol:
 
     def read(self, body: Mapping[str, Any], target: Target, provider: Provider) -> Asked | Complaint:
         """What is asked, or what is wrong with it."""
+        if target.what == "embed":
+            return embedding.read_openai(body, provider)
         return openai_reading.read(body, provider)
 
     def count(self, asked: Asked) -> Mapping[str, Any]:
@@ -62,6 +67,8 @@ class OpenAIProtocol:
 
     def play(self, exchange: Exchange, answer: Answer) -> Play:
         """The whole reply that says `answer`."""
+        if exchange.asked.embeds:
+            return embedding.play_openai(exchange)
         writer = _Writer(exchange, answer)
         return writer.stream() if exchange.asked.stream else writer.whole()
 
