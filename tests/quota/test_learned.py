@@ -17,9 +17,19 @@ from tests.quota.scenes import (
     reading,
     route,
 )
+from tests.support.clock import FakeClock
+from tests.support.memory_ledger import MemoryLedger
 
 from trunkline.domain.faults import Fault, FaultKind, FaultScope
-from trunkline.domain.limits import FigureSource, LimitReading, LimitScope, LimitUse, Metric, Window
+from trunkline.domain.limits import (
+    FigureSource,
+    LimitReading,
+    LimitScope,
+    LimitSpec,
+    LimitUse,
+    Metric,
+    Window,
+)
 from trunkline.domain.preferences import Thresholds
 from trunkline.quota.learned import LearnedLimit, goes_before, taught_by, window_refused
 from trunkline.quota.tracker import QuotaTracker
@@ -253,3 +263,71 @@ def test_news_of_other_processes_for_ever_take_no_more_memory() -> None:
     assert NOW_MS + 299 in {one.as_of_ms for one in held}
     # What other tests have left behind is of other moments.
     assert len({one.as_of_ms for one in held if NOW_MS < one.as_of_ms < NOW_MS + 300}) < 5
+
+
+# -- what was used before a limit was known ---------------------------------------------------------------------------
+
+
+class Stated:
+    """One account on a ledger that counts, which answers and then states a limit in a refusal."""
+
+    def __init__(self, *limits: LimitSpec) -> None:
+        self.clock = FakeClock()
+        self.quota = QuotaTracker(catalogue(account("a", *limits)), MemoryLedger(self.clock), Thresholds())
+        self.quota.refresh_all(self.clock.wall_ms())
+
+    def answers(self, number: int, model: str = "small") -> None:
+        for _ in range(number):
+            self.clock.advance(500)
+            self.quota.succeeded(route(model=model), self.clock.wall_ms(), total_ms=50.0)
+
+    def states(self, told: LimitReading) -> None:
+        self.quota.learn(route(), (told,), self.clock.wall_ms())
+
+    def used(self) -> list[int]:
+        state = self.quota.routing_state(self.clock.wall_ms())
+        return [use.used for use in state.accounts["acme", "a"].limits]
+
+
+def test_what_was_answered_before_a_limit_was_stated_is_in_its_window_until_it_leaves_it() -> None:
+    here = Stated()
+    here.answers(6)  # two a second
+    here.answers(3, "large")
+    here.states(reading(20, window="60s"))
+    assert here.used() == [6]
+    here.states(reading(20, window="60s"))
+    assert here.used() == [6]
+    here.clock.advance(57_000)
+    assert 0 < here.used()[0] < 6
+    here.clock.advance(5_000)
+    assert here.used() == [0]
+
+
+def test_of_a_limit_of_the_account_all_its_models_answers_are_counted() -> None:
+    here = Stated()
+    here.answers(6)
+    here.answers(3, "large")
+    here.states(reading(20, window="60s", scope=LimitScope.ACCOUNT))
+    assert here.used() == [9]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        reading(20, window="60s", metric=Metric.INPUT_TOKENS),
+        reading(20, window="5m"),
+        reading(20, window="day"),
+    ],
+)
+def test_of_what_answers_are_not_counted_for_nothing_is_made_up(told: LimitReading) -> None:
+    here = Stated()
+    here.answers(6)
+    here.states(told)
+    assert here.used() == [0]
+
+
+def test_what_a_known_limit_has_counted_is_not_counted_again() -> None:
+    here = Stated(limit(Metric.REQUESTS, 50, "60s", LimitScope.MODEL))
+    here.answers(6)  # not booked here, so that nothing is counted
+    here.states(reading(20, window="60s"))
+    assert set(here.used()) == {0}

@@ -8,10 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from trunkline.domain.faults import Fault
-from trunkline.domain.limits import FigureSource, LimitReading, LimitScope, LimitUse, Metric, Window
+from trunkline.domain.limits import (
+    FigureSource,
+    LimitReading,
+    LimitScope,
+    LimitUse,
+    Metric,
+    Window,
+    WindowKind,
+)
 from trunkline.domain.routes import AccountSpec, Catalogue, Route, Selector
 from trunkline.quota.claims import BELIEVED_FROM, BoundLimit, bind, owner_of
-from trunkline.quota.counted import AnsweredCounts
+from trunkline.quota.counted import LONGEST_ROLLING_MS, AnsweredCounts
 from trunkline.quota.figures import Figures
 from trunkline.quota.holdings import AccountKey as AccountKey  # for those who ask the book
 from trunkline.quota.holdings import Holdings
@@ -146,7 +154,10 @@ class LimitBook:
                 kept[key] = learned
                 if known is None or _says_other(reading, known.reading):
                     news.append(reading)
+                    is_new = key not in self._holdings.windows
                     self._apply(learned, now_ms)
+                    if is_new and _is_of_recent_requests(reading):
+                        self._count_answered(key, route, reading, now_ms)
             self._figures.lift(key, reading, None if known is None else known.reading.amount, now_ms)
         return tuple(news)
 
@@ -230,6 +241,12 @@ class LimitBook:
             counted = max(counted, account.uses[key].used - 1)
         return taught_by(fault, window, counted, self._concluded.get(key))
 
+    def _count_answered(self, key: str, route: Route, reading: LimitReading, now_ms: int) -> None:
+        """What was answered here before the limit was known is in its window too."""
+        whole_account = reading.scope is not LimitScope.MODEL
+        leaving = self._answered.still_in(reading.window, route, now_ms, whole_account=whole_account)
+        self._figures.count_earlier(key, reading.window, leaving, now_ms)
+
     def _apply(self, learned: LearnedLimit, now_ms: int) -> None:
         key, changed = self._holdings.apply(learned, now_ms)
         if key is None:
@@ -261,6 +278,13 @@ def _located(route: Route, reading: LimitReading, now_ms: int) -> LearnedLimit:
 def _model_of(reading: LimitReading, read_on: str | None) -> str | None:
     """The model or pattern that a reading is about; None: every model."""
     return reading.model or (read_on if reading.scope is LimitScope.MODEL else None)
+
+
+def _is_of_recent_requests(reading: LimitReading) -> bool:
+    """Whether it was told of requests in a window that answers are counted for."""
+    window = reading.window
+    rolls = window.kind is WindowKind.ROLLING and (window.length_ms or 0) <= LONGEST_ROLLING_MS
+    return reading.metric is Metric.REQUESTS and rolls and reading.source is not FigureSource.LEARNED
 
 
 def _says_other(reading: LimitReading, known: LimitReading) -> bool:

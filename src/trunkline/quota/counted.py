@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from trunkline.domain.limits import Window, WindowKind
@@ -10,6 +10,7 @@ from trunkline.domain.routes import Route
 from trunkline.quota.windows import calendar_period
 
 MOST_ROUTES = 2_000
+LONGEST_ROLLING_MS = 60_000
 _SECOND_MS = 1_000
 
 
@@ -46,12 +47,24 @@ class AnsweredCounts:
     def within(self, window: Window, route: Route, now_ms: int, *, whole_account: bool) -> int:
         """The requests answered in a rolling window of at most a minute, or in the day of a calendar window, on the
         route or on all of its account."""
-        routes = [route]
-        if whole_account:
-            routes = [
-                one for one in self._counts if (one.provider, one.account) == (route.provider, route.account)
-            ]
-        return sum(self._of_one(window, one, now_ms) for one in routes)
+        return sum(self._of_one(window, one, now_ms) for one in self._routes(route, whole_account))
+
+    def still_in(
+        self, window: Window, route: Route, now_ms: int, *, whole_account: bool
+    ) -> tuple[tuple[int, int], ...]:
+        """When requests that were answered leave a rolling window of at most a minute (wall time), and how many do
+        then, the soonest first."""
+        length_ms = window.length_ms or 0
+        found: Counter[int] = Counter()
+        for one in self._routes(route, whole_account):
+            for second, number in self._counts[one].seconds if one in self._counts else ():
+                found[(second + 1) * _SECOND_MS + length_ms] += number
+        return tuple(sorted((at_ms, number) for at_ms, number in found.items() if at_ms > now_ms))
+
+    def _routes(self, route: Route, whole_account: bool) -> list[Route]:
+        if not whole_account:
+            return [route]
+        return [one for one in self._counts if (one.provider, one.account) == (route.provider, route.account)]
 
     def _of_one(self, window: Window, route: Route, now_ms: int) -> int:
         count = self._counts.get(route)

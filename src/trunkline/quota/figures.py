@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import replace
 
-from trunkline.domain.limits import FigureSource, LimitReading, Metric, WindowKind
+from trunkline.domain.limits import FigureSource, LimitReading, Metric, Window, WindowKind
 from trunkline.domain.routes import Route, Selector
 from trunkline.quota.holdings import AccountKey, Holdings, limit_use
 from trunkline.quota.ledger import KeyUse, Ledger
@@ -111,6 +111,19 @@ class Figures:
                 self._set(replace(counted, used=max(at_least, counted.used)), now_ms)
                 return
         self.read(key, now_ms)
+
+    def count_earlier(
+        self, key: str, window: Window, leaving: Iterable[tuple[int, int]], now_ms: int
+    ) -> None:
+        """Count what was used before anybody knew of the limit: how much leaves its window when, the soonest first."""
+        used = 0
+        for until_ms, amount in leaving:
+            used += amount
+            self._ledger.raise_use(key, window, used, until_ms)
+        counted = self._ledger.use(key, window)
+        if used > counted.used:
+            self.read_again(key, now_ms)
+            self._set(replace(counted, used=used), now_ms)
 
     def correct(self, key: str, reading: LimitReading, now_ms: int) -> None:
         """See `LimitBook.correct`."""
