@@ -20,6 +20,7 @@ from trunkline.domain.events import Alert, AlertLevel
 from trunkline.domain.faults import FaultCode, FaultKind
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.snapshot import Status
+from trunkline.engine.checks import _has_version
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
 from trunkline.routing import standing_words
@@ -254,6 +255,19 @@ async def test_an_unlisted_model_that_is_listed_later_goes_first_again(tmp_path:
         upstream.listed = ["new"]
         await engine.check()
         assert (await asked(engine)).routes == ["one/a/old"]
+
+
+@pytest.mark.parametrize(
+    ("model", "listed", "has"),
+    [
+        ("claude-x", ["claude-x-20260101"], True),
+        ("claude-x-latest", ["claude-x-20260101"], True),
+        ("llama:latest", ["llama"], True),
+        ("deep/r1:free", ["deep/r1"], False),
+    ],
+)
+def test_a_version_of_a_model_in_a_list_is_that_model(model: str, listed: list[str], has: bool) -> None:
+    assert _has_version(model, listed) is has
 
 
 async def test_a_list_of_other_names_puts_nobody_behind(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from trunkline.config.problems import suggestion
 from trunkline.domain.checks import AccountReport, CheckResult, ListedModel
@@ -34,7 +34,7 @@ _NO_KEY = "no_key"
 # Faults that a key meets at an address that is not its own.
 _OF_THE_ADDRESS = (FaultKind.AUTH, FaultKind.BILLING, FaultKind.ENTITLEMENT)
 _PLAN_KEY_ELSEWHERE = "1113"
-_LATEST = ":latest"
+_LATEST, _LATEST_TOO = ":latest", "-latest"
 
 OnResult = Callable[[CheckResult], None]
 
@@ -258,7 +258,7 @@ class _AccountCheck:
         for model in missing:
             route = Route(provider.id, self._account.id, model)
             state = routes.get(route, EMPTY_ROUTE_STATE)
-            if not state.success_share and not any(one.id.startswith(model) for one in models):
+            if not state.success_share and not _has_version(model, (one.id for one in models)):
                 core.lessons.not_listed(route, self._calls.began_at_ms)
 
     def _is_over(self, block: Block, in_credit: bool, listed: set[str]) -> bool:
@@ -269,8 +269,14 @@ class _AccountCheck:
         if not block.target.startswith(f"{self.name}/"):
             return False
         if block.code == FaultCode.NOT_LISTED:
-            return any(one.startswith(block.model) for one in listed)
+            return _has_version(block.model, listed)
         return block.code == FaultCode.MODEL_GONE and block.model in listed
+
+
+def _has_version(model: str, listed: Iterable[str]) -> bool:
+    """Whether any of the listed ids is that model, or a version of it with more to its name."""
+    stem = model.removesuffix(_LATEST).removesuffix(_LATEST_TOO)
+    return any(one.startswith(stem) for one in listed)
 
 
 def _told(report: AccountReport) -> bool:
