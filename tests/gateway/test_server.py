@@ -184,7 +184,10 @@ async def test_a_client_that_leaves_cancels_its_call_within_100_ms(tmp_path: Pat
 
 
 async def test_more_than_may_wait_are_refused_with_an_honest_hint(tmp_path: Path) -> None:
-    async with web(tmp_path, Serves("p"), most_inside=1, most_waiting=1) as (world, client):
+    async with web(tmp_path, Serves("p"), preferences=f"{OPEN}max_concurrent = 1\nmax_waiting = 1\n") as (
+        world,
+        client,
+    ):
         world.fault("stall", provider="p", after=3)
         tasks = [asyncio.create_task(client.ask()) for _ in range(3)]
         done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=5)

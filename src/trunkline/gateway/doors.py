@@ -47,9 +47,11 @@ class Doors:
         return sum(not waiter.done() for _, _, waiter in self._waiters)
 
     def set_bounds(self, *, most_inside: int, most_waiting: int) -> None:
-        """Other settings are in force; nobody is sent away for it."""
+        """These settings are in force; nobody is sent away for it."""
+        opens = most_inside > self._most_inside
         self._most_inside, self._most_waiting = most_inside, most_waiting
-        self._let_in()
+        if opens:
+            self._let_in()
 
     @asynccontextmanager
     async def enter(self, priority: Priority | None) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.errors import EngineClosedError
 from trunkline.domain.ids import IdSource
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.gateway.callers import is_loopback
 from trunkline.gateway.dialect import Asked, Dialect, Problem, ProblemKind, UnreadableError
 from trunkline.gateway.dialects import counting_of, dialect_of
 from trunkline.gateway.doors import Doors, FullError
@@ -40,7 +41,7 @@ _LEFT = 499
 _PARSED_OFF_LOOP_BYTES = 500_000
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
-_FREE = frozenset({Action.GREETING, Action.HEALTH, Action.METRICS})
+_FREE = frozenset({Action.GREETING, Action.HEALTH})
 """What is given to whoever may reach the gateway at all."""
 
 _STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -141,11 +142,14 @@ class Gateway:
             preflight = self._guard.preflight(request.method, headers)
             if preflight is not None:
                 return web.Response(status=204, headers=preflight)
-            free = target is not None and target.action in _FREE
-            client = self._guard.check(headers, request.query, request.remote or "", free=free)
+            exchange.cors = self._guard.cors_headers(headers)
+            remote = request.remote or ""
+            free = target is not None and (
+                target.action in _FREE or (target.action is Action.METRICS and is_loopback(remote))
+            )
+            client = self._guard.check(headers, request.query, remote, free=free)
             if isinstance(client, Problem):
                 return exchange.refusal(client)
-            exchange.cors = self._guard.cors_headers(headers)
             if target is None:
                 return exchange.refusal(_nothing_at(request.path))
             if request.method not in (target.method, "HEAD" if target.method == "GET" else ""):
@@ -200,8 +204,10 @@ class Gateway:
             asked = read_embeddings(body, origin)
         else:
             asked = dialect.read(body, origin, model=target.name, stream=target.stream)
-        asked = service.placed(asked, exchange.headers, client)
+        asked = service.placed(asked, exchange.headers, client, left_pico=self._guard.left_pico(client))
         course = exchange.course = Course(exchange.request_id)
+        policy = service.engine.generation.config.preferences.gateway
+        self._doors.set_bounds(most_inside=policy.max_concurrent, most_waiting=policy.max_waiting)
         with self._guard.at_work(client, course):
             async with self._doors.enter(asked.chat.priority):
                 if asked.chat.stream:

@@ -134,9 +134,12 @@ class Service:
 
     # -- what is asked ----------------------------------------------------------------------------------------------
 
-    def placed(self, asked: Asked, headers: Mapping[str, str], client: Client) -> Asked:
+    def placed(
+        self, asked: Asked, headers: Mapping[str, str], client: Client, *, left_pico: int | None = None
+    ) -> Asked:
         """`asked` as the engine is to be asked it: by the names, hints and rights that go with it. `headers` by
-        lower-case name. Raises UnreadableError and NotNamedError."""
+        lower-case name; `left_pico` is what its client may still spend, None: as much as it likes. Raises
+        UnreadableError and NotNamedError."""
         config = self._engine.generation.config
         names = self.names()
         said = hints_of(headers, asked.said, names.task_types)
@@ -164,7 +167,7 @@ class Service:
             priority=priority,
             paced=priority is not None,
             deadline_at_ms=None if said.within_ms is None else self._clock.wall_ms() + said.within_ms,
-            budget_pico=said.budget_pico,
+            budget_pico=min((one for one in (said.budget_pico, left_pico) if one is not None), default=None),
             over_budget_ok=said.over_budget_ok,
             append_only=asked.chat.stream,
         )
