@@ -274,3 +274,12 @@ def test_images_stand_within_results_where_they_may() -> None:
 def test_an_image_of_the_assistant_s_cannot_be_told() -> None:
     said = Message(Role.ASSISTANT, (TextPart("See."), ImagePart(PNG)))
     assert told(messages=(*HELLO, said, *HELLO))[1] == ("image",)
+
+
+def test_what_is_nested_too_deeply_to_be_written_is_left_out() -> None:
+    deep = '{"a":' * 400 + "1" + "}" * 400
+    tools = (ToolSpec("look", "", deep),)
+    asked: dict[str, Any] = {"response_format": ResponseFormat.JSON, "answer_schema": AnswerSchema(deep)}
+    body, left_out = told(tools=tools, native=(NativeField("openai", "metadata", deep),), **asked)
+    assert body["tools"][0]["function"]["parameters"] == {"type": "object"}
+    assert left_out == ("response_format (in words)", "metadata")

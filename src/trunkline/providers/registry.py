@@ -6,8 +6,6 @@ from trunkline.domain.messages import EmbeddingAsk
 from trunkline.providers.protocol import WireProtocol
 
 NAMES = ("openai", "anthropic", "gemini")
-EMBED = ("openai", "gemini")
-"""Those in which embeddings can be asked for; the configuration takes no such model elsewhere."""
 
 
 def protocol_named(name: str) -> WireProtocol:
@@ -28,7 +26,8 @@ def protocol_named(name: str) -> WireProtocol:
 
 
 def embeddings_in(name: str, asked: EmbeddingAsk) -> WireProtocol:
-    """How `asked` is asked for in the protocol of that name. Raises ValueError where that has no embeddings."""
+    """How `asked` is asked for in the protocol of that name. Raises ValueError where that has no embeddings; the
+    configuration takes no model there that gives any."""
     if name == "openai":
         from trunkline.providers.openai.embeddings import OpenAIEmbeddings
 
@@ -37,4 +36,4 @@ def embeddings_in(name: str, asked: EmbeddingAsk) -> WireProtocol:
         from trunkline.providers.gemini.embeddings import GeminiEmbeddings
 
         return GeminiEmbeddings(asked)
-    raise ValueError(f"{name!r} has no embeddings; known: {', '.join(EMBED)}")
+    raise ValueError(f"{name!r} has no embeddings")

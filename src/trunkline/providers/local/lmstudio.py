@@ -61,12 +61,14 @@ def _is_native(body: dict[str, Any]) -> bool:
 
 
 def _answers(entry: dict[str, Any], name: str) -> bool:
-    kind = text_of(entry.get("type"))
-    return (
-        bool(model_id(entry.get(name)))
-        and not kind.startswith("embedding")
-        and gives_text(text_of(entry[name]))
-    )
+    """Whether it gives text, or vectors where it says so itself."""
+    if not model_id(entry.get(name)):
+        return False
+    return _embeds(entry) or gives_text(text_of(entry[name]))
+
+
+def _embeds(entry: dict[str, Any]) -> bool:
+    return text_of(entry.get("type")).startswith("embedding")
 
 
 def _native(entry: dict[str, Any]) -> FoundModel:
@@ -74,7 +76,8 @@ def _native(entry: dict[str, Any]) -> FoundModel:
     tools = isinstance(told, list) and "tool_use" in told
     loaded = tokens(entry.get("loaded_context_length")) if entry.get("state") == "loaded" else None
     trained = tokens(entry.get("max_context_length"))
-    return _found(text_of(entry["id"]), trained, loaded, tools=tools, images=entry.get("type") == "vlm")
+    images = entry.get("type") == "vlm"
+    return _found(text_of(entry["id"]), trained, loaded, tools=tools, images=images, embeds=_embeds(entry))
 
 
 def _newer(entry: dict[str, Any]) -> FoundModel:
@@ -88,6 +91,7 @@ def _newer(entry: dict[str, Any]) -> FoundModel:
         loaded,
         tools=told.get("trained_for_tool_use") is True,
         images=told.get("vision") is True,
+        embeds=_embeds(entry),
     )
 
 
@@ -95,7 +99,9 @@ def _plain(entry: dict[str, Any]) -> FoundModel:
     return _found(text_of(entry["id"]), None, None, tools=False, images=False)
 
 
-def _found(name: str, trained: int | None, loaded: int | None, *, tools: bool, images: bool) -> FoundModel:
+def _found(
+    name: str, trained: int | None, loaded: int | None, *, tools: bool, images: bool, embeds: bool = False
+) -> FoundModel:
     """A model that is not loaded is loaded by the first request; LM Studio then refuses a prompt too long for the
     window it chose, aloud, so that what the model was made for may be tried. JSON mode it has none of: it takes a
     schema or nothing."""
@@ -109,7 +115,9 @@ def _found(name: str, trained: int | None, loaded: int | None, *, tools: bool, i
         ListedModel(name, context_tokens=trained, loaded_context_tokens=loaded),
         window_tokens=window,
         window_source=source,
-        capabilities=(
+        capabilities=(Capability.EMBEDDINGS,)
+        if embeds
+        else (
             *((Capability.TOOLS,) if tools else ()),
             *((Capability.IMAGES,) if images else ()),
         ),

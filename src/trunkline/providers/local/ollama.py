@@ -64,7 +64,7 @@ def look(known: Known) -> Look:
     for name, entry in listed.items():
         if name in skipped:
             continue
-        if name in shown and not _gives_text(shown[name]):
+        if name in shown and not (_gives_text(shown[name]) or _gives_vectors(shown[name])):
             passed_over.append((name, _revision(entry)))
             continue
         models.append(_model(name, entry, shown.get(name), loaded.get(name), known))
@@ -89,6 +89,13 @@ def _gives_text(shown: dict[str, Any]) -> bool:
     if isinstance(capabilities, list) and capabilities:
         return "completion" in capabilities
     return "bert" not in _architecture(shown)
+
+
+def _gives_vectors(shown: dict[str, Any]) -> bool:
+    capabilities = shown.get("capabilities")
+    if isinstance(capabilities, list) and capabilities:
+        return "embedding" in capabilities
+    return "bert" in _architecture(shown)
 
 
 def _architecture(shown: dict[str, Any]) -> str:
@@ -154,6 +161,8 @@ def _set_tokens(shown: dict[str, Any]) -> int | None:
 
 
 def _capabilities(shown: dict[str, Any]) -> tuple[Capability, ...]:
+    if shown and not _gives_text(shown):
+        return (Capability.EMBEDDINGS,)
     told = shown.get("capabilities")
     if isinstance(told, list):
         named = [_CAPABILITIES[one] for one in told if isinstance(one, str) and one in _CAPABILITIES]
