@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from trunkline.domain.money import MoneySum
 from trunkline.domain.receipts import Attempt, AttemptOutcome, Outcome, Receipt
@@ -17,6 +18,7 @@ PackInputs = Callable[[sqlite3.Connection, int, Receipt], bytes]
 _HOUR_MS = 3_600_000
 _KEPT_APART = ("decision", "attempts", "verdicts")
 _KEPT_WHOLE = tuple(field.name for field in fields(Receipt) if field.name not in _KEPT_APART)
+_kept_whole = attrgetter(*_KEPT_WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _insert_request(
             receipt.turn_id,
             process_id,
             None if request is None else codec.encode(request),
-            codec.encode({name: getattr(receipt, name) for name in _KEPT_WHOLE}),
+            codec.encode(dict(zip(_KEPT_WHOLE, _kept_whole(receipt), strict=True))),
         ),
     )
     return inserted.lastrowid if inserted.rowcount == 1 else None

@@ -192,7 +192,8 @@ class Writer:
 
     def _take_stock(self, batch: list[_Job]) -> None:
         """Notice that the file takes nothing more."""
-        failed = next((job.error for job in batch if _is_of_the_file(job.error)), None)
+        errors = [job.error for job in batch if job.error is not None]
+        failed = next(filter(_is_of_the_file, errors), None)
         if isinstance(failed, sqlite3.Error):
             self.trouble = str(schema.store_error(self._path, failed))
         elif failed is not None:
@@ -278,7 +279,7 @@ class _FileGoneError(StoreError):
     """The store's path names another file now, or none."""
 
 
-def _is_of_the_file(error: BaseException | None) -> bool:
+def _is_of_the_file(error: BaseException) -> bool:
     """Whether a unit failed for want of a file that can be written, and not by a fault of its own."""
     of_its_own = sqlite3.IntegrityError | sqlite3.ProgrammingError
     return isinstance(error, sqlite3.DatabaseError | _FileGoneError) and not isinstance(error, of_its_own)
