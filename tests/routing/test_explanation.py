@@ -131,8 +131,8 @@ def test_a_rule_is_named_and_said() -> None:
 def test_what_put_a_route_before_or_behind_others_is_said() -> None:
     by_rule = replace(decision(), route=ROUTE, rule="cheap_simple")
 
-    def standing(order: int = 1, behind: int = 1, made: Decision = by_rule) -> str:
-        return standing_words(Ranked(ROUTE, 0.5, Terms(), None, order, behind), made)
+    def standing(order: int = 1, behind: int = 1, made: Decision = by_rule, cost_pico: int | None = 7) -> str:
+        return standing_words(Ranked(ROUTE, 0.5, Terms(), cost_pico, order, behind), made)
 
     assert standing() == ""
     assert standing(order=0, behind=FAVOURED) == "on your list"
@@ -142,6 +142,7 @@ def test_what_put_a_route_before_or_behind_others_is_said() -> None:
     assert standing(behind=FAVOURED, made=replace(by_rule, rule=None)) == ""
     assert standing(behind=FAVOURED, made=replace(by_rule, route=Route("b", "b", "m"))) == ""
     assert standing(behind=DEAR) == "above the price ceiling"
+    assert standing(behind=DEAR, cost_pico=None) == "price not known, taken for above the ceiling"
     assert standing(behind=WEAK) == "below the quality floor"
     assert standing(behind=DEAR_AND_WEAK) == "above the price ceiling, below the quality floor"
 

@@ -113,6 +113,8 @@ def _cost(facts: Facts, decision: Decision) -> str:
         return (
             f"moving saves {fine_dollars(facts['saving_pico'])}{_over_turns(facts)}, its cold cache paid for"
         )
+    if "unpriced" in facts:
+        return f"the price of {facts['unpriced']} is not known"
     if "too_dear" in facts:
         return f"{facts['too_dear']} is above the price ceiling of {facts.get('tier')}"
     if decision.rule == "prefer_free":
@@ -251,7 +253,17 @@ def _breaker_why(facts: Facts) -> str:
 
 def _budget_why(facts: Facts) -> str:
     per = "today" if facts.get("per") == "day" else "for this request"
-    return f"would cost {_dollars(facts.get('cost_pico'))}, {_dollars(facts.get('budget_pico'))} may be spent {per}"
+    cost_pico = facts.get("cost_pico")
+    costs = "its price is not known" if cost_pico is None else f"would cost {_dollars(cost_pico)}"
+    return f"{costs}, {_dollars(facts.get('budget_pico'))} may be spent {per}"
+
+
+def _not_free_why(facts: Facts) -> str:
+    if not facts:
+        return "not free and only free may be used"
+    cost_pico = facts.get("cost_pico")
+    costs = "its price is not known" if cost_pico is None else f"not free ({_dollars(cost_pico)})"
+    return f"{costs} and only free may be used"
 
 
 def _retired_why(facts: Facts) -> str:
@@ -323,9 +335,7 @@ _WHY: Mapping[RejectionCode, Callable[[Facts], str]] = {
         f"{_figure(facts.get('needed_tokens'))}"
     ),
     RejectionCode.CAPABILITY: _capability_why,
-    RejectionCode.NOT_FREE: lambda facts: (
-        f"not free ({_dollars(facts.get('cost_pico'))}) and only free may be used"
-    ),
+    RejectionCode.NOT_FREE: _not_free_why,
     RejectionCode.OVER_BUDGET: _budget_why,
     RejectionCode.RETIRED: _retired_why,
     RejectionCode.EXCLUDED: lambda facts: _excluded(str(facts.get("rule"))),

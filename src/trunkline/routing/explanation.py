@@ -147,7 +147,8 @@ def standing_words(ranked: Ranked, decision: Decision) -> str:
     if by_rule and ranked.route == decision.route:
         said.append("put first by the rule")
     if ranked.behind in (DEAR, DEAR_AND_WEAK):
-        said.append("above the price ceiling")
+        known = ranked.cost_pico is not None
+        said.append("above the price ceiling" if known else "price not known, taken for above the ceiling")
     if ranked.behind in (WEAK, DEAR_AND_WEAK):
         said.append("below the quality floor")
     return ", ".join(said)

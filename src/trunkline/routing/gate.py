@@ -53,19 +53,19 @@ class Gate:
         for selector in ask.avoid:
             if selector.matches(route.provider, route.account, route.model):
                 return RejectionCode.EXCLUDED, (("rule", f"avoid {selector}"),), None
-        return None if cost_pico == 0 else self._too_dear(cost_pico, stated)
+        return None if cost_pico == 0 else self._too_dear(row, cost_pico, stated)
 
-    def _too_dear(self, cost_pico: int, stated: bool) -> Refusing | None:
+    def _too_dear(self, row: ModelRow, cost_pico: int, stated: bool) -> Refusing | None:
+        """An unknown price counts as the dearest known, and is told as unknown."""
+        told = ("cost_pico", cost_pico if row.price_known else None)
         if self._free_only and not stated:
-            return RejectionCode.NOT_FREE, (("cost_pico", cost_pico),), None
+            return RejectionCode.NOT_FREE, (told,), None
         budget_pico = self._ask.budget_pico
         if budget_pico is not None and cost_pico > budget_pico:
-            facts = (("cost_pico", cost_pico), ("budget_pico", budget_pico), ("per", "request"))
-            return RejectionCode.OVER_BUDGET, facts, None
+            return RejectionCode.OVER_BUDGET, (told, ("budget_pico", budget_pico), ("per", "request")), None
         if self._day_pico is not None and self._spent_pico + cost_pico > self._day_pico:
             left_pico = max(0, self._day_pico - self._spent_pico)
-            facts = (("cost_pico", cost_pico), ("budget_pico", left_pico), ("per", "day"))
-            return RejectionCode.OVER_BUDGET, facts, None
+            return RejectionCode.OVER_BUDGET, (told, ("budget_pico", left_pico), ("per", "day")), None
         return None
 
 

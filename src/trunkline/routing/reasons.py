@@ -164,7 +164,8 @@ def _put_behind(scan: Scan, chosen: Option, runner_up: Option) -> tuple[Reason, 
     if runner_up.behind >= WEAK > chosen.behind:
         return Reason.QUALITY, (("too_weak", runner_up.route.id), ("floor", scan.profile.floor))
     ceiling = ("ceiling_pico_per_token", scan.profile.ceiling_pico)
-    return Reason.COST, (("too_dear", runner_up.route.id), ceiling)
+    why = "too_dear" if runner_up.price_known else "unpriced"
+    return Reason.COST, ((why, runner_up.route.id), ceiling)
 
 
 def _after_reason(scan: Scan) -> Reason:
