@@ -173,15 +173,26 @@ def test_thinking_is_kept_from_who_did_not_ask_for_it() -> None:
     assert [block["type"] for block in orjson.loads(DIALECT.whole(PLAIN, whole))["content"]] == ["text"]
 
 
-def test_thinking_whose_words_are_not_wanted_is_signed_all_the_same() -> None:
+def test_thinking_whose_words_are_not_wanted_comes_back_with_them_all_the_same() -> None:
     omitted = asked(thinking={"type": "adaptive", "display": "omitted"})
-    block = final(written(stream(omitted), ThinkingDelta("Hm"), ThinkingDelta("", "sig"), "Hi")).content[0]
-    assert (block.thinking, unsealed(block.signature)) == ("", ("zai", "glm-5.3", "sig"))
-    whole = orjson.loads(DIALECT.whole(omitted, whole_answer(ThinkingPart("Hm", "zai", "sig"))))
-    assert (whole["content"][0]["thinking"], unsealed(whole["content"][0]["signature"])) == (
-        "",
-        ("zai", "", "sig"),
+    pieces = (
+        ThinkingDelta("Hm,"),
+        ThinkingDelta(" so"),
+        ThinkingDelta("", "sig"),
+        ThinkingDelta("", "alone"),
+        "Hi",
     )
+    streamed = [block.model_dump(mode="json") for block in final(written(stream(omitted), *pieces)).content]
+    parts = (
+        ThinkingPart("Hm, so", "zai", "sig", "glm-5.3"),
+        ThinkingPart("", "zai", "alone", "glm-5.3"),
+        TextPart("Hi"),
+    )
+    whole = orjson.loads(DIALECT.whole(omitted, whole_answer(*parts)))["content"]
+    for content in (streamed, whole):
+        assert [block.get("thinking") for block in content] == ["", "", None]
+        history = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": content}]
+        assert DIALECT.read(anthropic_body(messages=history), ORIGIN).chat.messages[1].parts == parts
 
 
 def test_a_cache_that_was_counted_twice_leaves_no_input_below_nothing() -> None:

@@ -15,13 +15,10 @@ from trunkline.domain.messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from trunkline.gateway.anthropic.signatures import unseal
 from trunkline.gateway.dialect import UnreadableError
 from trunkline.gateway.left_out import LeftOut, packed, refused
 from trunkline.gateway.reading import Reader
-from trunkline.gateway.sealing import unsealed
-
-OWN_PROVIDER = "anthropic"
-"""Whose thinking it is that nobody sealed: the client has it from Anthropic itself."""
 
 CACHE_MARK = "cache_control"
 BILLING_LINE = "x-anthropic-billing-header"
@@ -245,9 +242,4 @@ def _call(block: Reader) -> ToolCallPart:
 
 def _thinking(block: Reader, *, redacted: bool) -> ThinkingPart:
     signature = block.text("data" if redacted else "signature") or ""
-    text = "" if redacted else block.text("thinking") or ""
-    found = unsealed(signature)
-    if found is None:
-        return ThinkingPart(text, OWN_PROVIDER, signature or None, None, redacted)
-    provider, model, own = found
-    return ThinkingPart(text, provider, own or None, model or None, redacted)
+    return unseal(signature, "" if redacted else block.text("thinking") or "", redacted=redacted)

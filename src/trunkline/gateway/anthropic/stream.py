@@ -14,9 +14,9 @@ from trunkline.domain.routes import Route
 from trunkline.gateway.anthropic.ending import stop_reason, usage_fields
 from trunkline.gateway.anthropic.errors import error_fields
 from trunkline.gateway.anthropic.read import Shape, ThinkingShown
+from trunkline.gateway.anthropic.signatures import seal
 from trunkline.gateway.anthropic.whole import call_input, message_fields
 from trunkline.gateway.dialect import AnswerHead, Problem
-from trunkline.gateway.sealing import sealed
 from trunkline.providers.values.jsontext import dumps
 
 _PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -34,9 +34,9 @@ class _Open(Enum):
 class AnthropicStream:
     """Implements `AnswerStream`: message_start, ping, blocks one after another, message_delta, message_stop. Blocks are
     never open at the same time, and count from 0. A block of thinking is signed at its end, whoever thought it: its
-    signature says whose it is."""
+    signature says whose it is, and holds its words where the client does not want to see them."""
 
-    __slots__ = ("_has_calls", "_head", "_index", "_open", "_shown", "_text_delta", "_thinker")
+    __slots__ = ("_has_calls", "_head", "_index", "_open", "_shown", "_text_delta", "_thinker", "_unshown")
 
     def __init__(self, shape: Shape, head: AnswerHead) -> None:
         self._head = head
@@ -45,6 +45,7 @@ class AnthropicStream:
         self._index = -1
         self._text_delta = b""
         self._thinker: Route | None = None
+        self._unshown: list[str] = []
         self._has_calls = False
 
     def begin(self) -> bytes:
@@ -73,7 +74,7 @@ class AnthropicStream:
         if self._shown is ThinkingShown.NONE:
             return b""
         if delta.redacted:
-            data = sealed(delta.signature or "", route)
+            data = seal(delta.signature, route)
             return self._start(_Open.NONE, {"type": "redacted_thinking", "data": data}) + self._stop()
         if not delta.text and not delta.signature:
             return b""
@@ -81,7 +82,9 @@ class AnthropicStream:
         if self._open is not _Open.THINKING or self._thinker != route:
             out = self._start(_Open.THINKING, {"type": "thinking", "thinking": "", "signature": ""})
             self._thinker = route
-        if delta.text and self._shown is ThinkingShown.FULL:
+        if self._shown is not ThinkingShown.FULL:
+            self._unshown.append(delta.text)
+        elif delta.text:
             head = _delta_head(self._index, "thinking_delta", "thinking")
             out += head + orjson.dumps(delta.text) + _DELTA_END
         if delta.signature:
@@ -132,7 +135,9 @@ class AnthropicStream:
         out = b""
         if self._open is _Open.THINKING and self._thinker is not None:
             head = _delta_head(self._index, "signature_delta", "signature")
-            out = head + orjson.dumps(sealed(signature, self._thinker)) + _DELTA_END
+            signed = seal(signature, self._thinker, unshown="".join(self._unshown))
+            out = head + orjson.dumps(signed) + _DELTA_END
+            self._unshown.clear()
         self._open = _Open.NONE
         self._text_delta = b""
         return out + self._stop()

@@ -9,8 +9,8 @@ from trunkline.domain.messages import Part, TextPart, ThinkingPart, ToolCallPart
 from trunkline.domain.routes import Route
 from trunkline.gateway.anthropic.ending import stop_reason, usage_fields
 from trunkline.gateway.anthropic.read import Shape, ThinkingShown
+from trunkline.gateway.anthropic.signatures import seal
 from trunkline.gateway.dialect import AnswerHead, WholeAnswer
-from trunkline.gateway.sealing import sealed
 from trunkline.providers.values.jsontext import dumps, object_in
 
 Block = dict[str, Any]
@@ -64,11 +64,13 @@ def _blocks(part: Part, shape: Shape) -> Iterator[Block]:
                 "input": call_input(part.arguments),
             }
         case ThinkingPart() if shape.thinking is not ThinkingShown.NONE and (part.text or part.signature):
-            seal = sealed(part.signature or "", Route(part.provider, "", part.model or ""))
+            route = Route(part.provider, "", part.model or "")
             if part.redacted:
-                yield {"type": "redacted_thinking", "data": seal}
+                yield {"type": "redacted_thinking", "data": seal(part.signature, route)}
+            elif shape.thinking is ThinkingShown.FULL:
+                yield {"type": "thinking", "thinking": part.text, "signature": seal(part.signature, route)}
             else:
-                text = part.text if shape.thinking is ThinkingShown.FULL else ""
-                yield {"type": "thinking", "thinking": text, "signature": seal}
+                signature = seal(part.signature, route, unshown=part.text)
+                yield {"type": "thinking", "thinking": "", "signature": signature}
         case _:
             return
