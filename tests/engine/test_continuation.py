@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.clock import FakeClock
 
 from trunkline.domain.events import SeamKind, TextDelta
-from trunkline.domain.messages import ChatRequest, Message, Role
+from trunkline.domain.messages import (
+    AnswerSchema,
+    ChatRequest,
+    Message,
+    ResponseFormat,
+    Role,
+    ToolChoice,
+    ToolUse,
+)
 from trunkline.domain.routes import ModelSpec, Prefill, Route
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.answer import AnswerSoFar
@@ -37,6 +47,22 @@ def test_a_model_that_does_not_is_asked_to_repeat_the_end() -> None:
     assert f"<anchor>\n{continuation.anchor}\n</anchor>" in carried.messages[-1].text
     assert SO_FAR.endswith(continuation.anchor)
     assert 30 <= len(continuation.anchor) <= 60
+
+
+def test_the_rest_is_not_made_to_have_the_form_of_the_whole() -> None:
+    schema = AnswerSchema('{"type":"object"}')
+    asked = replace(
+        REQUEST,
+        response_format=ResponseFormat.JSON,
+        answer_schema=schema,
+        tool_choice=ToolChoice(ToolUse.REQUIRED, parallel=False),
+    )
+    for prefill in (Prefill.NONE, Prefill.PREFIX):
+        carried = Continuation.for_model(prefill, '{"story": "Once').apply(asked)
+        assert (carried.response_format, carried.answer_schema) == (ResponseFormat.TEXT, None)
+        assert carried.tool_choice == ToolChoice(parallel=False)
+    told = Continuation.for_model(Prefill.NONE, '{"story": "Once').apply(asked).messages[-1].text
+    assert told.endswith('one JSON object and nothing else. It must fit this JSON schema:\n{"type":"object"}')
 
 
 @given(cuts=st.lists(st.integers(1, 90), max_size=6), rest=st.text(max_size=40))

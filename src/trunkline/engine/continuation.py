@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from trunkline.domain.events import SeamKind
-from trunkline.domain.messages import ChatRequest, Message, Role
+from trunkline.domain.messages import ChatRequest, Message, ResponseFormat, Role, ToolUse
 from trunkline.domain.routes import Prefill
 
 ANCHOR_CHARS = 60
@@ -19,6 +19,8 @@ _INSTRUCTION = (
     "Your answer was cut off. Continue exactly where you stopped. "
     "Begin by repeating these last characters verbatim:\n<anchor>\n{anchor}\n</anchor>"
 )
+_JSON = "\nWith what is there already it must be one JSON object and nothing else."
+_SCHEMA = " It must fit this JSON schema:\n{schema}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,20 @@ class Continuation:
         return self.text_so_far[len(self.text_so_far.rstrip()) :]
 
     def apply(self, request: ChatRequest) -> ChatRequest:
-        """The request that asks for the rest."""
+        """The request that asks for the rest. A form of the answer, and a call in its place, are not enforced any more:
+        the rest alone has not that form, and text was shown already."""
+        is_json, schema = request.response_format is ResponseFormat.JSON, request.answer_schema
+        choice = request.tool_choice
+        if choice is not None and choice.use in (ToolUse.REQUIRED, ToolUse.NAMED):
+            choice = replace(choice, use=ToolUse.AUTO, name=None)
+        request = replace(
+            request, response_format=ResponseFormat.TEXT, answer_schema=None, tool_choice=choice
+        )
         begun = Message.of(Role.ASSISTANT, self.text_so_far.rstrip())
         if self.kind is SeamKind.PREFILL:
             return replace(request, messages=(*request.messages, begun))
-        ask = Message.of(Role.USER, _INSTRUCTION.format(anchor=self.anchor))
+        form = (_JSON if is_json else "") + ("" if schema is None else _SCHEMA.format(schema=schema.schema))
+        ask = Message.of(Role.USER, _INSTRUCTION.format(anchor=self.anchor) + form)
         return replace(request, messages=(*request.messages, begun, ask))
 
 

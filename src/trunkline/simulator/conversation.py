@@ -103,8 +103,10 @@ def gist(
     request's parameters say of it; None leaves it to the prompt. `tools_tokens` is what the tools cost as input."""
     input_tokens = sum(turn.tokens for turn in turns) + tools_tokens
     turns = _with_images_of_results(turns)
-    system = "\n".join(turn.text for turn in turns if turn.role == "system")
-    demanded = told_by_system(system, more.get("tools", ())) if system else {}
+    told = [turn.text for turn in turns if turn.role == "system"]
+    if turns[-1].role == "user" and find_anchor(turns[-1].text) is not None:
+        told.append(turns[-1].text)
+    demanded = told_by_system("\n".join(told), more.get("tools", ())) if told else {}
     cacheable = tuple(turn.text for turn in turns[:-1])
     begun, anchor = None, find_anchor(turns[-1].text) if turns[-1].role == "user" else None
     if anchor is not None and len(turns) > 1 and turns[-2].role == "assistant":
