@@ -14,7 +14,7 @@ from tests.conformance.asking import PNG_BASE64
 from tests.support.engine_world import QUICK, World, told
 from tests.support.simulator import running_simulator
 
-from trunkline.domain.events import AttemptStarted
+from trunkline.domain.events import AttemptStarted, Seam
 from trunkline.domain.messages import (
     AnswerSchema,
     ChatRequest,
@@ -193,3 +193,23 @@ async def test_what_is_of_another_protocol_or_unknown_is_named(world: World) -> 
         "top_k", "seed", *penalties, "stop (more than 1)", "reasoning_effort (taken as enabled)", "service_tier",
     )  # fmt: skip
     assert told_["mistral"] == ("top_k", "reasoning_effort", "logit_bias", "service_tier")
+
+
+@pytest.mark.parametrize("second", ["anthropic-budget", "google", "deepseek", "mistral"])
+async def test_a_cut_answer_of_a_form_is_carried_on_to_its_end(world: World, second: str) -> None:
+    long = PLACE | {"properties": PLACE["properties"] | {f"more{n}": {"const": "word " * 12} for n in range(6)}}  # type: ignore[operator]  # a table of tables
+    world.fault("cut", provider="openai", after=8)
+    request = ChatRequest(
+        (user("Where?"),),
+        Origin(OriginKind.GATEWAY),
+        prefer=("openai", second),
+        avoid=tuple(name for name in PLAYED if name not in ("openai", second)),
+        response_format=ResponseFormat.JSON,
+        answer_schema=AnswerSchema(json.dumps(long)),
+        append_only=True,
+    )
+    heard = await told(world.engine.submit(request))
+    assert heard.routes == ["openai/a/m", f"{second}/a/m"]
+    assert json.loads(answer_message(heard.bodies).text)["people"] == 1000
+    (seam,) = heard.of(Seam)
+    assert 0 < seam.at_char < len(answer_message(heard.bodies).text)
