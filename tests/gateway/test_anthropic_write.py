@@ -195,6 +195,19 @@ def test_thinking_whose_words_are_not_wanted_comes_back_with_them_all_the_same()
         assert DIALECT.read(anthropic_body(messages=history), ORIGIN).chat.messages[1].parts == parts
 
 
+def test_the_last_block_is_the_answer_whatever_is_signed_after_it() -> None:
+    body = written(stream(), ThinkingDelta("Hm"), "Hi", ThinkingDelta("", "of Hi"))
+    assert [block.type for block in final(body).content] == ["thinking", "text"]
+    whole = DIALECT.whole(THOUGHTFUL, whole_answer(TextPart("Hi"), ThinkingPart("", "zai", "of Hi")))
+    assert [block["type"] for block in orjson.loads(whole)["content"]] == ["text"]
+
+
+def test_a_signature_between_words_and_a_call_is_told_in_its_place() -> None:
+    content = final(written(stream(), "Hi", ThinkingDelta("", "sig"), CALL)).content
+    assert [block.type for block in content] == ["text", "thinking", "tool_use"]
+    assert unsealed(content[1].signature) == ("zai", "glm-5.3", "sig")
+
+
 def test_a_cache_that_was_counted_twice_leaves_no_input_below_nothing() -> None:
     odd = Usage(input_tokens=5, output_tokens=1, cached_tokens=9)
     assert final(written(stream(), "x", usage=odd)).usage.input_tokens == 0

@@ -20,6 +20,7 @@ from trunkline.gateway.dialect import AnswerHead, Problem
 from trunkline.providers.values.jsontext import dumps
 
 _PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+_NO_THINKING = {"type": "thinking", "thinking": "", "signature": ""}
 _DELTA_END = b"}}\n\n"
 
 
@@ -36,7 +37,17 @@ class AnthropicStream:
     never open at the same time, and count from 0. A block of thinking is signed at its end, whoever thought it: its
     signature says whose it is, and holds its words where the client does not want to see them."""
 
-    __slots__ = ("_has_calls", "_head", "_index", "_open", "_shown", "_text_delta", "_thinker", "_unshown")
+    __slots__ = (
+        "_after_text",
+        "_has_calls",
+        "_head",
+        "_index",
+        "_open",
+        "_shown",
+        "_text_delta",
+        "_thinker",
+        "_unshown",
+    )
 
     def __init__(self, shape: Shape, head: AnswerHead) -> None:
         self._head = head
@@ -46,6 +57,7 @@ class AnthropicStream:
         self._text_delta = b""
         self._thinker: Route | None = None
         self._unshown: list[str] = []
+        self._after_text: tuple[str, Route] | None = None
         self._has_calls = False
 
     def begin(self) -> bytes:
@@ -70,7 +82,7 @@ class AnthropicStream:
 
     def thinking(self, delta: ThinkingDelta, route: Route) -> bytes:
         """More of the open block of that route's thinking, or of a new one; nothing where the client did not ask for
-        it."""
+        it. A signature alone after words is told only if more follows: clients take the last block for the answer."""
         if self._shown is ThinkingShown.NONE:
             return b""
         if delta.redacted:
@@ -78,9 +90,12 @@ class AnthropicStream:
             return self._start(_Open.NONE, {"type": "redacted_thinking", "data": data}) + self._stop()
         if not delta.text and not delta.signature:
             return b""
+        if self._open is _Open.TEXT and delta.signature and not delta.text:
+            self._after_text = delta.signature, route
+            return b""
         out = b""
         if self._open is not _Open.THINKING or self._thinker != route:
-            out = self._start(_Open.THINKING, {"type": "thinking", "thinking": "", "signature": ""})
+            out = self._start(_Open.THINKING, _NO_THINKING)
             self._thinker = route
         if self._shown is not ThinkingShown.FULL:
             self._unshown.append(delta.text)
@@ -124,6 +139,9 @@ class AnthropicStream:
 
     def _start(self, kind: _Open, block: dict[str, Any]) -> bytes:
         closed = self._close()
+        if self._after_text is not None:
+            (signature, self._thinker), self._after_text = self._after_text, None
+            closed += self._start(_Open.THINKING, _NO_THINKING) + self._close(signature)
         self._open = kind
         self._index += 1
         return closed + _event("content_block_start", index=self._index, content_block=block)

@@ -44,11 +44,17 @@ def whole(shape: Shape, answer: WholeAnswer) -> bytes:
     if usage["input_tokens"] is None:
         usage["input_tokens"] = answer.head.input_tokens
     message = message_fields(answer.head) | {
-        "content": [block for part in answer.message.parts for block in _blocks(part, shape)],
+        "content": [block for part in _told(answer.message.parts) for block in _blocks(part, shape)],
         "stop_reason": stop_reason(answer.finish, has_calls=has_calls),
         "usage": usage,
     }
     return dumps(message)
+
+
+def _told(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """`parts` without a signature alone at their end: clients take the last block for the answer."""
+    last = parts[-1] if len(parts) > 1 else None
+    return parts[:-1] if isinstance(last, ThinkingPart) and not last.text else parts
 
 
 def _blocks(part: Part, shape: Shape) -> Iterator[Block]:
