@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trunkline.domain.crisis import CrisisStep
-from trunkline.domain.decisions import FAVOURED, WEAK, Pin, RejectionCode, Terms
+from trunkline.domain.decisions import FAVOURED, WEAK, Pin, RejectionCode
 from trunkline.domain.faults import FaultCode
 from trunkline.domain.output_limit import reserved_output
 from trunkline.domain.preferences import BudgetMode
@@ -29,10 +29,9 @@ from trunkline.routing.profiles import (
     placed_behind,
 )
 from trunkline.routing.prompt import PromptTokens
-from trunkline.routing.quality import is_known
 from trunkline.routing.rejections import NOT_ASKED_FOR, ONLY_EMBEDS, Facts, Refused, Rejections
 from trunkline.routing.rules import CHEAPEST_FIRST, PREFER_FREE
-from trunkline.routing.speed import is_timed, speed_of
+from trunkline.routing.speed import speed_of
 from trunkline.routing.turn_cost import FREE_TURN, TurnCost
 
 _CONTEXT_ROOM = 4
@@ -62,10 +61,10 @@ class Scan:
         self.rule: str | None = None
         self._prompt = PromptTokens(self.task, policy, state.token_factors)
         self._held_by = shrunk_by(self.task, state.crisis_steps, self.preferences.crisis, ask.may_shrink)
-        self._output_tokens = held_to(self.task.output_tokens, ask.asked_output_tokens, self._held_by)
+        self.output_tokens = held_to(self.task.output_tokens, ask.asked_output_tokens, self._held_by)
         self._needs = frozenset(self.task.needs)
         self._allowed = ask.only if self.forced is None else ()
-        self._costs = RequestCosts(self._prompt.usual, self._output_tokens, policy, state)
+        self._costs = RequestCosts(self._prompt.usual, self.output_tokens, policy, state)
         self._reference_pico = self._costs.reference_pico
         weights = self.profile.weights
         self._changing_weights = (weights.quota, weights.speed, weights.health)
@@ -89,7 +88,7 @@ class Scan:
         return self.policy.profile(kind, known)
 
     def _live_accounts(self) -> LiveAccounts:
-        known = (self.policy, self.state, self.rejections, self._prompt, self._output_tokens)
+        known = (self.policy, self.state, self.rejections, self._prompt, self.output_tokens)
         return LiveAccounts(*known, self.only, self._refuses)
 
     @property
@@ -149,14 +148,14 @@ class Scan:
         if self._embeds:
             return self.task.least_input_tokens + 1 if self.task.least_input_tokens else 0
         room = row.max_output_tokens
-        return self._prompt.of(row) + min(room, held_to(self._output_tokens, room, self._held_by))
+        return self._prompt.of(row) + min(room, held_to(self.output_tokens, room, self._held_by))
 
     def bounds(self, bases: Iterable[Basis]) -> list[Bound]:
         """What no option of each considered row can beat, the best first.
 
         `considered` and `_base` are written out: this runs for every model of the catalogue, and calls and fields
         by name were half of a decision."""
-        input_tokens, output_tokens = self._prompt.usual, self._output_tokens
+        input_tokens, output_tokens = self._prompt.usual, self.output_tokens
         by_place = self._prompt.by_place
         reference_pico, warm_row = self._reference_pico, self._costs.warm_row
         rule, by_cost = self.rule, self.rule in CHEAPEST_FIRST
@@ -275,7 +274,7 @@ class Scan:
         quota, past_mark = fitting
         health = state.health if account is None else min(account.health, state.health)
         weights = self._changing_weights
-        speed = speed_of(row, state, self._output_tokens) if weights[1] else 0.0
+        speed = speed_of(row, state, self.output_tokens) if weights[1] else 0.0
         changing = (quota, speed, health / 100)
         if accounts is not None or cost_pico != least_pico:
             fixed = fixed_score(self.profile.weights, liking.preference, footing.quality)
@@ -333,7 +332,7 @@ class Scan:
 
     def _claims(self, row: ModelRow, input_tokens: int, cold_pico: int) -> Claims:
         """What one call takes: of output the whole limit where that is reserved."""
-        output_tokens, limit_tokens = self._output_tokens, row.max_output_tokens
+        output_tokens, limit_tokens = self.output_tokens, row.max_output_tokens
         if row.reserving is not None:
             limit_tokens = reserved_output(self.ask.asked_output_tokens, *row.reserving, input_tokens) or 0
             output_tokens = limit_tokens
@@ -344,48 +343,22 @@ class Scan:
 
     def _base(self, fixed: float, row: ModelRow, cost_pico: int) -> float:
         """The weighted terms that no account changes; grows with every term, so that a bound bounds exactly."""
-        return (fixed + self._context_weight * self._context(row)) + self._cost_weight * self._cheapness(
+        return (fixed + self._context_weight * self.context(row)) + self._cost_weight * self.cheapness(
             cost_pico
         )
 
-    def _context(self, row: ModelRow) -> float:
+    def context(self, row: ModelRow) -> float:
+        """The context term, 0..1."""
         need = _CONTEXT_ROOM * self.need_tokens(row)
         return 1.0 if need <= row.context_tokens else row.context_tokens / need
 
-    def _cheapness(self, cost_pico: int) -> float:
+    def cheapness(self, cost_pico: int) -> float:
+        """The cost term, 0..1."""
         return 1.0 if cost_pico == 0 else self._reference_pico / (self._reference_pico + cost_pico)
-
-    def counted(self, option: Option) -> Terms:
-        """The terms as the score has them; its speed too where that does not count."""
-        row, (quota, _, health) = option.row, option.changing
-        speed = speed_of(row, self.state.routes.get(option.route, EMPTY_ROUTE_STATE), self._output_tokens)
-        return Terms(option.preference, quota, *self._fixed_terms(option), speed, health)
-
-    def terms(self, option: Option) -> Terms:
-        """The terms behind an option's score, without what is not known."""
-        row, (quota, _, health) = option.row, option.changing
-        context, cost, quality = self._fixed_terms(option)
-        measured, records = self.state.routes.get(option.route, EMPTY_ROUTE_STATE), self.profile.records
-        rated = is_known(row.quality, records.get(row.model) if records else None)
-        return Terms(
-            option.preference,
-            quota,
-            context,
-            cost if option.price_known else None,
-            quality if rated else None,
-            speed_of(row, measured, self._output_tokens) if is_timed(row, measured) else None,
-            health,
-        )
-
-    def _fixed_terms(self, option: Option) -> tuple[float, float, float]:
-        """Context, cost and quality."""
-        row = option.row
-        quality = self.profile.footings[row.place].quality
-        return self._context(row), self._cheapness(option.cost_pico), quality
 
     def score_at(self, option: Option, cost_pico: int) -> float:
         """An option's score if its expected cash were `cost_pico`."""
-        gain = self._cheapness(cost_pico) - self._cheapness(option.cost_pico)
+        gain = self.cheapness(cost_pico) - self.cheapness(option.cost_pico)
         return option.score + self._cost_weight * gain
 
     def input_tokens(self, row: ModelRow) -> int:

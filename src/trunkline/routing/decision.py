@@ -30,6 +30,7 @@ from trunkline.routing.stay import (
     own_options,
     reason_to_move,
 )
+from trunkline.routing.terms import known_terms
 
 LONGEST_RANKING = 12
 # So many models are looked at before it is asked whether any of the rest can still matter.
@@ -225,7 +226,9 @@ def _hold_at_limit(scan: Scan) -> None:
 
 def _ranked(scan: Scan, option: Option) -> Ranked:
     cost_pico = option.cost_pico if option.price_known else None
-    return Ranked(option.route, option.score, scan.terms(option), cost_pico, option.order, option.behind)
+    return Ranked(
+        option.route, option.score, known_terms(scan, option), cost_pico, option.order, option.behind
+    )
 
 
 def _rejected(scan: Scan) -> tuple[Rejection, ...]:

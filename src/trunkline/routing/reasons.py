@@ -15,6 +15,7 @@ from trunkline.routing.rejections import Facts
 from trunkline.routing.rules import OFF_PEAK_DEARER
 from trunkline.routing.saving import Weighed
 from trunkline.routing.stay import carrying
+from trunkline.routing.terms import counted_terms, known_terms
 
 
 class How(Enum):
@@ -185,7 +186,7 @@ def _after_reason(scan: Scan) -> Reason:
 
 def _dominant(scan: Scan, chosen: Option, runner_up: Option) -> tuple[Reason, Facts]:
     """The term in which the chosen one is furthest ahead, by weight; `balance` where it is ahead in none."""
-    ahead, behind, weights = scan.counted(chosen), scan.counted(runner_up), scan.profile.weights
+    ahead, behind, weights = counted_terms(scan, chosen), counted_terms(scan, runner_up), scan.profile.weights
     advantages = [
         (getattr(weights, name) * (getattr(ahead, name) - getattr(behind, name)), name, reason)
         for name, reason in _TERMS
@@ -193,7 +194,7 @@ def _dominant(scan: Scan, chosen: Option, runner_up: Option) -> tuple[Reason, Fa
     advantage, name, reason = max(advantages, key=lambda one: one[0])
     if advantage <= 0:
         return Reason.BALANCE, (("over", runner_up.route.id),)
-    known = (getattr(scan.terms(option), name) for option in (chosen, runner_up))
+    known = (getattr(known_terms(scan, option), name) for option in (chosen, runner_up))
     figures = (None if figure is None else round(figure, 4) for figure in known)
     return reason, (
         ("over", runner_up.route.id),
