@@ -83,14 +83,14 @@ def test_the_sound_request_is_sound() -> None:
     assert len(DIALECT.read(SOUND, ORIGIN, model="m").chat.messages) == 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(spoiled(SOUND) | st.dictionaries(st.sampled_from(tuple(SOUND)), ANY_JSON))
 def test_nothing_but_a_refusal_comes_of_any_json(body: dict[str, Any]) -> None:
     with suppress(UnreadableError):
         assert DIALECT.read(body, ORIGIN, model="m").chat.messages
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(conversations("google", signed_calls=True), st.integers(1, 9_000), st.lists(TEXTS, max_size=2))
 def test_what_a_provider_is_told_reads_back_as_it_was(
     messages: tuple[Message, ...], output_tokens: int, stop: list[str]
