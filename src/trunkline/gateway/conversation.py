@@ -22,12 +22,13 @@ class Place:
 
 
 def place_of(asked: Asked, headers: Mapping[str, str], owner: str) -> Place:
-    """The conversation by the client's own word (a header, metadata, a key of the prompt cache); else by its beginning:
-    system prompt and first message, which stay while it grows. `owner` keeps the clients of different tokens apart."""
+    """The conversation by the client's own word (a header, metadata); else by its beginning: system prompt and first
+    message, which stay while it grows, with the protocol's own key where there is one: a session or a cache, which
+    subagents and titles share with the conversation that they serve. `owner` keeps the clients of different tokens
+    apart."""
     chat = asked.chat
     said = headers.get(HEADER) or next((asked.said[name] for name in _SAID if asked.said.get(name)), None)
-    mark = said or asked.conversation_key
-    beginning = f"said\0{mark}" if mark else f"begun\0{_beginning(chat)}"
+    beginning = f"said\0{said}" if said else f"begun\0{asked.conversation_key or ''}\0{_beginning(chat)}"
     conversation_id = "gw-" + _hash("\0".join((owner, beginning)))
     return Place(conversation_id, f"{conversation_id}-{len(chat.messages)}")
 
