@@ -57,8 +57,8 @@ def test_list_finds_a_server_and_says_whose_each_window_is(machine: Cli, ollama:
     assert "loaded so; made for 40,960" in rows["ollama/main/qwen3:8b"]
     assert "4,096" in rows["ollama/main/gemma3:4b"]
     assert "the least it gets; not loaded; made for 131,072" in rows["ollama/main/gemma3:4b"]
-    assert "nomic" not in listed.stdout
-    assert "serves 2 models" in rows["ollama"]
+    assert "vectors, no answers" in rows["ollama/main/nomic-embed-text"]
+    assert "serves 3 models" in rows["ollama"]
     assert "lmstudio: start it at 127.0.0.1:" in listed.stderr
     assert "openai: set OPENAI_API_KEY for" in listed.stderr
 
@@ -66,7 +66,7 @@ def test_list_finds_a_server_and_says_whose_each_window_is(machine: Cli, ollama:
 def test_list_as_json_keeps_its_keys_and_adds_the_servers(machine: Cli, ollama: LocalServer) -> None:
     told = machine.json("list")
     assert told.keys() >= {"routes", "missing", "local"}
-    (first, second) = told["routes"]
+    (first, second, third) = told["routes"]
     assert first.keys() >= {"route", "usable", "key", "context", "retired_on"}
     assert (first["route"], first["usable"], first["context"], first["window_source"]) == (
         "ollama/main/qwen3:8b",
@@ -75,6 +75,7 @@ def test_list_as_json_keeps_its_keys_and_adds_the_servers(machine: Cli, ollama: 
         "loaded",
     )
     assert second["window_source"] == "assumed"
+    assert [one["embeds"] for one in (first, second, third)] == [False, False, True]
     states = {one["provider"]: one["state"] for one in told["local"]}
     assert states == {"ollama": "serving", "lmstudio": "absent", "llamacpp": "absent", "vllm": "absent"}
     models = {one["model"]: one for one in told["local"][0]["models"]}
@@ -104,7 +105,11 @@ def test_a_server_that_is_gone_is_gone_from_the_list_at_once(machine: Cli, fake:
     ollama = next(
         one for one in kept if one["provider"] == "ollama" and one["base_url"].endswith(f"{server.port}/v1")
     )
-    assert [model["listed"]["id"] for model in ollama["models"]] == ["qwen3:8b", "gemma3:4b"]
+    assert [model["listed"]["id"] for model in ollama["models"]] == [
+        "qwen3:8b",
+        "gemma3:4b",
+        "nomic-embed-text",
+    ]
 
 
 def test_with_nothing_at_all_list_says_what_to_do_next(machine: Cli) -> None:
@@ -122,7 +127,7 @@ def test_doctor_says_what_everybody_answered(machine: Cli, ollama: LocalServer) 
         done = machine.quick("doctor")
         told = machine.json("doctor")
     assert done.exit_code == 0
-    assert "Ollama 0.14.2 serves 2 models" in done.stdout
+    assert "Ollama 0.14.2 serves 3 models" in done.stdout
     assert f"127.0.0.1:{page.port}" in done.stdout
     assert "what listens is not vLLM (status 200)" in done.stdout
     assert "ollama/gemma3:4b" in done.stdout

@@ -55,7 +55,8 @@ def test_every_model_is_chosen_when_it_is_asked_for(loaded):
     for provider in remote(loaded):
         for model in provider.models:
             pin = f"{provider.id}/{model.id}"
-            decision = decide(build_ask(loaded.config, {"pin": pin}), policy, state)
+            needs = ["embeddings"] if model.embeds else []
+            decision = decide(build_ask(loaded.config, {"pin": pin, "needs": needs}), policy, state)
             assert isinstance(decision, Decision), f"{pin}: {decision}"
             assert (decision.route.provider, decision.route.model) == (provider.id, model.id)
 

@@ -18,6 +18,7 @@ from trunkline.providers.protocol import WireReply, WireRequest
 
 Answer = WireReply | Fault
 TOOLS, IMAGES, JSON, THINKING = Capability.TOOLS, Capability.IMAGES, Capability.JSON, Capability.THINKING
+EMBEDDINGS = Capability.EMBEDDINGS
 
 
 def reply(body: object, status: int = 200, **headers: str) -> WireReply:
@@ -113,7 +114,7 @@ def test_the_window_of_an_ollama_model(
     assert model.listed.context_tokens == (40_960 if shown else None)
 
 
-def test_ollama_tells_capabilities_and_embedding_models_are_left_out() -> None:
+def test_ollama_tells_capabilities_and_who_gives_vectors_and_what_gives_neither_is_left_out() -> None:
     seen, _ = look(
         LocalServer.OLLAMA,
         ollama(
@@ -122,6 +123,7 @@ def test_ollama_tells_capabilities_and_embedding_models_are_left_out() -> None:
                 "llava": {"capabilities": ["completion", "vision"]},
                 "nomic-embed-text": {"capabilities": ["embedding"]},
                 "all-minilm": {"model_info": {"general.architecture": "bert", "bert.context_length": 512}},
+                "flux": {"capabilities": ["image"]},
                 "old": {"template": "{{ if .Tools }}{{ .Tools }}{{ end }}{{ .Prompt }}"},
             }
         ),
@@ -130,13 +132,15 @@ def test_ollama_tells_capabilities_and_embedding_models_are_left_out() -> None:
         "qwen3:8b": (TOOLS, THINKING, JSON),
         "llava": (IMAGES, JSON),
         "old": (TOOLS, JSON),
+        "nomic-embed-text": (EMBEDDINGS,),
+        "all-minilm": (EMBEDDINGS,),
     }
-    assert {name for name, _ in seen.passed_over} == {"nomic-embed-text", "all-minilm"}
-    assert "3 models" in seen.said
+    assert {name for name, _ in seen.passed_over} == {"flux"}
+    assert "5 models" in seen.said
 
 
 def test_a_model_seen_before_is_not_described_again_and_its_loaded_window_is_remembered() -> None:
-    answers = ollama({"qwen3:8b": QWEN, "nomic": {"capabilities": ["embedding"]}}, LOADED)
+    answers = ollama({"qwen3:8b": QWEN, "flux": {"capabilities": ["image"]}}, LOADED)
     first, asked = look(LocalServer.OLLAMA, answers)
     assert sum(one.method == "POST" for one in asked) == 2
     known = Known({model.id: model for model in first.models}, first.passed_over)
@@ -238,6 +242,7 @@ def test_trap_23_lm_studio_says_windows_in_its_own_list_only() -> None:
     } == {
         "qwen2.5-coder-7b": (16_384, WindowSource.LOADED, (TOOLS,)),
         "llava-7b": (8_192, WindowSource.TRAINED, (IMAGES,)),
+        "text-embedding-nomic": (2_048, WindowSource.TRAINED, (EMBEDDINGS,)),
     }
 
 
@@ -259,7 +264,8 @@ def test_an_lm_studio_without_that_list_is_asked_for_its_newer_one() -> None:
     answers = {"/api/v0/models": UNKNOWN_PATH, "/api/v1/models": reply({"models": models})}
     seen, _ = look(LocalServer.LMSTUDIO, answers)
     assert [(m.id, m.window_tokens, m.capabilities) for m in seen.models] == [
-        ("openai/gpt-oss-20b", 12_000, (TOOLS,))
+        ("openai/gpt-oss-20b", 12_000, (TOOLS,)),
+        ("nomic", 2_048, (EMBEDDINGS,)),
     ]
 
 

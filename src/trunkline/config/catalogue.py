@@ -44,6 +44,7 @@ from trunkline.domain.routes import (
 )
 
 ENVIRONMENT = "environment"
+_EMBED = ("openai", "gemini")
 
 
 def compile_catalogue(
@@ -223,8 +224,17 @@ def _pico(usd_per_million: float | None) -> int | None:
 
 
 def _check_models(provider: str, table: ProviderTable, layers: Sequence[Layer]) -> None:
-    """Successors and limits must name models of the provider; what shipped is trusted to."""
+    """Successors and limits must name models of the provider; what shipped is trusted to. Vectors can be asked for in
+    some protocols only."""
     root: KeyPath = ("providers", provider)
+    for id_, model_table in table.models.items():
+        if Capability.EMBEDDINGS in model_table.capabilities and table.protocol not in _EMBED:
+            raise problem(
+                layers,
+                (*root, "models", id_, "capabilities"),
+                expected=f'"embeddings" only at a provider of protocol {" or ".join(_EMBED)}',
+                remedy=f"{provider} speaks {table.protocol}, which has none.",
+            )
     known = {*table.models, *table.retired}
     named: list[tuple[KeyPath, str | None]] = [
         *(((*root, "models", id_, "successor"), m.successor) for id_, m in table.models.items()),

@@ -66,7 +66,7 @@ class Seen:
 @dataclass(frozen=True, slots=True)
 class FoundServer:
     """What a look at one provider's address gave. `models` are those it served at `served_at_ms`, which is not now
-    where its state is another; `passed_over` are (name, revision) of models that give no text, as embeddings do.
+    where its state is another; `passed_over` are (name, revision) of models that give neither text nor vectors.
     `said` is our sentence on what it answered. `misses` counts looks in a row that gave no answer in time."""
 
     provider: str

@@ -207,7 +207,8 @@ class _AccountCheck:
     # -- what follows -------------------------------------------------------------------------------------------
 
     def _missing(self, models: tuple[ListedModel, ...] | None) -> tuple[str, ...]:
-        """Configured models, those retired left out, that the account does not list."""
+        """Configured models, those retired left out, that the account does not list. Lists are of models that answer:
+        OpenRouter and Google keep those that give vectors apart."""
         if models is None:
             return ()
         today = dt.datetime.fromtimestamp(self._calls.began_at_ms / 1000, dt.UTC).date().isoformat()
@@ -215,7 +216,8 @@ class _AccountCheck:
         return tuple(
             model.id
             for model in self._provider.models
-            if (model.retired_on is None or model.retired_on > today)
+            if not model.embeds
+            and (model.retired_on is None or model.retired_on > today)
             and model.id.removesuffix(_LATEST) not in listed
         )
 

@@ -150,6 +150,7 @@ def _is_served(selector: Selector, catalogue: Catalogue) -> bool:
         for account in provider.accounts
         if account.enabled and account.has_key
         for model in provider.models
+        if not model.embeds
     )
 
 

@@ -48,8 +48,8 @@ def _let_others_run() -> None:
 
 
 def counting_plan(catalogue: Catalogue) -> CountingPlan:
-    """What prompts are to be counted by, so that every model of `catalogue` finds its own count."""
-    models = [model for provider in catalogue.providers for model in provider.models]
+    """What prompts are to be counted by, so that every model of `catalogue` that answers finds its own count."""
+    models = [model for provider in catalogue.providers for model in provider.models if not model.embeds]
     pairs = tuple(dict.fromkeys((model.tokenizer, model.counting) for model in models))
     rereads = tuple((provider.id, _rereads(provider)) for provider in catalogue.providers)
     return CountingPlan(pairs, rereads) if pairs else CountingPlan(rereads=rereads)

@@ -30,15 +30,17 @@ class Listed:
     context_tokens: int
     output_tokens: int | None
     thinks: bool
+    embeds: bool = False
 
 
 def listed(generation: Generation, names: Names, permitted: Sequence[str]) -> tuple[Listed, ...]:
     """All names of a configuration that a client may use to whom only `permitted` are open (empty: all)."""
     own = {alias.name for alias in generation.config.preferences.aliases}
     models = _models(generation, permitted)
-    widest = max((model.context_tokens for model in models), default=0)
-    longest = max((model.max_output_tokens or 0 for model in models), default=0) or None
-    thinks = any(Capability.THINKING in model.capabilities for model in models)
+    answering = [model for model in models if not model.embeds]
+    widest = max((model.context_tokens for model in answering), default=0)
+    longest = max((model.max_output_tokens or 0 for model in answering), default=0) or None
+    thinks = any(Capability.THINKING in model.capabilities for model in answering)
     ways = tuple(
         Listed(name, _title(name, name in own), _OWNER, widest, longest, thinks) for name in names.listed()
     )
@@ -50,6 +52,7 @@ def listed(generation: Generation, names: Names, permitted: Sequence[str]) -> tu
             model.context_tokens,
             model.max_output_tokens,
             Capability.THINKING in model.capabilities,
+            model.embeds,
         )
         for model in models
     )
@@ -78,7 +81,10 @@ def _title(name: str, is_alias: bool) -> str:
 
 
 def listing(found: Sequence[Listed], protocol: Protocol) -> bytes:
-    """The list as a client of `protocol` expects it."""
+    """The list as a client of `protocol` expects it; who gives vectors only is for those of OpenAI's, which has a
+    place to ask for them."""
+    if protocol is not Protocol.OPENAI:
+        found = [one for one in found if not one.embeds]
     if protocol is Protocol.ANTHROPIC:
         data = [_anthropic(one) for one in found]
         ends = {"first_id": found[0].name, "last_id": found[-1].name} if found else {}

@@ -195,7 +195,7 @@ class Board:
         known = self._routes_of.get(key, set())
         return AccountFacts(
             spec=spec,
-            models=tuple(model.id for model in owner.models),
+            models=tuple(model.id for model in owner.models if not model.embeds),
             state=self.accounts[key],
             named=self._book.named(key),
             provider_block=self.providers.get(provider),

@@ -108,6 +108,8 @@ def _of_account(
         return whole
     best: ProviderStanding | None = None
     for model in provider.models:
+        if model.embeds:  # which lets nobody answer
+            continue
         route = state.routes.get(Route(provider.id, account.id, model.id)) if state.routes else None
         found = _of_block(provider.id, route.block if route else None, now_ms)
         for limit in spent:

@@ -88,6 +88,7 @@ def _json(loaded: Loaded, rows: list[_Row]) -> dict[str, object]:
                 "route": row.route,
                 "usable": row.why_not is None,
                 "why_not": row.why_not,
+                "embeds": row.model.embeds,
                 "key": str(row.account.key),
                 "context": row.model.context_tokens,
                 "window_source": row.found.window_source.value if row.found is not None else None,
@@ -136,6 +137,8 @@ def _print(loaded: Loaded, rows: list[_Row]) -> None:
 def _remark(row: _Row) -> str:
     if row.why_not is not None:
         return row.why_not
+    if row.model.embeds:
+        return "vectors, no answers"
     if row.found is None:
         return ""
     if row.model.context_tokens != row.found.window_tokens:
