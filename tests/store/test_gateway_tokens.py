@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -114,11 +116,14 @@ async def test_another_process_hears_of_a_revocation(tmp_path: Path) -> None:
         assert known[0].revoked_at_ms == START_MS + 1
 
 
-async def test_a_file_of_before_has_none_and_can_be_watched(tmp_path: Path, monkeypatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:4])
-        async with opened(tmp_path / "t.db"):
-            pass
+async def test_a_file_of_before_has_none_and_can_be_watched(tmp_path: Path) -> None:
+    async with opened(tmp_path / "t.db"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "t.db")) as older:
+        for statement in (one for statements in schema.MIGRATIONS[4:] for one in statements):
+            older.execute(f"DROP TABLE {statement.split()[2]}")
+        older.execute("PRAGMA user_version=4")
+        older.commit()
     reader = StoreReader.open(tmp_path / "t.db", FakeClock())
     assert not reader.ask(gateway_tokens.can_be_asked())
     reader.close()

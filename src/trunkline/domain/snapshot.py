@@ -141,9 +141,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """An upstream call under way in any process of this machine; `attempt` counts from 1. `origin` is who asked, known
-    only where this process makes the call; `process` is a name, which several processes may have at once,
-    `process_id` is its alone."""
+    """An upstream call under way in any process of this machine; `attempt` counts from 1. `origin` is who asked, None
+    where nobody told; `process` is a name, which several processes may have at once, `process_id` is its alone."""
 
     request_id: str
     attempt: int
@@ -155,13 +154,28 @@ class RunningCall:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayView:
+    """A gateway that listens on this machine, since its process began. `at_work` requests are under way in it;
+    `answered` and `failed` have gone through it."""
+
+    process_id: str
+    pid: int
+    since_ms: int
+    base_url: str
+    needs_token: bool = True
+    at_work: int = 0
+    answered: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything panels show. `log` is newest first. `pin` is the selector of a pin over everything, in force until
     `pin_expires_at_ms` (None: until taken back). `store_error` says why what happens cannot be kept, while it cannot.
     `theme` and `keymap` (binding id to keys) are the preferences in force. `read_only`: nothing can be ordered.
     `queue` is what waits, of every process, in the order in which it will go. `crisis` is the one under way, with what
     it did so far; `last_crisis` the one before, for the summary after it. `override` is the route forced for
-    everything."""
+    everything. `gateways` are those of every process, the oldest first."""
 
     at_ms: int
     since_ms: int
@@ -187,3 +201,4 @@ class Snapshot:
     queue: tuple[QueueItem, ...] = ()
     last_crisis: CrisisSummary | None = None
     override: str | None = None
+    gateways: tuple[GatewayView, ...] = ()

@@ -29,6 +29,7 @@ class Books:
         generation: Generation,
         request_id: str,
         *,
+        origin: str = "",
         asked_output_tokens: int | None = None,
         age_ms: float = 0.0,
         earlier: tuple[Attempt, ...] = (),
@@ -38,6 +39,7 @@ class Books:
         self._clock = clock
         self._generation = generation
         self._request_id = request_id
+        self._origin = origin
         self._asked_output_tokens = asked_output_tokens
         self._began_mono_ms = clock.mono_ms() - age_ms
         self._open: tuple[CallRecord, Reservation, Task, int] | None = None
@@ -127,7 +129,7 @@ class Books:
         )
         number = len(self.attempts) + 1
         booked = await self._ledger.reserve(
-            ReserveAsk(reservation_id, self._request_id, number, route, claims)
+            ReserveAsk(reservation_id, self._request_id, number, route, claims, self._origin)
         )
         self._tracker.note_uses(booked.uses, self._clock.wall_ms())
         if isinstance(booked, Shortage):

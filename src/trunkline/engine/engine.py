@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from trunkline.config.load import Loaded
@@ -187,9 +186,8 @@ class Engine:
                 tracker=core.tracker,
                 stored=upkeep.stored,
                 log=upkeep.recent,
-                running=tuple(
-                    replace(call, origin=self._requests.origin(call.request_id)) for call in upkeep.running
-                ),
+                running=upkeep.running,
+                gateways=upkeep.gateways,
                 in_flight=len(self._requests),
                 queue=core.queue(),
                 crisis=core.crisis.current,

@@ -46,7 +46,6 @@ class Handle:
 class _UnderWay(NamedTuple):
     task: asyncio.Task[None]
     run: RequestRun
-    origin: str
 
 
 class Requests:
@@ -69,7 +68,7 @@ class Requests:
         run = RequestRun(self._core, request, log, kept)
         task = asyncio.get_running_loop().create_task(run.serve())
         self._tasks.add(task)
-        self._by_id[request_id] = _UnderWay(task, run, str(request.origin))
+        self._by_id[request_id] = _UnderWay(task, run)
 
         def over(_: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
@@ -80,11 +79,6 @@ class Requests:
         task.add_done_callback(over)
         return Handle(log, task)
 
-    def origin(self, request_id: str) -> str | None:
-        """Who asked it, where it is of this process."""
-        found = self._by_id.get(request_id)
-        return None if found is None else found.origin
-
     def cancel(self, request_id: str) -> None:
         """End a request by a person's word; one that is not of this process is not touched."""
         if found := self._by_id.get(request_id):
@@ -93,7 +87,7 @@ class Requests:
     def leave(self) -> None:
         """Cancel all that run, as the engine is about to be closed: what is kept in the store stays there and goes on
         in another process; of the rest partial answers are kept."""
-        for task, run, _ in list(self._by_id.values()):
+        for task, run in list(self._by_id.values()):
             if not task.cancelling():  # which a person has done
                 run.leave()
                 task.cancel()

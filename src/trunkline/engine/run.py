@@ -94,6 +94,7 @@ class RequestRun:
             core.clock,
             core.generation,
             log.request_id,
+            origin=str(request.origin),
             asked_output_tokens=request.max_output_tokens,
             age_ms=now_ms - started_at_ms,
             earlier=() if kept is None else kept.attempts,

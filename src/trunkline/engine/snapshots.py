@@ -13,6 +13,7 @@ from trunkline.domain.routes import Catalogue, Route
 from trunkline.domain.snapshot import (
     AccountView,
     Counts,
+    GatewayView,
     LogEntry,
     ProviderView,
     RunningCall,
@@ -56,6 +57,7 @@ class SnapshotParts:
     last_crisis: CrisisSummary | None = None
     reports: Mapping[Account, KeptReport] = field(default_factory=dict)
     shared: Sharing = _nobody_shares
+    gateways: tuple[GatewayView, ...] = ()
 
 
 def build_snapshot(parts: SnapshotParts) -> Snapshot:
@@ -86,6 +88,7 @@ def build_snapshot(parts: SnapshotParts) -> Snapshot:
         queue=parts.queue,
         last_crisis=parts.last_crisis,
         override=standing.override_text,
+        gateways=parts.gateways,
     )
 
 
@@ -165,7 +168,7 @@ def _routes(catalogue: Catalogue) -> tuple[str, ...]:
         for account in provider.accounts
         if account.enabled and account.has_key
         for model in provider.models
-        if model.retired_on is None
+        if model.retired_on is None and not model.embeds
     )
 
 

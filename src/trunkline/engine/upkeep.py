@@ -15,7 +15,7 @@ from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.errors import ConfigError, StoreError
 from trunkline.domain.events import Alert, AlertLevel, ConfigChanged, SnapshotChanged
 from trunkline.domain.preferences import Config
-from trunkline.domain.snapshot import LogEntry, RunningCall, Totals
+from trunkline.domain.snapshot import GatewayView, LogEntry, RunningCall, Totals
 from trunkline.engine.chats import Chats
 from trunkline.engine.control import without_set_aside
 from trunkline.engine.core import EngineCore
@@ -28,12 +28,14 @@ from trunkline.engine.settings import EngineSettings
 from trunkline.store import crises, queries
 from trunkline.store.conversation_lengths import conversation_lengths
 from trunkline.store.corrections import corrections
+from trunkline.store.gateways import gateways
 from trunkline.store.keep import ControlState
 from trunkline.store.learned import learned
-from trunkline.store.queries import StoredTotals
+from trunkline.store.queries import Query, StoredTotals
 from trunkline.store.reports_kept import kept_reports
 from trunkline.store.store import StoreReader
 from trunkline.store.suspicions import suspicions
+from trunkline.store.upkeep import DEAD_AFTER_MS
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Upkeep:
         self.stored = StoredTotals(self.since_ms, Totals())
         self.recent: tuple[LogEntry, ...] = ()
         self.running: tuple[RunningCall, ...] = ()
+        self.gateways: tuple[GatewayView, ...] = ()
         self._told_trouble: str | None = None
         self._followers = (
             core.parking.follow,
@@ -133,6 +136,7 @@ class Upkeep:
             self.stored = reader.ask(queries.totals_since(self.since_ms))
             self.recent = reader.ask(queries.recent(LOG_LINES))
             self.running = reader.ask(queries.running_requests())
+            self.gateways = reader.ask(self._listening())
         finally:
             reader.close()
         core.spent_day_pico = self.stored.totals.cost.pico
@@ -209,6 +213,7 @@ class Upkeep:
                 if now_ms - looked_ms >= _HOUSEKEEPING_MS:
                     looked_ms = now_ms
                     self._watch_the_store()
+                    await self._watch_gateways()
                     await self._reload_if_changed()
                     self._begin_new_day()
                     await self._erase_if_due(now_ms)
@@ -233,9 +238,18 @@ class Upkeep:
         self.stored = await core.store.totals_since(self.since_ms)
         self.recent = await core.store.recent(LOG_LINES)
         self.running = await core.store.running_requests()
+        self.gateways = await core.store.ask(self._listening())
         core.slots.heard(self.running)
         core.spent_day_pico = self.stored.totals.cost.pico
         return core.clock.mono_ms() - began_ms
+
+    def _listening(self) -> Query[tuple[GatewayView, ...]]:
+        return gateways(self._core.clock.wall_ms() - DEAD_AFTER_MS)
+
+    async def _watch_gateways(self) -> None:
+        """Whoever listens may die without a word, which changes nothing in the store."""
+        if self.gateways and self.gateways != await self._core.store.ask(self._listening()):
+            self.announce_change()
 
     def _watch_the_store(self) -> None:
         """Say at once that what happens cannot be kept, and that it can again."""

@@ -15,7 +15,7 @@ from trunkline.domain.errors import ConfigError, StoreError
 from trunkline.domain.preferences import Config
 from trunkline.domain.queue import QueueItem
 from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, KeySource, ProviderSpec
-from trunkline.domain.snapshot import LogEntry, RunningCall, Snapshot, Totals
+from trunkline.domain.snapshot import GatewayView, LogEntry, RunningCall, Snapshot, Totals
 from trunkline.domain.state import Block
 from trunkline.engine.account_reports import ReportShelf
 from trunkline.engine.blame import mark_of_blame
@@ -30,6 +30,7 @@ from trunkline.quota.suspicion import Suspicions
 from trunkline.quota.tracker import QuotaTracker
 from trunkline.routing.crisis import may_last, standings_of
 from trunkline.store import crises, parking, queries
+from trunkline.store.gateways import gateways
 from trunkline.store.keep import ControlState
 from trunkline.store.past_use import past_use
 from trunkline.store.queries import Query, StoredTotals
@@ -66,6 +67,7 @@ class StoreWatch:
         self._log: tuple[LogEntry, ...] = ()
         self._crises: tuple[CrisisSummary, ...] = ()
         self._running: tuple[RunningCall, ...] = ()
+        self._gateways: tuple[GatewayView, ...] = ()
         self._queue: tuple[QueueItem, ...] = ()
         self._last_request = 0
         self._shown_with: tuple[object, ...] = ()
@@ -83,7 +85,7 @@ class StoreWatch:
         try:
             self._look_at_store()
         except StoreError as error:
-            self._store_error, self._running, self._unread = str(error), (), True
+            self._store_error, self._running, self._gateways, self._unread = str(error), (), (), True
         else:
             self._store_error = None
         now_ms = self._clock.wall_ms()
@@ -98,6 +100,7 @@ class StoreWatch:
                 stored=self._stored,
                 log=self._log,
                 running=self._running,
+                gateways=self._gateways,
                 queue=self._queue,
                 in_flight=len({call.request_id for call in self._running}),
                 config_error=self._config_error,
@@ -132,7 +135,7 @@ class StoreWatch:
         """Read what has changed; calls under way and a new day change without anybody's writing."""
         self._unread = self._store.changed() or self._unread
         since_ms = start_of_day_ms(self._clock.wall_ms())
-        if (self._running or self._queue) and not self._unread:
+        if (self._running or self._queue or self._gateways) and not self._unread:
             self._read_running()
         began_mono_ms = self._clock.mono_ms()
         due = began_mono_ms >= self._read_again_mono_ms and (
@@ -185,11 +188,12 @@ class StoreWatch:
         self._tracker.outlook.look(now_ms, mono_ms)
 
     def _read_running(self) -> None:
-        """Calls under way, and what is kept and waits: processes may die without a word."""
+        """Calls under way, what is kept and waits, who listens: processes may die without a word."""
         alive_since_ms = self._clock.wall_ms() - DEAD_AFTER_MS
         kept = self._store.ask(parking.parked(alive_since_ms))
         self._queue = tuple(row.item for row in kept if not row.dropped)
         self._running = self._store.ask(queries.running_requests(alive_since_ms))
+        self._gateways = self._store.ask(gateways(alive_since_ms))
 
     def _still_means(self, block: Block) -> bool:
         """Whether a block concerns an account as it is; where its key is not to be found here, it does."""

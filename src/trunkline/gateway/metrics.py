@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from trunkline.domain.limits import WHOLE_SHARE, LimitUse, Metric
 from trunkline.domain.money import PICO_PER_USD
-from trunkline.domain.receipts import AttemptOutcome, Receipt
+from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
 from trunkline.domain.snapshot import AccountView, ProviderView, Snapshot, Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,12 +45,15 @@ class Histogram:
 
 
 class Metrics:
-    """Counts since the gateway began. Belongs to one event loop."""
+    """Counts since the gateway began. `answered` and `failed` are requests; one that its client left is neither.
+    Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._requests: Counter[Labels] = Counter()
         self._attempts: Counter[Labels] = Counter()
         self._tokens: Counter[str] = Counter(input=0, output=0)
+        self.answered = 0
+        self.failed = 0
         self._rerouted = 0
         self._cost_pico = 0
         self._unknown_costs = 0
@@ -62,6 +65,8 @@ class Metrics:
         self._requests[("dialect", dialect), ("status", str(status))] += 1
         if receipt is None:
             return
+        self.answered += receipt.outcome is Outcome.ANSWERED
+        self.failed += receipt.outcome is Outcome.FAILED
         self._durations.add(duration_ms)
         if receipt.first_token_ms is not None:
             self._first_tokens.add(receipt.first_token_ms)

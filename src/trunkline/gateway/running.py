@@ -15,12 +15,14 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.ids import IdSource
 from trunkline.engine.engine import Engine
+from trunkline.gateway.announcing import Announcement
 from trunkline.gateway.doors import Doors
 from trunkline.gateway.guard import Guard
 from trunkline.gateway.listening import check_address, tls_context
 from trunkline.gateway.metrics import Metrics
 from trunkline.gateway.server import Gateway, Pages
 from trunkline.gateway.serving import Service
+from trunkline.gateway.snippets import base_url_of
 from trunkline.gateway.token_watch import TokenWatch
 from trunkline.store import gateway_tokens
 from trunkline.store.gateway_tokens import GatewayToken, hash_of, new_text
@@ -64,12 +66,15 @@ async def running_gateway(
         await watch.tell(guard)
     engine.load_transport()
     doors = Doors(clock, most_inside=policy.max_concurrent, most_waiting=policy.max_waiting)
-    gateway = Gateway(Service(engine, clock), guard, doors, Metrics(), pages, clock)
+    metrics = Metrics()
+    gateway = Gateway(Service(engine, clock), guard, doors, metrics, pages, clock)
     try:
         port = await gateway.start(host, port, tls)
     except OSError as error:
         raise _not_had(error, host, port, file) from error
-    following = asyncio.ensure_future(watch.follow(guard))
+    base_url = base_url_of(policy, host=host, port=port)
+    announcement = Announcement(engine.store, clock, base_url, guard, doors, metrics)
+    following = asyncio.gather(watch.follow(guard), announcement.follow())
     try:
         yield RunningGateway(gateway, host, port, first_token)
     finally:
@@ -77,6 +82,7 @@ async def running_gateway(
         await gateway.stop(0)
         with contextlib.suppress(asyncio.CancelledError):
             await following
+        announcement.withdraw()
 
 
 async def _made_token(engine: Engine, clock: Clock) -> str:

@@ -28,13 +28,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ReserveAsk:
-    """A wish to book every claim at once, or none."""
+    """A wish to book every claim at once, or none. `origin` is who asks, for those who watch; empty: nobody is told."""
 
     reservation_id: str
     request_id: str
     attempt: int
     route: Route
     claims: tuple[Claim, ...]
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,8 @@ class SqliteLedger:
                 orjson.dumps([(key, *booking) for key, booking in bookings.items()]),
             ),
         )
+        if ask.origin:
+            connection.execute("INSERT OR REPLACE INTO asker VALUES (?, ?)", (ask.request_id, ask.origin))
         self._books.put(
             connection,
             [
@@ -134,11 +136,12 @@ class SqliteLedger:
         self, connection: sqlite3.Connection, reservation_id: str, actual: dict[str, int], *, keep: bool
     ) -> None:
         row = connection.execute(
-            "SELECT bookings, orphaned FROM reservation WHERE id = ?", (reservation_id,)
+            "SELECT bookings, orphaned, request_id FROM reservation WHERE id = ?", (reservation_id,)
         ).fetchone()
         if row is None:
             return
         connection.execute("DELETE FROM reservation WHERE id = ?", (reservation_id,))
+        connection.execute("DELETE FROM asker WHERE request_id = ?", (row[2],))
         now_ms = self._upkeep.now_ms
         changes = []
         for key, bucket, booked, end_ms in orjson.loads(row[0]):

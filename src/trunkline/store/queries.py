@@ -191,15 +191,16 @@ def totals_since(at_ms: int) -> Query[StoredTotals]:
 def running_requests(beaten_after_ms: int = 0) -> Query[tuple[RunningCall, ...]]:
     """Upstream calls under way, oldest first; those of dead processes are none. Where nobody may be there to settle
     what the dead leave, `beaten_after_ms` leaves out processes whose last heartbeat is no later."""
-    sql = """SELECT request_id, attempt, provider || '/' || account || '/' || model, process.name, reserved_at_ms,
-            process_id
+    sql = """SELECT reservation.request_id, attempt, provider || '/' || account || '/' || model, process.name,
+            reserved_at_ms, process_id, origin
         FROM reservation JOIN process ON process.id = process_id
+            LEFT JOIN asker ON asker.request_id = reservation.request_id
         WHERE orphaned = 0 AND ended_at_ms IS NULL AND beat_at_ms > ? ORDER BY reserved_at_ms, reservation.id"""
 
     def build(results: list[list[Row]]) -> tuple[RunningCall, ...]:
         return tuple(
-            RunningCall(request_id, attempt, route, process, since_ms, process_id=process_id)
-            for request_id, attempt, route, process, since_ms, process_id in results[0]
+            RunningCall(request_id, attempt, route, process, since_ms, origin, process_id)
+            for request_id, attempt, route, process, since_ms, process_id, origin in results[0]
         )
 
     return Query(((sql, (beaten_after_ms,)),), build)

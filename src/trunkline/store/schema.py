@@ -123,6 +123,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             token_id TEXT NOT NULL, day TEXT NOT NULL, requests INTEGER NOT NULL, cost_pico INTEGER NOT NULL,
             unknown_costs INTEGER NOT NULL, PRIMARY KEY (token_id, day)) WITHOUT ROWID""",
     ),
+    (
+        "CREATE TABLE asker (request_id TEXT PRIMARY KEY, origin TEXT NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE gateway (
+            process_id TEXT PRIMARY KEY, base_url TEXT NOT NULL, needs_token INTEGER NOT NULL,
+            at_work INTEGER NOT NULL, answered INTEGER NOT NULL, failed INTEGER NOT NULL) WITHOUT ROWID""",
+    ),
 )
 
 

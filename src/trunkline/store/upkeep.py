@@ -165,7 +165,9 @@ class Upkeep:
         connection.execute(
             "DELETE FROM reservation WHERE orphaned = 1 AND reserved_at_ms < ?", (self.now_ms - _DAY_MS,)
         )
+        connection.execute("DELETE FROM asker WHERE request_id NOT IN (SELECT request_id FROM reservation)")
         connection.execute("DELETE FROM process WHERE ended_at_ms < ?", (self.now_ms - 30 * _DAY_MS,))
+        connection.execute("DELETE FROM gateway WHERE process_id NOT IN (SELECT id FROM process)")
         connection.execute(
             """UPDATE decision SET inputs = NULL WHERE inputs IS NOT NULL AND request <= (
                 SELECT request FROM decision WHERE inputs IS NOT NULL ORDER BY request DESC LIMIT 1 OFFSET ?)""",
