@@ -68,6 +68,7 @@ async def test_the_headers_say_who_answers_why_and_for_how_much(tmp_path: Path) 
     async with web(tmp_path, Serves("p")) as (world, client):
         status, body, headers = await client.ask(body={**ASKED, "logit_bias": {"1": 2}, "strange": 1})
         receipt = await world.engine.receipt(headers["x-trunkline-request"])
+        assert world.query("SELECT count(*) FROM message") == [(0,)]  # an agent keeps its words itself
 
     assert (status, body["choices"][0]["message"]["content"]) == (200, WHOLE_TEXT)
     assert headers["x-trunkline-route"] == "p/a/m"

@@ -222,6 +222,7 @@ class ChatRequest:
     Nobody but `only` (selectors; empty: anybody) may answer. `answer_schema` goes with a `response_format` of JSON.
     `append_only`: what the asker was shown cannot be taken back, so that a cut answer is carried on or fails, and never
     begins anew. `paced`: it takes its turn in the lane of its priority; without it, it goes as soon as it may.
+    `keeps_words`: what is said in a conversation is kept with it, for whoever does not keep it himself.
 
     Where it `embeds`, vectors are wanted and no answer, and there are no messages.
     """
@@ -256,4 +257,5 @@ class ChatRequest:
     native: tuple[NativeField, ...] = ()
     append_only: bool = False
     paced: bool = True
+    keeps_words: bool = True
     embeds: EmbeddingAsk | None = None

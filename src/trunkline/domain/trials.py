@@ -26,8 +26,8 @@ class DecisionChange:
 @dataclass(frozen=True, slots=True)
 class PreferencesTrial:
     """The last `looked_at` requests decided twice on the state of accounts as it is now: by the preferences in force
-    and by those tried, none of them as a trial; those tried would make a trial of `explored_share` (0..1) of all requests.
-    `error` says why those tried cannot be used."""
+    and by those tried, none of them as a trial; those tried would make a trial of `explored_share` (0..1) of all
+    requests. `error` says why those tried cannot be used."""
 
     looked_at: int
     changes: tuple[DecisionChange, ...]

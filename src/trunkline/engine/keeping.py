@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trunkline.domain.events import Answered, Cancelled, Ending
 from trunkline.domain.messages import ChatRequest, Role
-from trunkline.domain.tasks import OriginKind
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
 from trunkline.routing import Inputs
@@ -23,7 +22,7 @@ _log = logging.getLogger(__name__)
 def keep_question(core: EngineCore, request: ChatRequest, request_id: str) -> None:
     """Keep what a person wrote as soon as it is asked, so that nothing that happens later can lose it."""
     asked = next((m for m in reversed(request.messages) if m.role is Role.USER), None)
-    if request.conversation_id is None or asked is None or not _keeps_words(request):
+    if request.conversation_id is None or asked is None or not request.keeps_words:
         return
     core.store.save_message(
         request.conversation_id,
@@ -33,11 +32,6 @@ def keep_question(core: EngineCore, request: ChatRequest, request_id: str) -> No
         request_id,
         at_ms=core.clock.wall_ms(),
     )
-
-
-def _keeps_words(request: ChatRequest) -> bool:
-    """Agents keep their conversations themselves."""
-    return request.origin.kind is not OriginKind.GATEWAY
 
 
 def request_over(
@@ -75,7 +69,7 @@ def _keep(
         core.crisis_moves.came_home(receipt.conversation_id)
     core.spent_day_pico += (receipt.cost_pico or 0) + receipt.waste_pico
     asked = _stored(request, generation.config.generation)
-    keeps = request.conversation_id is not None and _keeps_words(request)
+    keeps = request.conversation_id is not None and request.keeps_words
     message = _answer_of(core, ending, answer) if keeps and answer else None
     if core.parking.has(receipt.request_id):
         core.parking.end(receipt, asked, inputs, message)

@@ -170,6 +170,7 @@ class Service:
             budget_pico=min((one for one in (said.budget_pico, left_pico) if one is not None), default=None),
             over_budget_ok=said.over_budget_ok,
             append_only=asked.chat.stream,
+            keeps_words=False,
         )
         return replace(asked, chat=chat)
 
