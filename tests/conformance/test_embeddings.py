@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +13,9 @@ import pytest
 from tests.support.engine_world import Serves, World
 from tests.support.gateway_world import GatewayThread
 
+from trunkline.domain.faults import FaultKind
+from trunkline.domain.receipts import AttemptOutcome
+from trunkline.domain.tasks import EMBEDDINGS
 from trunkline.simulator.protocols.embedding import vector_of
 
 EMBEDS = {"capabilities": ["embeddings"], "context": 2_000, "price": {"input": 0.02, "output": 0.0}}
@@ -55,7 +61,6 @@ def _healed(world: World) -> None:
 
 def _receipt(gateway: GatewayThread, request_id: str) -> Any:
     async def read() -> Any:
-        await gateway.world.engine.flush()
         return await gateway.world.engine.receipt(request_id)
 
     return gateway.run(read())
@@ -72,3 +77,151 @@ def test_each_text_has_its_vector_in_the_order_of_the_texts(
     assert [one.embedding for one in made.data] == expected
     assert made.model == model
     assert made.usage.prompt_tokens == made.usage.total_tokens > 0
+
+
+def _headers(client: openai.OpenAI, **asked: Any) -> tuple[Any, Any]:
+    raw = client.embeddings.with_raw_response.create(**asked)
+    return raw.parse(), raw.headers
+
+
+@pytest.mark.parametrize("model", ["ownopenai/vec", "owngemini/vec-g"])
+def test_numbers_and_base64_are_the_same_vectors(client: openai.OpenAI, model: str) -> None:
+    numbers = client.embeddings.create(model=model, input=TEXTS[0], encoding_format="float", dimensions=5)
+    packed = client.embeddings.with_raw_response.create(
+        model=model, input=TEXTS[0], encoding_format="base64", dimensions=5
+    )
+
+    said = json.loads(packed.text)["data"][0]["embedding"]
+    assert list(struct.unpack("<5f", base64.b64decode(said))) == numbers.data[0].embedding
+
+
+def test_what_it_read_is_what_it_cost(gateway: GatewayThread, client: openai.OpenAI) -> None:
+    made, headers = _headers(client, model="vec", input=TEXTS, user="somebody")
+
+    receipt = _receipt(gateway, headers["x-trunkline-request"])
+    assert receipt.usage.input_tokens == made.usage.prompt_tokens
+    assert (receipt.usage.output_tokens, receipt.usage.estimated) == (0, False)
+    assert receipt.cost_pico == made.usage.prompt_tokens * PICO_PER_TOKEN
+    assert (receipt.task.type, receipt.conversation_id, receipt.alternative_cost_pico) == (
+        EMBEDDINGS,
+        None,
+        None,
+    )
+    assert headers["x-trunkline-route"].startswith("ownopenai/")
+    assert headers["x-trunkline-left-out"] == "user"
+    assert float(headers["x-trunkline-estimate-usd"]) >= 0
+
+
+def test_what_nobody_counted_is_estimated(gateway: GatewayThread, client: openai.OpenAI) -> None:
+    made, headers = _headers(client, model="owngemini/vec-g", input=TEXTS)
+
+    receipt = _receipt(gateway, headers["x-trunkline-request"])
+    assert receipt.usage.estimated
+    assert 0 < receipt.usage.input_tokens == made.usage.prompt_tokens < 60
+    assert receipt.cost_pico == receipt.usage.input_tokens * PICO_PER_TOKEN
+
+
+def test_when_one_account_is_limited_the_other_gives_the_same_vectors(
+    gateway: GatewayThread, client: openai.OpenAI
+) -> None:
+    expected = client.embeddings.create(model="vec", input=TEXTS).data
+    gateway.do(lambda world: world.fault("limited", provider="ownopenai", hint="long", first=1))
+
+    made, headers = _headers(client, model="vec", input=TEXTS)
+
+    assert made.data == expected
+    limited, answering = _receipt(gateway, headers["x-trunkline-request"]).attempts
+    assert (limited.outcome, answering.outcome) == (AttemptOutcome.REFUSED, AttemptOutcome.OK)
+    assert {limited.route.account, answering.route.account} == {"a", "b"}
+    assert limited.cost_pico in (0, None)
+
+
+def test_a_list_that_the_client_wrote_is_tried_in_its_order(
+    gateway: GatewayThread, client: openai.OpenAI
+) -> None:
+    first = client.embeddings.create(model="vectors", input=TEXTS)
+    gateway.do(lambda world: world.fault("http", provider="owngemini", status=500))
+    second = client.embeddings.create(model="vectors", input=TEXTS)
+
+    assert (first.model, second.model) == ("owngemini/vec-g", "ownopenai/vec")
+
+
+WRONG_VECTORS: list[Any] = [
+    {"data": []},
+    {"data": [{"index": 0, "embedding": []}]},
+    {"data": [{"index": 0, "embedding": ["x"]}]},
+    {"data": [{"index": 1, "embedding": [0.5]}]},
+    {"data": [{"index": 0, "embedding": [1e400]}]},
+    {"data": [{"index": 0, "embedding": [0.5]}, {"index": 1, "embedding": [0.5]}]},
+    {"object": "list"},
+]
+
+
+@pytest.mark.parametrize("body", WRONG_VECTORS, ids=json.dumps)
+def test_vectors_that_are_none_are_a_fault_and_another_is_asked(
+    gateway: GatewayThread, client: openai.OpenAI, body: Any
+) -> None:
+    text = json.dumps(body).replace("Infinity", "1e400")
+    gateway.do(lambda world: world.fault("http", provider="ownopenai", status=200, body=text, first=1))
+
+    made, headers = _headers(client, model="vec", input="one text")
+
+    assert len(made.data[0].embedding) == 12
+    first, *_, last = _receipt(gateway, headers["x-trunkline-request"]).attempts
+    assert (first.fault.kind, last.outcome) == (FaultKind.NETWORK, AttemptOutcome.OK)
+
+
+REFUSED: list[tuple[dict[str, Any], type[openai.APIStatusError], str]] = [
+    ({"model": "auto"}, openai.BadRequestError, "names no model"),
+    ({"model": "t1"}, openai.BadRequestError, "names no model"),
+    ({"model": "coding"}, openai.BadRequestError, "names no model"),
+    ({"model": "ownopenai"}, openai.BadRequestError, "names no model"),
+    ({"model": "ownopenai/m"}, openai.BadRequestError, "no embeddings; vec, vec-g can be asked"),
+    ({"model": "nothing"}, openai.NotFoundError, "no model 'nothing'"),
+    ({"input": [[1, 2, 3]]}, openai.BadRequestError, "check_embedding_ctx_length=False"),
+    ({"input": [1, 2, 3]}, openai.BadRequestError, "text or a list of texts"),
+    ({"input": []}, openai.BadRequestError, "none of them empty"),
+    ({"input": ["a", ""]}, openai.BadRequestError, "none of them empty"),
+    ({"input": ["a"] * 2_049}, openai.BadRequestError, "2048 are the most"),
+    ({"dimensions": 0}, openai.BadRequestError, "dimensions"),
+    ({"extra_body": {"input_type": "query"}}, openai.BadRequestError, "input_type"),
+]
+
+
+@pytest.mark.parametrize(("asked", "kind", "said"), REFUSED)
+def test_what_is_refused_here_is_said_why(
+    client: openai.OpenAI, asked: dict[str, Any], kind: type[openai.APIStatusError], said: str
+) -> None:
+    with pytest.raises(kind) as raised:
+        client.embeddings.create(**{"model": "vec", "input": "text", **asked})
+    assert said in str(raised.value)
+
+
+def test_a_text_too_long_is_told_as_such_and_asked_of_nobody_else(
+    gateway: GatewayThread, client: openai.OpenAI
+) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.embeddings.create(model="vec", input="word " * 3_000)
+    assert raised.value.code == "context_length_exceeded"
+    many = client.embeddings.create(model="vec", input=["word " * 200] * 20)
+    assert len(many.data) == 20, "all of them together are longer than the window of one"
+
+
+def test_limits_come_as_the_sdks_own_error_with_when_to_ask_again(
+    gateway: GatewayThread, client: openai.OpenAI
+) -> None:
+    gateway.do(lambda world: world.fault("limited", provider="ownopenai", hint="long"))
+    with pytest.raises(openai.RateLimitError) as raised:
+        client.embeddings.create(model="vec", input="text")
+    assert 3_000 < int(raised.value.response.headers["retry-after"]) <= 3_600
+
+
+def test_nobody_chats_with_a_model_that_gives_vectors(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model="auto", messages=[{"role": "user", "content": "Hello"}])
+    assert answer.model.endswith("/m")
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model="ownopenai/vec", messages=[{"role": "user", "content": "Hello"}])
+
+
+def test_who_gives_vectors_is_listed(client: openai.OpenAI) -> None:
+    assert {"ownopenai/vec", "owngemini/vec-g"} <= {one.id for one in client.models.list().data}

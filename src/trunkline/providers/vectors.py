@@ -9,6 +9,8 @@ import sys
 from array import array
 from collections.abc import Sequence
 
+SAYS_WHY = ("message", "msg", "detail", "code", "status")
+"""Where a reply without vectors tells why there are none."""
 _FLOAT_BYTES = 4
 
 

@@ -91,7 +91,8 @@ class Rejections:
     def _models(self, refused: Refused) -> int:
         """How many models of the provider are looked at: of those that give no answers nobody wants any."""
         pool = self._policy.pools[refused.provider]
-        return pool.models if self._embeds or not pool.answering else pool.answering
+        looked_at_all = self._embeds or refused.facts == ONLY_EMBEDS or not pool.answering
+        return pool.models if looked_at_all else pool.answering
 
     def _rejection(self, refused: Refused) -> Rejection:
         pool = self._policy.pools[refused.provider]

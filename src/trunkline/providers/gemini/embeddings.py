@@ -17,7 +17,7 @@ from trunkline.providers.gemini.wire import GeminiProtocol
 from trunkline.providers.protocol import CallContext, WireReply, WireRequest
 from trunkline.providers.refusals.classify import classify, classify_body, is_web_page
 from trunkline.providers.values.jsontext import dumps, loads_or_none, mapping
-from trunkline.providers.vectors import NoVectorsError, packed
+from trunkline.providers.vectors import SAYS_WHY, NoVectorsError, packed
 
 
 class GeminiEmbeddings(GeminiProtocol):
@@ -55,8 +55,10 @@ class GeminiEmbeddings(GeminiProtocol):
         if not isinstance(body, dict):
             return [reply_faults.malformed()]
         embeddings = body.get("embeddings")
-        if body.get("error") or not isinstance(embeddings, list):
+        if body.get("error") or (embeddings is None and any(body.get(name) for name in SAYS_WHY)):
             return [classify_body(body, context, reply.headers)]
+        if not isinstance(embeddings, list):
+            return [reply_faults.malformed("the provider sent a reply without vectors")]
         try:
             vectors = packed([mapping(one).get("values") for one in embeddings], len(self._asked.inputs))
         except NoVectorsError as error:

@@ -18,7 +18,7 @@ from trunkline.providers.openai.wire import OpenAIProtocol
 from trunkline.providers.protocol import CallContext, WireReply, WireRequest
 from trunkline.providers.refusals.classify import classify, classify_body, is_web_page
 from trunkline.providers.values.jsontext import dumps, loads_or_none, mapping, text_of
-from trunkline.providers.vectors import NoVectorsError, packed
+from trunkline.providers.vectors import SAYS_WHY, NoVectorsError, packed
 
 PATH = "/embeddings"
 
@@ -51,8 +51,10 @@ class OpenAIEmbeddings(OpenAIProtocol):
         if not isinstance(body, dict):
             return [reply_faults.malformed()]
         data = body.get("data")
-        if is_error(body) or not isinstance(data, list):
+        if is_error(body) or (data is None and any(body.get(name) for name in SAYS_WHY)):
             return [classify_body(body, context, reply.headers)]
+        if not isinstance(data, list):
+            return [reply_faults.malformed("the provider sent a reply without vectors")]
         entries = [mapping(entry) for entry in data]
         places = [entry.get("index", at) for at, entry in enumerate(entries)]
         if sorted(places, key=str) != sorted(range(len(entries)), key=str):
