@@ -31,14 +31,14 @@ def _unheard(token_id: str, day: str, cost: MoneySum) -> None:
     """Nobody keeps what tokens are used for."""
 
 
-def opened(world: World, clock: Clock, *, idle_s: float = 15.0) -> Gateway:
+def opened(world: World, clock: Clock, *, idle_s: float = 15.0, **more: Any) -> Gateway:
     """A gateway on the engine of `world`, not yet listening."""
     service = Service(world.engine, clock, idle_s=idle_s)
     guard = Guard(lambda: world.engine.generation.config.preferences, clock, host=HOST, used=_unheard)
     doors = Doors(
         clock, most_inside=1, most_waiting=0
     )  # the preferences' bounds hold from the first request on
-    return Gateway(service, guard, doors, Metrics(), Pages(_nothing, _nothing), clock)
+    return Gateway(service, guard, doors, Metrics(), Pages(_nothing, _nothing), clock, **more)
 
 
 @asynccontextmanager

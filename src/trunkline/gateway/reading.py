@@ -9,6 +9,8 @@ from trunkline.gateway.dialect import UnreadableError
 
 Table = Mapping[str, Any]
 
+_MOST_WHOLE = 2**63 - 1
+
 _KINDS = {
     str: "text",
     bool: "true or false",
@@ -66,12 +68,14 @@ class Reader:
         return None if value is None else bool(value)
 
     def whole(self, key: str, *, least: int | None = None) -> int | None:
-        """A whole number, no less than `least`."""
+        """A whole number, no less than `least`, of at most 64 bits."""
         value = self.table.get(key)
         if value is None:
             return None
         if isinstance(value, float) and value.is_integer():
             value = int(value)
+        if isinstance(value, int) and abs(value) > _MOST_WHOLE:
+            raise self.wrong(key, "a whole number of at most 64 bits")
         if not isinstance(value, int) or isinstance(value, bool) or (least is not None and value < least):
             raise self.wrong(key, "a whole number" if least is None else f"a whole number from {least} on")
         return value

@@ -13,13 +13,15 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+from aiohttp.web_exceptions import HTTPRequestEntityTooLarge, HTTPRequestTimeout
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import EngineClosedError
 from trunkline.domain.ids import IdSource
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.gateway.bodies import sent_by
 from trunkline.gateway.callers import is_loopback
+from trunkline.gateway.connection import Connections
 from trunkline.gateway.dialect import Asked, Dialect, Problem, ProblemKind, UnreadableError
 from trunkline.gateway.dialects import counting_of, dialect_of
 from trunkline.gateway.doors import Doors, FullError
@@ -34,11 +36,12 @@ from trunkline.gateway.serving import Course, RefusedError, Service
 _log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 75.0
+# How long a client may take to send a body, or to take in a piece of an answer: 32 MB at 2 Mbit/s.
+_CLIENT_WITHIN_S = 120.0
 # SDKs wait no longer by themselves before they ask again; they take a longer hint for none.
 _SOON_MS = 60_000
 # What is counted for a client that left before it was answered, as servers have it.
 _LEFT = 499
-_PARSED_OFF_LOOP_BYTES = 500_000
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 _FREE = frozenset({Action.GREETING, Action.HEALTH})
@@ -62,7 +65,15 @@ class Gateway:
     """Listens on one address, on the running loop of its engine."""
 
     def __init__(
-        self, service: Service, guard: Guard, doors: Doors, metrics: Metrics, pages: Pages, clock: Clock
+        self,
+        service: Service,
+        guard: Guard,
+        doors: Doors,
+        metrics: Metrics,
+        pages: Pages,
+        clock: Clock,
+        *,
+        client_within_s: float = _CLIENT_WITHIN_S,
     ) -> None:
         self._service = service
         self._guard = guard
@@ -70,6 +81,7 @@ class Gateway:
         self._metrics = metrics
         self._pages = pages
         self._clock = clock
+        self._client_within_s = client_within_s
         self._ids = IdSource(clock)
         self._runner: web.ServerRunner | None = None
         self._closing = False
@@ -82,12 +94,13 @@ class Gateway:
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; gives the port. Raises OSError where that is not possible."""
-        server = web.Server(
+        server = Connections(
             self._handle,
             handler_cancellation=True,
             access_log=None,
             keepalive_timeout=KEEPALIVE_S,
             request_factory=self._request,
+            within_s=self._client_within_s,
         )
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -165,10 +178,18 @@ class Gateway:
             return exchange.refusal(_full(error.retry_after_ms))
         except HTTPRequestEntityTooLarge:
             return exchange.refusal(_too_large(self._service))
+        except HTTPRequestTimeout:
+            return exchange.refusal(_too_slow())
         except EngineClosedError:
             return exchange.refusal(_leaving())
-        except Exception:
+        except ConnectionError:
+            raise
+        except Exception as error:
             _log.exception("a request failed inside the gateway", extra={"request_id": exchange.request_id})
+            if exchange.begun:
+                # A refusal after an answer's first bytes would be taken for more of it.
+                _cut_off(request)
+                raise ConnectionResetError("an answer that had begun failed") from error
             return exchange.refusal(
                 Problem(ProblemKind.INTERNAL, "Trunkline itself failed on this request; its log says where")
             )
@@ -194,16 +215,19 @@ class Gateway:
 
     async def _serve(self, target: Target, exchange: Exchange, client: Client) -> web.StreamResponse:
         service, dialect = self._service, exchange.dialect
-        body = await _body_of(exchange.request)
+        sent = await sent_by(exchange.request, self._client_within_s)
         origin = Origin(OriginKind.GATEWAY, client.name)
         if target.action is Action.COUNT:
             counting = counting_of(target.protocol)
-            asked = service.placed(counting.read(body, origin, target.name), exchange.headers, client)
+            asked = await sent.read(lambda body: counting.read(body, origin, target.name))
+            asked = service.placed(asked, exchange.headers, client)
             return _bytes(counting.body(await service.count_tokens(asked)))
         if target.action is Action.EMBED:
-            asked = read_embeddings(body, origin)
+            asked = await sent.read(lambda body: read_embeddings(body, origin))
         else:
-            asked = dialect.read(body, origin, model=target.name, stream=target.stream)
+            asked = await sent.read(
+                lambda body: dialect.read(body, origin, model=target.name, stream=target.stream)
+            )
         asked = service.placed(asked, exchange.headers, client, left_pico=self._guard.left_pico(client))
         course = exchange.course = Course(exchange.request_id)
         policy = service.engine.generation.config.preferences.gateway
@@ -229,12 +253,22 @@ class Gateway:
                     response = web.StreamResponse(headers=_STREAM_HEADERS | course.headers() | exchange.cors)
                     response.content_type = _JSON if array else _EVENTS
                     response.charset = "utf-8"
+                    exchange.begun = True
                     await response.prepare(exchange.request)
-                await response.write(piece)
+                await self._write(response, piece, exchange.request)
         if response is None:
             raise RuntimeError("a stream that gave nothing raises RefusedError")
         await response.write_eof()
         return response
+
+    async def _write(self, response: web.StreamResponse, piece: bytes, request: web.BaseRequest) -> None:
+        """Raises ConnectionError where the client does not take it in."""
+        try:
+            async with asyncio.timeout(self._client_within_s):
+                await response.write(piece)
+        except TimeoutError as error:
+            _cut_off(request)
+            raise ConnectionResetError("the client reads no more") from error
 
     def _counts(self) -> web.Response:
         doors, snapshot = self._doors, self._service.engine.snapshot()
@@ -265,6 +299,7 @@ class Exchange:
         self.request_id = request_id
         self.dialect: Dialect = dialect_of(Protocol.OPENAI)
         self.course: Course | None = None
+        self.begun = False
         self.cors: dict[str, str] = {}
 
     def refusal(self, problem: Problem) -> web.Response:
@@ -284,19 +319,9 @@ class Exchange:
         return web.Response(status=status, body=body, content_type=_JSON, headers=headers)
 
 
-async def _body_of(request: web.BaseRequest) -> Mapping[str, Any]:
-    data = await request.read()
-    try:
-        body = (
-            await asyncio.to_thread(orjson.loads, data)
-            if len(data) > _PARSED_OFF_LOOP_BYTES
-            else orjson.loads(data)
-        )
-    except orjson.JSONDecodeError as error:
-        raise UnreadableError(f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise UnreadableError("the body must be a JSON object")
-    return body
+def _cut_off(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _bytes(body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -326,6 +351,10 @@ def _too_large(service: Service) -> Problem:
     most_mb = service.engine.generation.config.preferences.gateway.max_body_bytes / 1024 / 1024
     message = f"the body is larger than {most_mb:g} MB (gateway.max_body_mb)"
     return Problem(ProblemKind.TOO_LARGE, message, code="request_too_large")
+
+
+def _too_slow() -> Problem:
+    return Problem(ProblemKind.BAD_REQUEST, "the body did not come to its end in time", code="body_timeout")
 
 
 def _leaving() -> Problem:
