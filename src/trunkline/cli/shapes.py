@@ -15,6 +15,7 @@ from trunkline.domain.receipts import Receipt
 from trunkline.domain.snapshot import (
     AccountView,
     Counts,
+    GatewayView,
     Latency,
     LogEntry,
     ProviderView,
@@ -296,6 +297,18 @@ def running_json(call: RunningCall) -> Json:
     }
 
 
+def gateway_json(gateway: GatewayView) -> Json:
+    """A gateway that listens on this machine."""
+    return {
+        "base_url": gateway.base_url,
+        "pid": gateway.pid,
+        "since": iso(gateway.since_ms),
+        "in_flight": gateway.at_work,
+        "answered": gateway.answered,
+        "failed": gateway.failed,
+    }
+
+
 def monitor_json(snapshot: Snapshot) -> Json:
     """The whole of `monitor --once --json`: `status --json`, and what is under way and was done."""
     totals, status = snapshot.totals, snapshot_json(snapshot)
@@ -312,5 +325,6 @@ def monitor_json(snapshot: Snapshot) -> Json:
             "waiting": totals.waiting,
         },
         "running": [running_json(call) for call in snapshot.running],
+        "gateways": [gateway_json(one) for one in snapshot.gateways],
         "log": [log_entry_json(entry) for entry in snapshot.log],
     }

@@ -60,10 +60,11 @@ def print_accounts(snapshot: Snapshot) -> None:
 def print_running(calls: Sequence[RunningCall], now_ms: int) -> None:
     """The calls under way on this machine."""
     print_table(
-        ("request", "under way", "route", "attempt", "process"),
+        ("request", "origin", "under way", "route", "attempt", "process"),
         [
             [
                 call.request_id[:_SHORT_ID],
+                call.origin or "",
                 span(float(max(0, now_ms - call.since_ms))),
                 call.route,
                 f"{call.attempt}",

@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STDIN_CLOSED = 0  # where the number of a signal stands: there is none of that number
 
 
 def has_terminal() -> bool:
@@ -35,6 +37,23 @@ def ending_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Future[int]:
     for number in ENDING:
         loop.add_signal_handler(number, take, number)
     return came
+
+
+def tell_when_stdin_closes(loop: asyncio.AbstractEventLoop, came: asyncio.Future[int]) -> None:
+    """Have `came` be `STDIN_CLOSED` once nobody holds the other end of stdin any more: a parent that is killed says
+    nothing else."""
+
+    def take() -> None:
+        if not came.done():
+            came.set_result(STDIN_CLOSED)
+
+    def watch() -> None:
+        with suppress(OSError, RuntimeError):
+            while os.read(0, 4096):
+                pass
+            loop.call_soon_threadsafe(take)
+
+    threading.Thread(target=watch, name="stdin-watch", daemon=True).start()
 
 
 @contextmanager

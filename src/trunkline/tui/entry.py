@@ -63,6 +63,8 @@ def run_deck(make_engine: Callable[[], HostedEngine], *, options: DeckOptions) -
         app.run()
         watch.stop()
     finally:
+        if options.gateway is not None:
+            options.gateway.close()
         link.close()
     if app.failure is not None:
         say_failure(app.failure, options.log_file)

@@ -23,6 +23,7 @@ class Scope(StrEnum):
     DETAIL = "detail"
     RECEIPT = "receipt"
     CONVERSATIONS = "conversations"
+    GATEWAY = "gateway"
     PREFERENCES = "preferences"
     HELP = "help"
     PICKER = "picker"

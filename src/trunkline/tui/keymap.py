@@ -30,6 +30,7 @@ CHAINS: tuple[tuple[Scope, ...], ...] = (
     (Scope.LISTS, Scope.RECEIPT, Scope.DETAIL, Scope.ANYWHERE),
     (Scope.LISTS, Scope.CONVERSATIONS, Scope.DETAIL, Scope.ANYWHERE),
     (Scope.LISTS, Scope.QUEUE, Scope.DETAIL, Scope.ANYWHERE),
+    (Scope.LISTS, Scope.GATEWAY, Scope.DETAIL, Scope.ANYWHERE),
     (Scope.LISTS, Scope.PREFERENCES, Scope.DETAIL, Scope.ANYWHERE),
     (Scope.LISTS, Scope.HELP, Scope.DETAIL, Scope.ANYWHERE),
 )

@@ -52,6 +52,14 @@ KEYS: tuple[KeySpec, ...] = (
         "preferences", ("comma", "alt+comma"), "preferences", "Preferences", Scope.DECK, "preferences", True
     ),
     KeySpec("crises", ("C",), "crises", "Crises: this one and those before", Scope.DECK, palette=True),
+    KeySpec(
+        "gateway",
+        ("S", "alt+g"),
+        "gateway",
+        "Gateway for agents: start it, what to paste, stop it",
+        Scope.DECK,
+        palette=True,
+    ),
     KeySpec("themes", (), "app.themes", "Colours", Scope.DECK, palette=True),
     KeySpec(
         "bandwidth",
@@ -270,6 +278,17 @@ KEYS: tuple[KeySpec, ...] = (
     KeySpec("queue.sooner", ("K", "alt+k", "alt+up"), "move(-1)", "Sooner", Scope.QUEUE, "sooner"),
     KeySpec("queue.drop", ("d", "delete"), "drop", "Cancel it, asking once", Scope.QUEUE, "cancel"),
     KeySpec("queue.undo", ("u",), "undo", "Take the last change back", Scope.QUEUE, "undo"),
+    KeySpec(
+        "gateway.switch",
+        ("S", "alt+g"),
+        "switch_gateway",
+        "Start it, or stop it",
+        Scope.GATEWAY,
+        "start or stop",
+    ),
+    KeySpec(
+        "gateway.copy", ("y",), "copy_lines", "Offer it to the terminal's clipboard", Scope.GATEWAY, "copy"
+    ),
     KeySpec("preferences.search", ("slash",), "search", "Search the settings", Scope.PREFERENCES, "search"),
     KeySpec("preferences.edit", ("enter", "space"), "edit", "Change it", Scope.PREFERENCES, "change"),
     KeySpec("preferences.more", ("l", "right"), "step(1)", "More, or the next choice", Scope.PREFERENCES),

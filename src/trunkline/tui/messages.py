@@ -14,6 +14,7 @@ from trunkline.domain.learned import Received
 from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostNews, Preview
 from trunkline.tui.attachments import Attachment
+from trunkline.tui.gateway_switch import GatewayState
 from trunkline.tui.pace import Pace
 
 
@@ -22,6 +23,13 @@ class NewsArrived(Message):
     """The hosted engine says something."""
 
     news: HostNews
+
+
+@dataclass
+class GatewayTold(Message):
+    """The deck's gateway has come to another state."""
+
+    state: GatewayState
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from trunkline.config.desk import ConfigDesk
+    from trunkline.tui.gateway_switch import GatewaySwitch
 
 TERMINAL_THEME = "trunkline-terminal"
 
@@ -20,8 +21,9 @@ class DeckOptions:
     `desk` changes the user's files; None where there are none to change (while watching). `memory_file` keeps what the
     deck remembers from one time to the next: layout, history of messages. `files_folder` is where answers and
     conversations are written, and from where `@file` is read; None the current folder. `keymap` (binding id to keys) is
-    the user's. `ascii` None: where the terminal's encoding has no lines to draw with. `log_file` keeps what failed;
-    None where it would not outlive the deck."""
+    the user's. `gateway` starts and stops one for agents; None where none can be had. `ascii` None: where the
+    terminal's encoding has no lines to draw with. `log_file` keeps what failed; None where it would not outlive the
+    deck."""
 
     DEFAULT_THEME: ClassVar[str] = "trunkline-dark"
 
@@ -36,3 +38,4 @@ class DeckOptions:
     keymap: tuple[tuple[str, str], ...] = ()
     ascii: bool | None = None
     log_file: Path | None = None
+    gateway: GatewaySwitch | None = None

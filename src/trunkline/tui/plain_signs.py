@@ -15,7 +15,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 _STATES = ("●◐◔○✕", "Oo.-X")
-_ARROWS = ("→←↑↓↪↻▸▶▾◂▲▼", "><^v~@>>v<^v")
+_ARROWS = ("→←↑↓↪↻▸▶▾◂▲▼⇄", "><^v~@>>v<^v@")
 _MARKS = ("·–—…≈×•◆■▤⚠✂✎✓✔◷∅⏸", "---~~x**#=!/e++%0=")
 _QUOTES = ("“”„‘’\u00a0\u202f", '"""\'\'  ')
 _THIN_BLOCKS = ("▁▔▏▎▍▕░▒\u2800", ".-||||:% ")

@@ -86,11 +86,13 @@ def _run(settings: EngineSettings, loaded: Loaded) -> int:
 
         return EngineHost(lambda: Engine.open(settings))
 
+    from trunkline.cli.gateway_child import GatewayChild
     from trunkline.engine.logs import start_logging
 
     log = start_logging(settings.places.log_dir, "deck")
     try:
-        return run_deck(make_engine, options=replace(deck_options(loaded), log_file=log.path))
+        options = replace(deck_options(loaded), log_file=log.path, gateway=GatewayChild(os.environ))
+        return run_deck(make_engine, options=options)
     finally:
         log.stop()
 

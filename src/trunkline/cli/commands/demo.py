@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from trunkline.cli.demo_world import DEMO_SECONDS, DemoDesk, DemoWorld
 from trunkline.cli.output import dollars, print_json, print_table, say
 from trunkline.cli.summary import DemoSummary
 from trunkline.cli.terminal import cleaning_up_on_signals, ending_signal, has_terminal
+from trunkline.config.places import HOME_VARIABLE
 from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import HostedEngine
 from trunkline.engine.logs import start_logging
@@ -55,6 +57,7 @@ def open_demo(*, seed: int = 7) -> int:
         return 2
     # The simulator takes its time to start: it does so in its own process while the deck is imported.
     with _world(seed=seed, speed=1.0) as world:
+        from trunkline.cli.gateway_child import GatewayChild
         from trunkline.tui import DeckOptions, run_deck
 
         def make_engine() -> HostedEngine:
@@ -62,7 +65,9 @@ def open_demo(*, seed: int = 7) -> int:
 
             return DemoHost(world, seed=seed)
 
-        return run_deck(make_engine, options=DeckOptions(desk=DemoDesk(world)))
+        environ = {**os.environ, HOME_VARIABLE: str(world.home)}
+        gateway = GatewayChild(environ, lambda: ("--port", "0", "--demo-at", str(world.world.port())))
+        return run_deck(make_engine, options=DeckOptions(desk=DemoDesk(world), gateway=gateway))
 
 
 @contextlib.contextmanager

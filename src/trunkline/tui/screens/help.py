@@ -34,6 +34,7 @@ _TITLES = {
     Scope.RECEIPT: "Receipt",
     Scope.CONVERSATIONS: "Conversations",
     Scope.QUEUE: "Queue",
+    Scope.GATEWAY: "Gateway",
     Scope.PREFERENCES: "Preferences",
     Scope.HELP: "In this help",
     Scope.PICKER: "Choosing a route",

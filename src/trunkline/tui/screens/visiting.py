@@ -11,6 +11,7 @@ from trunkline.tui.messages import (
     ChecksArrived,
     CheckWanted,
     CrisesArrived,
+    GatewayTold,
     PinWanted,
     ReceiptFound,
     ReceiptWanted,
@@ -59,6 +60,14 @@ class VisitingScreen(Screen[None], inherit_bindings=False):
     def on_checks_arrived(self, message: ChecksArrived) -> None:
         message.stop()
         self.visits.show_checks(message)
+
+    def action_gateway(self) -> None:
+        """The gateway for agents."""
+        self.visits.gateway.show()
+
+    def on_gateway_told(self, message: GatewayTold) -> None:
+        message.stop()
+        self.visits.gateway.take(message.state)
 
     def on_crises_arrived(self, message: CrisesArrived) -> None:
         message.stop()

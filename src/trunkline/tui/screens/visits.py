@@ -27,6 +27,7 @@ from trunkline.tui.messages import (
 )
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.orders import Orders
+from trunkline.tui.screens.gateway_visit import GatewayVisit
 from trunkline.tui.widgets.chat_panel import ChatPanel
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Visits:
         self._detail: AccountDetail | None = None
         self._queue: QueueScreen | None = None
         self._crises: CrisesScreen | None = None
+        self.gateway = GatewayVisit(host, options.gateway, clock, options.zone, snapshot, say)
 
     @property
     def _zone(self) -> tzinfo | None:
@@ -76,6 +78,7 @@ class Visits:
         for screen in (self._detail, self._queue, self._crises):
             if screen is not None and screen.is_attached:
                 screen.tick()
+        self.gateway.tick()
 
     # -- routes ---------------------------------------------------------------------------------------------
 

@@ -62,11 +62,20 @@ def summary_parts(
         parts.append(Part(f"last {short_route(fmt.one_line(snapshot.current_route))}", 4, Tone.DIM))
     parts += _day_parts(snapshot.totals)
     parts += _health_parts(snapshot)
+    if snapshot.gateways:
+        parts.append(Part(_gateways(snapshot), 4, Tone.DIM, action="gateway"))
     if snapshot.config_error:
         parts.append(Part("⚠ configuration", 1, Tone.BAD))
     if sparing:
         parts.append(Part("sparing", 6, Tone.DIM))
     return tuple(parts)
+
+
+def _gateways(snapshot: Snapshot) -> str:
+    """`⇄ 8787`: the ports that agents may ask at, of whichever process."""
+    ports = [one.base_url.rpartition(":")[2] for one in snapshot.gateways]
+    more = f" +{len(ports) - 1}" if len(ports) > 1 else ""
+    return f"⇄ {fmt.one_line(ports[0])}{more}"
 
 
 def _day_parts(totals: Totals) -> list[Part]:
