@@ -18,6 +18,7 @@ from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.tui.app import DeckApp
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.gateway_switch import GatewaySwitch
 from trunkline.tui.options import DeckOptions
 from trunkline.tui.screens.deck import DeckScreen
 
@@ -91,6 +92,7 @@ async def open_deck(
     engine: FakeEngine | None = None,
     start_panel: int = 4,
     theme: str | None = None,
+    gateway: GatewaySwitch | None = None,
 ) -> AsyncIterator[Deck]:
     """A deck with the engine started and nothing delivered yet but readiness."""
     clock, fake = FakeClock(), engine or FakeEngine()
@@ -99,7 +101,7 @@ async def open_deck(
         EngineLink(lambda: fake),
         clock,
         IdSource(clock, random.Random(7).randbytes),
-        DeckOptions(zone=UTC, start_panel=start_panel, theme=theme),
+        DeckOptions(zone=UTC, start_panel=start_panel, theme=theme, gateway=gateway),
     )
     async with app.run_test(size=size, notifications=True, message_hook=messages.append) as pilot:
         deck = Deck(app, pilot, fake, clock, messages)

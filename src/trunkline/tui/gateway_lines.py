@@ -118,10 +118,10 @@ def _token(token: str | None, width: int, *, needs_token: bool) -> Iterable[Line
 
 
 def _other(view: GatewayView, now_ms: int, zone: tzinfo | None, width: int) -> Section:
-    lasted = fmt.countdown(max(0, now_ms - view.since_ms))
+    lasted = fmt.roughly(max(0, now_ms - view.since_ms))
     since = f"{fmt.time_of_day(view.since_ms, zone, seconds=True)}, for {lasted}"
     return Section(
-        f"The gateway of another process, {view.pid}",
+        f"Another process, {view.pid}",
         (
             *_aimed(labelled("address", view.base_url, width, Tone.ACCENT), view.base_url),
             *labelled("since", since, width),
