@@ -229,12 +229,14 @@ def told(tally: Tally, home: Path, requests: int) -> bool:
             )
         )
     missing = tally.ids - known
+    charged = True
     print(f"reservations left {left}; receipts {len(known)}, missing {len(missing)} of {len(tally.ids)}")
     for name in TOKENS:
         receipts = sum(pico for origin, pico in spent.items() if str(origin).endswith(name))
+        charged = charged and receipts == used.get(name, 0)
         print(f"  {name}: token {used.get(name, 0) / 1e12:.6f} USD, receipts {receipts / 1e12:.6f} USD")
     wrong = tally.outcomes[_WRONG] + tally.outcomes[_TORN]
-    return share >= 0.999 and not wrong and not left and not missing
+    return share >= 0.999 and not wrong and not left and not missing and charged
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from itertools import count
@@ -51,6 +52,8 @@ from trunkline.gateway.shelf import Shelf
 # A stream in which nothing came for so long gets a sign of life.
 _IDLE_S = 15.0
 _WRITTEN_OFF_LOOP_BYTES = 500_000
+# What is cancelled has ended long before.
+_ENDS_WITHIN_S = 2.0
 
 
 class RefusedError(Exception):
@@ -207,7 +210,7 @@ class Service:
                 raise RefusedError(problem_of(receipt, self._clock.wall_ms(), self._zone), course.ending)
             return receipt
         finally:
-            handle.cancel()
+            await _left(handle, course)
 
     async def stream(self, dialect: Dialect, asked: Asked, course: Course) -> AsyncGenerator[bytes, None]:
         """The pieces of a streamed answer, the first of them only when it has begun. Raises RefusedError where it never
@@ -257,7 +260,7 @@ class Service:
                 problem = problem_of(_receipt(course), self._clock.wall_ms(), self._zone)
                 raise RefusedError(problem, course.ending)
         finally:
-            handle.cancel()
+            await _left(handle, course)
 
     async def count_tokens(self, asked: Asked) -> int:
         """About how many tokens the request has, by the counter of whoever would answer it."""
@@ -289,6 +292,15 @@ async def _batches(handle: Handle, idle_s: float | None = None) -> AsyncIterator
             return
         position += len(batch)
         yield [event.body for event in batch]
+
+
+async def _left(handle: Handle, course: Course) -> None:
+    """End what may still be under way, and learn what it came to: its client is to be charged that."""
+    handle.cancel()
+    if course.ending is None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                course.ending = Cancelled((await handle.answer()).receipt)
 
 
 def _receipt(course: Course) -> Receipt:
