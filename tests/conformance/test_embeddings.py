@@ -207,6 +207,17 @@ def test_a_text_too_long_is_told_as_such_and_asked_of_nobody_else(
     assert len(many.data) == 20, "all of them together are longer than the window of one"
 
 
+def test_orders_on_who_answers_are_none_on_who_gives_vectors(
+    gateway: GatewayThread, client: openai.OpenAI
+) -> None:
+    gateway.do(lambda world: world.engine.override("ownopenai/a/m"))
+    try:
+        assert client.embeddings.create(model="owngemini/vec-g", input="text").model == "owngemini/vec-g"
+        assert client.embeddings.create(model="vectors", input="text").model == "owngemini/vec-g"
+    finally:
+        gateway.do(lambda world: world.engine.override(None))
+
+
 def test_limits_come_as_the_sdks_own_error_with_when_to_ask_again(
     gateway: GatewayThread, client: openai.OpenAI
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trunkline.domain.accepts import Accepts
 from trunkline.domain.events import Embedded, Finished, Started, UsageSeen
 from trunkline.domain.faults import Fault, FaultCode, FaultKind
 from trunkline.domain.messages import ChatRequest, EmbeddingAsk
@@ -53,6 +55,10 @@ def test_openai_is_sent_the_texts_and_nothing_of_chats() -> None:
         "encoding_format": "float",
         "dimensions": 2,
     }
+    packing = replace(context("openai").provider, accepts=Accepts(packed_vectors=True))
+    asked = replace(context("openai"), provider=packing)
+    wire = embeddings_in("openai", ASKED).encode(REQUEST, asked, max_output_tokens=None)
+    assert orjson.loads(wire.body)["encoding_format"] == "base64"
 
 
 def test_google_is_sent_each_text_with_the_model() -> None:

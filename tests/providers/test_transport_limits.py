@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tests.support.calls import body_of, fault_of, outcome, upstream
@@ -72,6 +73,17 @@ async def test_silence_before_the_first_token(
     assert (fault.code, fault.scope) == (FaultCode.FIRST_TOKEN_TIMEOUT, FaultScope.MODEL)
     assert fault.message == "no first token from 127.0.0.1 within 60 ms"
     assert fault.request_sent
+
+
+async def test_silence_where_a_whole_reply_is_due_at_once(transport: HttpTransport) -> None:
+    async def script(peer: Peer, request: Received) -> None:
+        await peer.until_closed()
+
+    async with OddServer(script) as server:
+        call = upstream(server.url, LINE, stream=False, limits=SHORT)
+        soon = replace(call, request=replace(call.request, at_once=True))
+        fault, late = [fault_of(await outcome(transport, one)) for one in (soon, call)]
+    assert (fault.code, late.code) == (FaultCode.FIRST_TOKEN_TIMEOUT, FaultCode.TOTAL_TIMEOUT)
 
 
 @pytest.mark.parametrize("comment", ["", ":ping\n", "usage\n"], ids=["silence", "comments", "usage"])

@@ -202,6 +202,7 @@ class AcceptsTable(Table):
     stops_without_temperature: bool = doc("takes stop sequences where it takes no temperature", True)
     native_fields: list[Text] | None = doc("further fields of its protocol that it takes, not any", None)
     tool_images: bool = doc("takes images within the result of a tool", False)
+    packed_vectors: bool = doc("gives embeddings as base64 where asked to", False)
 
 
 class EndpointTable(Table):

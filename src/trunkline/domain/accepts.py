@@ -16,7 +16,8 @@ class Accepts:
     their names on the wire; None: those of the protocol's own provider. `stops`: the most stop sequences; None: as many
     as that provider. `stops_without_temperature`: its models that take no temperature take them too. `native_fields`:
     fields of the protocol that it takes beside those that Trunkline knows; None: any. `tool_images`: a tool's result
-    may hold images (of the `openai` protocol; the others always may).
+    may hold images (of the `openai` protocol; the others always may). `packed_vectors`: gives embeddings as base64 too,
+    which is a third of the size and of the work.
     """
 
     tool_choice: tuple[str, ...] = ("auto", "none", "required", "named")
@@ -28,3 +29,4 @@ class Accepts:
     stops_without_temperature: bool = True
     native_fields: tuple[str, ...] | None = None
     tool_images: bool = False
+    packed_vectors: bool = False

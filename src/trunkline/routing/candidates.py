@@ -54,7 +54,8 @@ class Scan:
         self.pin = None if self.forced is not None else _pinned(ask, state.pin, state.now_ms)
         self.crisis = self.forced is self.pin is None and is_moved(self.task, state.crisis_steps)
         self.profile: Profile = self._profile(mode)
-        self.override = self.profile.override if self.forced is self.pin is None else None
+        answers_freely = self.forced is self.pin is None and not self._embeds
+        self.override = self.profile.override if answers_freely else None
         self.only: Selector | None = (
             self.override[0] if self.override is not None else self.pin or self.forced
         )

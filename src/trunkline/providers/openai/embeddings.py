@@ -36,7 +36,7 @@ class OpenAIEmbeddings(OpenAIProtocol):
         body: dict[str, Any] = {
             "model": context.model.id,
             "input": list(self._asked.inputs),
-            "encoding_format": "float",
+            "encoding_format": "base64" if context.provider.accepts.packed_vectors else "float",
         }
         if self._asked.dimensions is not None:
             body["dimensions"] = self._asked.dimensions
