@@ -129,6 +129,10 @@ class AnswerStream(Protocol):
         """The head, before anything else."""
         ...
 
+    def carried_on(self, head: AnswerHead) -> None:
+        """Somebody else goes on with the answer: `head` names who, where the protocol can say so once it has begun."""
+        ...
+
     def text(self, text: str) -> bytes:
         """More of the answer's text."""
         ...

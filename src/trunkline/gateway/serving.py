@@ -217,7 +217,7 @@ class Service:
         does; once it has, what goes wrong is told in the stream. Closing it cancels the request."""
         handle = self._submit(asked, course)
         writer: AnswerStream | None = None
-        calls = 0
+        begun_at_ms = calls = 0
         try:
             async for bodies in _batches(handle, self._idle_s):
                 out = bytearray()
@@ -229,10 +229,13 @@ class Service:
                         isinstance(body, TextDelta | ThinkingDelta | ToolCallDelta | Answered)
                         and writer is None
                     ):
-                        writer = dialect.stream(asked, self._head(course))
+                        begun_at_ms = self._clock.wall_ms()
+                        writer = dialect.stream(asked, self._head(course, begun_at_ms))
                         out += writer.begin()
                     if isinstance(body, AttemptStarted):
                         course.bodies.append(body)
+                        if writer is not None:
+                            writer.carried_on(self._head(course, begun_at_ms))
                     if writer is None or course.route is None:
                         continue
                     match body:
@@ -271,10 +274,11 @@ class Service:
         course.ignored = asked.ignored
         return self._engine.submit(replace(asked.chat, request_id=course.request_id))
 
-    def _head(self, course: Course) -> AnswerHead:
+    def _head(self, course: Course, begun_at_ms: int | None = None) -> AnswerHead:
         route = course.route
         model = "" if route is None else f"{route.provider}/{route.model}"
-        return AnswerHead(course.request_id, model, self._clock.wall_ms(), course.input_tokens)
+        begun_at_ms = self._clock.wall_ms() if begun_at_ms is None else begun_at_ms
+        return AnswerHead(course.request_id, model, begun_at_ms, course.input_tokens)
 
 
 async def _batches(handle: Handle, idle_s: float | None = None) -> AsyncIterator[list[Body]]:

@@ -70,6 +70,9 @@ class AnthropicStream:
         }
         return _event("message_start", message=message_fields(self._head) | {"usage": usage}) + _PING
 
+    def carried_on(self, head: AnswerHead) -> None:
+        """`message_start` has named who answers, and nothing after it does."""
+
     def text(self, text: str) -> bytes:
         """More of the open block of text, or of a new one."""
         if not text:

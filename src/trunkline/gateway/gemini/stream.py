@@ -46,16 +46,20 @@ class GeminiStream:
     )
 
     def __init__(self, shape: Shape, head: AnswerHead, *, array: bool = False) -> None:
-        self._head = head
         self._include_thoughts = shape.include_thoughts
         self._array = array
         self._lead = b"" if array else _EVENT
         self._end = b"" if array else _EVENT_END
-        self._tail = _tail(head) + self._end
-        self._text_tail = b"}" + self._tail
+        self.carried_on(head)
         self._calls: list[Piece] = []
         self._thinker: Route | None = None
         self._withheld = False
+
+    def carried_on(self, head: AnswerHead) -> None:
+        """Every response names who answers."""
+        self._head = head
+        self._tail = _tail(head) + self._end
+        self._text_tail = b"}" + self._tail
 
     def begin(self) -> bytes:
         """Nothing but an array's bracket: the first response comes with the first piece of the answer."""

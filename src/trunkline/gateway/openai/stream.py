@@ -31,6 +31,11 @@ class ChatStream:
 
     def __init__(self, shape: ChatShape, head: AnswerHead) -> None:
         self._shape = shape
+        self._calls = 0
+        self.carried_on(head)
+
+    def carried_on(self, head: AnswerHead) -> None:
+        """Every chunk names who answers."""
         about = orjson.dumps(
             {
                 "id": completion_id(head),
@@ -43,8 +48,7 @@ class ChatStream:
         opened = b"data: " + about[:-1]
         self._before = opened + b',"choices":[{"index":0,"delta":'
         self._usage_before = opened + b',"choices":[],"usage":'
-        self._after = b',"usage":null}' if shape.usage_in_stream else b"}"
-        self._calls = 0
+        self._after = b',"usage":null}' if self._shape.usage_in_stream else b"}"
 
     def begin(self) -> bytes:
         """The role, which no later chunk repeats: SDKs join what has one name."""

@@ -39,6 +39,7 @@ class ResponseStream:
     item at most is open: a message or a piece of reasoning."""
 
     def __init__(self, shape: ResponsesShape, head: AnswerHead) -> None:
+        self._shape = shape
         self._response = Response(shape, head)
         self._number = 0
         self._done: list[Item] = []
@@ -48,6 +49,10 @@ class ResponseStream:
         """The response, created and in progress."""
         state = self._response.json(IN_PROGRESS)
         return self._lifecycle("response.created", state) + self._lifecycle("response.in_progress", state)
+
+    def carried_on(self, head: AnswerHead) -> None:
+        """The response names who answered when it is told for the last time."""
+        self._response = Response(self._shape, head)
 
     def text(self, text: str) -> bytes:
         """More text of a message."""
