@@ -117,6 +117,7 @@ def test_what_nobody_counted_is_estimated(gateway: GatewayThread, client: openai
 
     receipt = _receipt(gateway, headers["x-trunkline-request"])
     assert receipt.usage.estimated
+    assert made.usage.model_extra == {"estimated": True}
     assert 0 < receipt.usage.input_tokens == made.usage.prompt_tokens < 60
     assert receipt.cost_pico == receipt.usage.input_tokens * PICO_PER_TOKEN
 

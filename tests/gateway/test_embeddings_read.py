@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -59,14 +60,14 @@ def test_what_is_wrong_is_named(body: dict[str, Any], param: str) -> None:
 
 
 @given(
-    body=st.dictionaries(st.sampled_from(["input", "model", "models", "dimensions", "metadata"]), any_json)
+    body=st.dictionaries(
+        st.sampled_from(["input", "model", "models", "dimensions", "metadata"]), any_json("text")
+    )
 )
 @settings(max_examples=60)
 def test_whatever_comes_is_read_or_refused(body: dict[str, Any]) -> None:
-    try:
+    with suppress(UnreadableError):
         read_embeddings({"model": "vec", "input": "text", **body}, ORIGIN)
-    except UnreadableError:
-        pass
 
 
 def test_the_answer_counts_what_was_read() -> None:

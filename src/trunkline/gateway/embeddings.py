@@ -96,7 +96,7 @@ def checked(named: Named, model: str, catalogue: Catalogue) -> Named:
 
 
 def embeddings_body(encoding: str, model: str, vectors: Sequence[bytes], usage: Usage) -> bytes:
-    """The answer, of packed `vectors`; base64 is of the same bytes. Usage that nobody told is an estimate."""
+    """The answer, of packed `vectors`; base64 is of the same bytes. `estimated` is there where nobody counted."""
     base64_wanted = encoding == "base64"
     data = [
         {
@@ -108,4 +108,6 @@ def embeddings_body(encoding: str, model: str, vectors: Sequence[bytes], usage: 
     ]
     tokens = usage.input_tokens or 0
     told: dict[str, Any] = {"prompt_tokens": tokens, "total_tokens": tokens}
+    if usage.estimated:
+        told["estimated"] = True
     return orjson.dumps({"object": "list", "data": data, "model": model, "usage": told})
