@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from trunkline.domain.messages import ChatRequest, Message, Role
 from trunkline.domain.tasks import Origin, OriginKind
-from trunkline.gateway.conversation import place_of
+from trunkline.gateway.conversation import Runs, place_of
 from trunkline.gateway.dialect import Asked
 
 
@@ -50,3 +50,26 @@ def test_the_clients_own_word_goes_before_a_guess() -> None:
     assert same(replace(asked, conversation_key="k")) != same(replace(asked, conversation_key="l"))
     assert same(replace(asked, conversation_key="k")) != same(replace(other, conversation_key="k"))
     assert same(replace(asked, conversation_key="k"), header) == same(other, header)
+
+
+def test_a_job_that_begins_the_same_way_every_hour_is_another_conversation_each_time() -> None:
+    """But not where only its first request is asked again."""
+    runs, begun = Runs(), _asked("Look after the queue.")
+    gone_on = _asked("Look after the queue.", "What is in it?", "Nothing.")
+
+    def where(asked: Asked, now_ms: int) -> str:
+        return runs.placed(place_of(asked, {}, "t"), asked.chat, now_ms).conversation_id
+
+    first = [where(begun, 1), where(begun, 2), where(gone_on, 3)]
+    second = [where(begun, 3_600_000), where(begun, 3_600_001), where(gone_on, 3_600_002)]
+
+    assert len(set(first)) == len(set(second)) == 1
+    assert first[0] != second[0]
+
+
+def test_runs_of_what_a_client_names_itself_are_not_guessed() -> None:
+    runs, header = Runs(), {"x-trunkline-conversation": "c-1"}
+    longer, begun = _asked("A", "B", "C"), _asked("A")
+    found = {runs.placed(place_of(one, header, "t"), one.chat, 1).conversation_id for one in (longer, begun)}
+
+    assert len(found) == 1

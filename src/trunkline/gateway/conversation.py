@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -10,6 +11,7 @@ from trunkline.domain.messages import ChatRequest, Role
 from trunkline.gateway.dialect import Asked
 
 HEADER = "x-trunkline-conversation"
+_MOST_RUNS = 4_096
 _SAID = ("conversation", "conversation_id", "session", "session_id", "thread_id")
 
 
@@ -19,6 +21,8 @@ class Place:
 
     conversation_id: str
     turn_id: str
+    guessed: bool = False
+    """From its beginning."""
 
 
 def place_of(asked: Asked, headers: Mapping[str, str], owner: str) -> Place:
@@ -30,7 +34,40 @@ def place_of(asked: Asked, headers: Mapping[str, str], owner: str) -> Place:
     said = headers.get(HEADER) or next((asked.said[name] for name in _SAID if asked.said.get(name)), None)
     beginning = f"said\0{said}" if said else f"begun\0{asked.conversation_key or ''}\0{_beginning(chat)}"
     conversation_id = "gw-" + _hash("\0".join((owner, beginning)))
-    return Place(conversation_id, f"{conversation_id}-{len(chat.messages)}")
+    return Place(conversation_id, _turn_id(conversation_id, chat), guessed=not said)
+
+
+@dataclass(slots=True)
+class _Run:
+    conversation_id: str
+    longest: int
+
+
+class Runs:
+    """Tells the runs of a job apart that begins with the same words every hour: who begins where a conversation had
+    gone on begins another. Otherwise it would be one that never ends, and what is learned of conversations wrong."""
+
+    def __init__(self) -> None:
+        self._runs: OrderedDict[str, _Run] = OrderedDict()
+
+    def placed(self, place: Place, chat: ChatRequest, now_ms: int) -> Place:
+        """`place` in the run that `chat` belongs to: the latest."""
+        if not place.guessed:
+            return place
+        length = len(chat.messages)
+        run = self._runs.setdefault(place.conversation_id, _Run(place.conversation_id, length))
+        self._runs.move_to_end(place.conversation_id)
+        begins = not any(message.role is Role.ASSISTANT for message in chat.messages)
+        if begins and length < run.longest:
+            run.conversation_id, run.longest = f"{place.conversation_id}-{now_ms:x}", length
+        run.longest = max(run.longest, length)
+        while len(self._runs) > _MOST_RUNS:
+            self._runs.popitem(last=False)
+        return Place(run.conversation_id, _turn_id(run.conversation_id, chat), guessed=True)
+
+
+def _turn_id(conversation_id: str, chat: ChatRequest) -> str:
+    return f"{conversation_id}-{len(chat.messages)}"
 
 
 def _beginning(chat: ChatRequest) -> str:

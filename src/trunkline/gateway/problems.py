@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from trunkline.domain.decisions import NoRoute, RejectionCode
 from trunkline.domain.faults import Fault, FaultCode, FaultKind
-from trunkline.domain.receipts import AttemptOutcome, Receipt
+from trunkline.domain.receipts import AttemptOutcome, Outcome, Receipt
 from trunkline.domain.wording import fault_sentence
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
@@ -44,12 +44,17 @@ _OVER_BUDGET_REMEDY = "send the header x-trunkline-over-budget: 1 to send it on 
 _PASSED_ON = frozenset({FaultKind.CONTENT, FaultKind.BAD_REQUEST, FaultKind.CONTEXT})
 
 CUT = "the answer broke off and could not be carried on: what came is not the whole"
+_STOPPED = Problem(
+    ProblemKind.OVERLOADED, "this was stopped at the gateway before it was answered", "stopped"
+)
 
 
 def problem_of(receipt: Receipt, now_ms: int, zone: tzinfo | None) -> Problem:
     """Why a request of which nothing was shown has no answer. What its provider said of the request itself is passed
     on; of limits it is said until when, and who answers otherwise is not blamed."""
     fault = receipt.fault
+    if receipt.outcome is Outcome.CANCELLED:
+        return _STOPPED
     if fault is None:
         return Problem(ProblemKind.UPSTREAM, "the request ended without an answer", code="no_answer")
     message = fault_sentence(fault, now_ms, zone)
@@ -67,6 +72,8 @@ def cut_problem(receipt: Receipt, now_ms: int, zone: tzinfo | None) -> Problem:
         one.fault for one in receipt.attempts if one.outcome is AttemptOutcome.CUT and one.fault is not None
     )
     real = next((fault for fault in cut if fault.code != ANCHOR_MISSED), receipt.fault)
+    if receipt.outcome is Outcome.CANCELLED:
+        return _STOPPED
     if real is None:
         return Problem(ProblemKind.UPSTREAM, CUT, code=FaultCode.CUT)
     kind = _kind(real, receipt)

@@ -220,7 +220,7 @@ class Gateway:
         if target.action is Action.COUNT:
             counting = counting_of(target.protocol)
             asked = await sent.read(lambda body: counting.read(body, origin, target.name))
-            asked = service.placed(asked, exchange.headers, client)
+            asked = service.placed(asked, exchange.headers, client, is_asked=False)
             return _bytes(counting.body(await service.count_tokens(asked)))
         if target.action is Action.EMBED:
             asked = await sent.read(lambda body: read_embeddings(body, origin))

@@ -33,7 +33,7 @@ from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.engine import Engine
 from trunkline.engine.requests import Handle
 from trunkline.engine.transcript import answer_message
-from trunkline.gateway.conversation import place_of
+from trunkline.gateway.conversation import Runs, place_of
 from trunkline.gateway.dialect import (
     AnswerHead,
     AnswerStream,
@@ -120,6 +120,7 @@ class Service:
         self._idle_s = idle_s
         self._zone = zone or datetime.now().astimezone().tzinfo
         self._shelf = Shelf()
+        self._runs = Runs()
         self._names: tuple[str, Names] | None = None
 
     @property
@@ -138,11 +139,17 @@ class Service:
     # -- what is asked ----------------------------------------------------------------------------------------------
 
     def placed(
-        self, asked: Asked, headers: Mapping[str, str], client: Client, *, left_pico: int | None = None
+        self,
+        asked: Asked,
+        headers: Mapping[str, str],
+        client: Client,
+        *,
+        left_pico: int | None = None,
+        is_asked: bool = True,
     ) -> Asked:
         """`asked` as the engine is to be asked it: by the names, hints and rights that go with it. `headers` by
-        lower-case name; `left_pico` is what its client may still spend, None: as much as it likes. Raises
-        UnreadableError and NotNamedError."""
+        lower-case name; `left_pico` is what its client may still spend, None: as much as it likes. What is only
+        counted and not `is_asked` is no turn of its conversation. Raises UnreadableError and NotNamedError."""
         config = self._engine.generation.config
         names = self.names()
         said = hints_of(headers, asked.said, names.task_types)
@@ -152,6 +159,8 @@ class Service:
         models = allowed(named.models, client.models, config.catalogue)
         pin = models[0] if len(models) == 1 else None
         place = None if asked.chat.embeds is not None else place_of(asked, headers, client.token_id or "")
+        if place is not None and is_asked:
+            place = self._runs.placed(place, asked.chat, self._clock.wall_ms())
         priority = said.priority or client.priority
         chat = replace(
             asked.chat,
