@@ -27,7 +27,7 @@ async def test_an_ending_that_cannot_be_kept_is_told_all_the_same(
     assert "could not be kept" in caplog.text
 
 
-async def test_a_call_under_way_says_who_asked_where_it_is_ours(tmp_path: Path) -> None:
+async def test_a_call_under_way_says_who_asked_here_and_elsewhere(tmp_path: Path) -> None:
     async with open_world(tmp_path, Serves("one", played=SLOW)) as world, world.open("second") as second:
         handle = world.engine.submit(agent("Say a lot.", name="agent-7"))
         await until_event(handle, TextDelta)
@@ -36,6 +36,6 @@ async def test_a_call_under_way_says_who_asked_where_it_is_ours(tmp_path: Path) 
         assert (call.origin, call.process) == ("agent-7", "test")
         await until(lambda: second.snapshot().running)
         (seen,) = second.snapshot().running
-        assert (seen.origin, seen.process) == (None, "test")
+        assert (seen.origin, seen.process) == ("agent-7", "test")
         handle.cancel()
         await told(handle)

@@ -167,6 +167,7 @@ async def test_a_gateway_of_another_process_is_shown_and_no_second_one_is_starte
 async def test_a_deck_that_only_watches_shows_gateways_and_switches_none() -> None:
     async with switched(NARROW, THEIRS, read_only=True) as (deck, _):
         assert "http://127.0.0.1:8788" in deck.shown()
+        assert "off: this deck only watches" in deck.shown()
         await deck.show(world.snapshot(read_only=True))
         await deck.press("S")
         assert "off: this deck only watches; `trunkline serve` starts one" in deck.shown()

@@ -185,9 +185,13 @@ class Upkeep:
             core.conversation_lengths.take_in(lengths)
             core.conversations.take_in(talked)
             self._past_attempts.take_in(attempts, now_ms)
-            if ordered or before - {block.target for block in core.tracker.blocks()}:
+            after = {block.target for block in core.tracker.blocks()}
+            if ordered or before - after:
                 core.rouse()
-            self.announce_change()
+            if ordered or before != after:
+                self.announce_change()
+            else:  # sums and log are told when they have been read, not as they were a moment before that
+                core.changed = True
 
     async def _follow_orders(self) -> bool:
         """Obey the orders in the store, unless somebody here gave others while they were being read; whether there were

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from rich.cells import chop_cells
-
 from trunkline.domain.snapshot import GatewayView
 from trunkline.tui import format as fmt
 from trunkline.tui.cells import Cell, Tone
@@ -88,10 +86,10 @@ def _own(facts: GatewayFacts, key: str, width: int) -> Iterable[Line]:
 def _off(facts: GatewayFacts, why: str, key: str, width: int) -> Iterable[Line]:
     if why:
         yield from paragraph(why, width, Tone.BAD)
-    if facts.others:
-        yield from paragraph("off: another process has one already, and both would want the same port", width)
-    elif facts.refusal:
+    if facts.refusal:
         yield from paragraph(f"off: {facts.refusal}", width)
+    elif facts.others:
+        yield from paragraph("off: another process has one already, and both would want the same port", width)
     else:
         yield from paragraph(
             f"off. {key} starts `trunkline serve`: agents change a base URL and get this machine's accounts, with "
@@ -134,10 +132,7 @@ def _other(view: GatewayView, now_ms: int, zone: tzinfo | None, width: int) -> S
 def _client(client: ClientLines, width: int) -> Section:
     lines = [Line((Cell(client.title),), target=client.client)]
     for one in client.lines:
-        text = fmt.one_line(one.lstrip())
-        blanks = " " * (_INDENT + len(one) - len(one.lstrip()))
-        pieces = chop_cells(text, max(1, width - len(blanks))) or [""]
-        lines += [Line((Cell(blanks + piece, Tone.ACCENT),)) for piece in pieces]
+        lines += paragraph(one, width, Tone.ACCENT, indent=_INDENT + len(one) - len(one.lstrip()))
     lines += paragraph(client.note, width, Tone.DIM, indent=_INDENT)
     return Section("", tuple(lines))
 

@@ -186,7 +186,10 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         self.set_class(snapshot.read_only, "-watching")
         if before is None:
             self.tick()
-        elif _orders_shown(before) != _orders_shown(snapshot):
+            return
+        if not self._pace.sparing:
+            self._log.refresh_rows()
+        if _orders_shown(before) != _orders_shown(snapshot):
             self._show_summary()
 
     def _tell_of_crisis(self, before: Snapshot | None, now: Snapshot) -> None:
@@ -353,18 +356,6 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         self._panels.go_to(CHAT)
         await self._chat.new_conversation()
 
-    def action_conversations(self) -> None:
-        """The conversations that are kept."""
-        self.visits.show_conversations()
-
-    def action_queue(self) -> None:
-        """What waits, why and until when."""
-        self.visits.show_queue()
-
-    def action_crises(self) -> None:
-        """The crisis under way, and those before."""
-        self.visits.show_crises()
-
     def action_override(self) -> None:
         """Emergency: have the route chosen that everything goes down; where the first line shows one, take that back
         at once, whatever was ordered elsewhere since it was drawn."""
@@ -372,10 +363,6 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
             self._orders.override(None)
         else:
             self.visits.choose_override()
-
-    def action_preferences(self) -> None:
-        """Every setting."""
-        self.visits.show_preferences()
 
     async def on_conversation_wanted(self, message: ConversationWanted) -> None:
         message.stop()

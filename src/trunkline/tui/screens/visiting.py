@@ -25,6 +25,30 @@ class VisitingScreen(Screen[None], inherit_bindings=False):
 
     visits: Visits
 
+    # -- screens that a key opens ---------------------------------------------------------------------------
+
+    def action_conversations(self) -> None:
+        """The conversations that are kept."""
+        self.visits.show_conversations()
+
+    def action_queue(self) -> None:
+        """What waits, why and until when."""
+        self.visits.show_queue()
+
+    def action_crises(self) -> None:
+        """The crisis under way, and those before."""
+        self.visits.show_crises()
+
+    def action_preferences(self) -> None:
+        """Every setting."""
+        self.visits.show_preferences()
+
+    def action_gateway(self) -> None:
+        """The gateway for agents."""
+        self.visits.gateway.show()
+
+    # -- what is wanted, and what came of it ------------------------------------------------------------------
+
     def on_pin_wanted(self, message: PinWanted) -> None:
         message.stop()
         self.visits.choose_route(EVERY_SCOPE, "Pin", message.selector)
@@ -60,10 +84,6 @@ class VisitingScreen(Screen[None], inherit_bindings=False):
     def on_checks_arrived(self, message: ChecksArrived) -> None:
         message.stop()
         self.visits.show_checks(message)
-
-    def action_gateway(self) -> None:
-        """The gateway for agents."""
-        self.visits.gateway.show()
 
     def on_gateway_told(self, message: GatewayTold) -> None:
         message.stop()
