@@ -13,6 +13,7 @@ from tests.support import deck_world as world
 from tests.support.clock import START_MS, FakeClock
 from tests.support.fake_engine import FakeEngine
 from tests.support.receipts import full_receipt
+from tests.tui.test_gateway import MINE, THEIRS, TOKEN, URL, FakeSwitch
 from tests.tui.test_queue import waits
 from textual.pilot import Pilot
 
@@ -26,6 +27,7 @@ from trunkline.domain.latency_history import LatencyHistory, LatencyPoint, Laten
 from trunkline.domain.queue import HeldFor
 from trunkline.tui.app import DeckApp
 from trunkline.tui.engine_link import EngineLink
+from trunkline.tui.gateway_switch import GatewayOn, GatewaySwitch
 from trunkline.tui.options import DeckOptions
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
@@ -121,13 +123,16 @@ def walking(engine: FakeEngine, *keys: str, ask: bool = True, crisis: CrisisSumm
     return walk
 
 
-def app_on(engine: FakeEngine, folder: Path, theme: str | None = None) -> DeckApp:
+def app_on(
+    engine: FakeEngine, folder: Path, theme: str | None = None, gateway: GatewaySwitch | None = None
+) -> DeckApp:
     clock = FakeClock()
     options = DeckOptions(
         zone=UTC,
         theme=theme,
         desk=ConfigDesk(Places(folder, folder, folder), {}),
         files_folder=folder,
+        gateway=gateway,
     )
     return DeckApp(EngineLink(lambda: engine), clock, IdSource(clock, random.Random(7).randbytes), options)
 
@@ -164,6 +169,21 @@ def test_crisis(snap_compare: Callable[..., bool], tmp_path: Path, size: str) ->
     engine = filled_engine()
     walk = walking(engine, "C", ask=False, crisis=world.crisis())
     assert snap_compare(app_on(engine, tmp_path), terminal_size=SIZES[size], run_before=walk)
+
+
+def test_gateway(snap_compare: Callable[..., bool], tmp_path: Path) -> None:
+    engine, switch = filled_engine(), FakeSwitch()
+    press = walking(engine, "S", ask=False)
+
+    async def walk(pilot: Pilot[None]) -> None:
+        await press(pilot)
+        switch.tell(GatewayOn(MINE.pid, URL, TOKEN))
+        engine.tell(world.snapshot(gateways=(MINE, THEIRS)))
+        for _ in range(3):
+            await pilot.pause()
+
+    app = app_on(engine, tmp_path, gateway=switch)
+    assert snap_compare(app, terminal_size=SIZES["120x40"], run_before=walk)
 
 
 @pytest.mark.parametrize("theme", ["trunkline-light", "trunkline-contrast", "trunkline-terminal"])

@@ -23,7 +23,7 @@ from trunkline.tui.gateway_switch import (
     GatewayStopping,
 )
 
-_LAST_WAIT_S = 3.0
+_LAST_WAIT_S = 1.5
 _MOST_COMPLAINTS = 4_000
 _PROGRAM = "trunkline: "
 

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from trunkline.domain.clock import Clock
 from trunkline.tui.gateway_lines import GatewayFacts, copied, gateway_lines
+from trunkline.tui.gateway_switch import GatewayOff
 from trunkline.tui.key_specs import Scope
 from trunkline.tui.keymap import keys_in_force
 from trunkline.tui.keys import bindings
@@ -63,7 +64,7 @@ class GatewayScreen(ModalScreen[None]):
         facts, dim = self._facts(), set()
         if self._listing.current is None:
             dim.add("gateway.copy")
-        if facts.refusal or facts.others:
+        if isinstance(facts.state, GatewayOff) and (facts.refusal or facts.others):
             dim.add("gateway.switch")
         ids = ("gateway.switch", "gateway.copy", "detail.close")
         hints = hint_line(keys_in_force(self), ids, self.size.width - 2, dim)
