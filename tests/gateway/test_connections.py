@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +166,29 @@ async def test_an_answer_that_fails_inside_after_its_beginning_is_cut_and_not_en
     assert b"The first thing" in came
     assert not came.endswith(b"0\r\n\r\n")
     assert came.count(b"HTTP/1.1") == 1
+
+
+async def test_more_connections_than_files_may_be_open_are_closed(tmp_path: Path) -> None:
+    async with gateway(tmp_path, most_connections=2) as (_, port):
+        kept = [await asyncio.open_connection(HOST, port) for _ in range(2)]
+        reader, writer = await asyncio.open_connection(HOST, port)
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+        for _, one in (*kept, (reader, writer)):
+            one.close()
+        await asyncio.sleep(0.01)
+        assert (await said(port, posted(orjson.dumps(ASKED))))[0] == 200
+
+
+async def test_no_more_bodies_are_read_than_requests_may_wait(tmp_path: Path) -> None:
+    async with gateway(tmp_path, f"{OPEN}max_concurrent = 1\nmax_waiting = 1\n") as (_, port):
+        slow = [await asyncio.open_connection(HOST, port) for _ in range(2)]
+        for _, writer in slow:
+            writer.write(posted(b"{", "Content-Length: 100"))
+            await writer.drain()
+        await asyncio.sleep(0.02)
+        status, body = await said(port, posted(orjson.dumps(ASKED)))
+        for _, writer in slow:
+            writer.close()
+
+    assert (status, "as many wait" in told(body)) == (429, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -17,7 +18,22 @@ _log = logging.getLogger(__name__)
 
 _NOT_HTTP = "what was sent is not a request that can be read"
 _TOO_LONG = "a line of the request's head is longer than 8 KB"
+_MOST = 10_000
+_WHERE_UNKNOWN = 500
 _JSON = "application/json"
+
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def usual_bound() -> int:
+    """Half of the files that this process may have open."""
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return _WHERE_UNKNOWN
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if soft == resource.RLIM_INFINITY else min(_MOST, max(1, soft // 2))
 
 
 class Connection(web.RequestHandler):
@@ -68,7 +84,18 @@ class Connection(web.RequestHandler):
 
 
 class Connections(web.Server):
-    """Makes a `Connection` of each; takes its arguments."""
+    """Makes a `Connection` of each; takes its arguments. More than `most` at once are closed as they come: each is an
+    open file, and a process without any left can neither call a provider nor open its store."""
+
+    def __init__(self, handler: Handler, *, most: int, **more: Any) -> None:
+        super().__init__(handler, **more)
+        self._most = most
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Take one in, or close it."""
+        super().connection_made(handler, transport)
+        if len(self.connections) > self._most:
+            transport.abort()
 
     def __call__(self) -> web.RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)

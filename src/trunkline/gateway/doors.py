@@ -53,6 +53,12 @@ class Doors:
         if opens:
             self._let_in()
 
+    def let_through(self, coming: int) -> None:
+        """Whoever comes to the doors with a body not yet read: `coming` are all that are on their way or there, so that
+        no more bodies are held than requests may be. Raises FullError."""
+        if coming > self._most_inside + self._most_waiting:
+            raise self._full()
+
     @asynccontextmanager
     async def enter(self, priority: Priority | None) -> AsyncIterator[None]:
         """Be inside, after waiting for it where that is needed. Raises FullError where too many wait already."""
@@ -69,9 +75,8 @@ class Doors:
             self._let_in()
 
     async def _wait(self, rank: int) -> None:
-        waiting = self.waiting
-        if waiting >= self._most_waiting:
-            raise FullError(max(1_000, int(self._lasting_ms * (waiting + 1) / max(1, self._most_inside))))
+        if self.waiting >= self._most_waiting:
+            raise self._full()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiters, (rank, next(self._numbers), waiter))
         try:
@@ -83,6 +88,10 @@ class Doors:
                 self._inside -= 1
                 self._let_in()
             raise
+
+    def _full(self) -> FullError:
+        turns = (self.waiting + 1) / max(1, self._most_inside)
+        return FullError(max(1_000, int(self._lasting_ms * turns)))
 
     def _let_in(self) -> None:
         while self._waiters and self._inside < self._most_inside:

@@ -21,7 +21,7 @@ from trunkline.domain.ids import IdSource
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.gateway.bodies import sent_by
 from trunkline.gateway.callers import is_loopback
-from trunkline.gateway.connection import Connections
+from trunkline.gateway.connection import Connections, usual_bound
 from trunkline.gateway.dialect import Asked, Dialect, Problem, ProblemKind, UnreadableError
 from trunkline.gateway.dialects import counting_of, dialect_of
 from trunkline.gateway.doors import Doors, FullError
@@ -74,6 +74,7 @@ class Gateway:
         clock: Clock,
         *,
         client_within_s: float = _CLIENT_WITHIN_S,
+        most_connections: int | None = None,
     ) -> None:
         self._service = service
         self._guard = guard
@@ -82,6 +83,7 @@ class Gateway:
         self._pages = pages
         self._clock = clock
         self._client_within_s = client_within_s
+        self._most_connections = most_connections or usual_bound()
         self._ids = IdSource(clock)
         self._runner: web.ServerRunner | None = None
         self._closing = False
@@ -101,6 +103,7 @@ class Gateway:
             keepalive_timeout=KEEPALIVE_S,
             request_factory=self._request,
             within_s=self._client_within_s,
+            most=self._most_connections,
         )
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -215,6 +218,9 @@ class Gateway:
 
     async def _serve(self, target: Target, exchange: Exchange, client: Client) -> web.StreamResponse:
         service, dialect = self._service, exchange.dialect
+        policy = service.engine.generation.config.preferences.gateway
+        self._doors.set_bounds(most_inside=policy.max_concurrent, most_waiting=policy.max_waiting)
+        self._doors.let_through(len(self._at_work))
         sent = await sent_by(exchange.request, self._client_within_s)
         origin = Origin(OriginKind.GATEWAY, client.name)
         if target.action is Action.COUNT:
@@ -230,8 +236,6 @@ class Gateway:
             )
         asked = service.placed(asked, exchange.headers, client, left_pico=self._guard.left_pico(client))
         course = exchange.course = Course(exchange.request_id)
-        policy = service.engine.generation.config.preferences.gateway
-        self._doors.set_bounds(most_inside=policy.max_concurrent, most_waiting=policy.max_waiting)
         with self._guard.at_work(client, course):
             async with self._doors.enter(asked.chat.priority):
                 if asked.chat.stream:
