@@ -12,6 +12,8 @@ from trunkline.domain.events import Alert, AlertLevel, Answered, BreakerChanged,
 from trunkline.domain.money import MoneySum
 from trunkline.domain.snapshot import Snapshot, Totals
 from trunkline.tui.keys import KEYS
+from trunkline.tui.messages import PaceChanged
+from trunkline.tui.pace import pace_for
 from trunkline.tui.screens.help import help_lines
 from trunkline.tui.widgets.row_list import RowList
 
@@ -346,3 +348,15 @@ async def test_without_accounts_the_keys_of_panel_1_say_so(key: str) -> None:
         await deck.show(world.snapshot(providers=()))
         await deck.press(key)
         assert any("there is no" in note.message for note in deck.app._notifications)
+
+
+@pytest.mark.parametrize("sparing", [False, True])
+async def test_the_log_is_drawn_when_it_is_told_not_a_second_later_but_over_a_slow_line(
+    sparing: bool,
+) -> None:
+    async with open_deck(WIDE) as deck:
+        deck.screen.post_message(PaceChanged(pace_for(sparing=sparing)))
+        await deck.show(world.snapshot(log=()))
+        deck.engine.tell(world.snapshot(log=(world.entry("R9", world.GOOGLE_1, origin="agent-9"),)))
+        await deck.settle()
+        assert ("agent-9" in deck.shown()) is not sparing
