@@ -47,6 +47,7 @@ _LEGEND = (
     ("▼14:10", "as it goes, nothing is left then, before it renews"),
     ("▲", "in the queue: let go before all others"),
     ("↪  ✂  ■", "answered by another route, cut short, stopped by you"),
+    ("⇄ 8787", "a gateway takes agents' requests at that port, of this deck or of another process"),
     ("–", "not known"),
     ("+?", "a sum of which a part is not known"),
 )
