@@ -18,6 +18,7 @@ from tests.support.engine_world import Serves, World, open_world, until
 from tests.support.gateway_world import HOST, OPEN, listening
 
 from trunkline.gateway import serving
+from trunkline.gateway.metrics import Metrics
 
 CHAT = "/v1/chat/completions"
 ASKED: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": "Who owns the queue?"}]}
@@ -192,3 +193,17 @@ async def test_no_more_bodies_are_read_than_requests_may_wait(tmp_path: Path) ->
             writer.close()
 
     assert (status, "as many wait" in told(body)) == (429, True)
+
+
+async def test_what_fails_inside_is_logged_with_its_trace_and_told_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Metrics, "ended", broken)
+    async with gateway(tmp_path) as (_, port):
+        status, body = await said(port, posted(orjson.dumps(ASKED)))
+
+    assert (status, b"a bug" in body) == (500, False)
+    assert "RuntimeError: a bug" in caplog.text

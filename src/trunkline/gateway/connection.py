@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.web_protocol import RequestPayloadError
 
 from trunkline.gateway.dialect import Problem, ProblemKind
 from trunkline.gateway.dialects import dialect_of
@@ -58,10 +59,12 @@ class Connection(web.RequestHandler):
             return resp, True
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """What aiohttp would log, without the words of the request."""
+        """What aiohttp would log; of what the other end did wrong without its words."""
         error = kw.get("exc_info")
-        kind = type(error).__name__ if isinstance(error, BaseException) else "error"
-        _log.info("a connection was given up: %s", kind)
+        if isinstance(error, HttpProcessingError | RequestPayloadError | ConnectionError):
+            _log.info("a connection was given up: %s", type(error).__name__)
+        else:
+            _log.error("a connection failed inside the gateway", exc_info=kw.get("exc_info", True))
 
     def handle_error(
         self,
