@@ -38,6 +38,8 @@ PROTOCOLS = {"oai": ("openai", "/v1"), "ant": ("anthropic", ""), "gem": ("gemini
 ACCOUNTS = ("a", "b")
 ALLOWED = [{"metric": "requests", "amount": 10_000_000, "window": "60s"}]
 LEAVERS = 200
+# Conversations, receipts and latencies are remembered up to a number of each; after a quarter few are missing.
+_GROWN_MIB = 25
 _ANSWERED, _LEFT, _TOLD = "answered", "left", "told that it is cut"
 _WRONG, _TORN = "WRONG BUT CALLED WHOLE", "torn without a word"
 
@@ -235,8 +237,10 @@ def told(tally: Tally, home: Path, requests: int) -> bool:
         receipts = sum(pico for origin, pico in spent.items() if str(origin).endswith(name))
         charged = charged and receipts == used.get(name, 0)
         print(f"  {name}: token {used.get(name, 0) / 1e12:.6f} USD, receipts {receipts / 1e12:.6f} USD")
+    (_, warm_mib, warm_files), (_, last_mib, last_files) = tally.marks[0], tally.marks[-1]
+    steady = last_mib < warm_mib + _GROWN_MIB and last_files <= warm_files
     wrong = tally.outcomes[_WRONG] + tally.outcomes[_TORN]
-    return share >= 0.999 and not wrong and not left and not missing and charged
+    return share >= 0.999 and not wrong and not left and not missing and charged and steady
 
 
 def main() -> None:
