@@ -237,10 +237,10 @@ def test_a_long_tool_call_is_seen_to_grow() -> None:
     for index in range(3):
         fragment = {"index": 0, "id": "1", "function": {"name": "f", "arguments": str(index)}}
         decoder.feed(chunk({"tool_calls": [fragment]}))
-        seen.append(decoder.pieces_seen)  # type: ignore[attr-defined]
+        seen.append(decoder.pieces_seen)
     decoder.feed(b": keep-alive\n\n")
     decoder.feed(chunk({}))
-    assert [*seen, decoder.pieces_seen] == [1, 2, 3, 3]  # type: ignore[attr-defined]
+    assert [*seen, decoder.pieces_seen] == [1, 2, 3, 3]
 
 
 @given(

@@ -109,8 +109,6 @@ async def test_a_stall_after_the_first_token(transport: HttpTransport, comment: 
 class HoldingBack(LineDecoder):
     """Tells of a tool call only when it is whole, as real decoders do."""
 
-    pieces_seen = 0
-
     def _line(self, line: str) -> list[WireEvent]:
         if line == "fragment":
             self.pieces_seen += 1

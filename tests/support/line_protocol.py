@@ -44,6 +44,7 @@ class LineDecoder:
         self._rest = b""
         self.finished = False
         self.finish_seen = False
+        self.pieces_seen = 0
         self._over = False
 
     def feed(self, data: bytes) -> Sequence[WireEvent]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from trunkline.domain.checks import ModelList
 from trunkline.domain.events import WireEvent
@@ -69,6 +69,13 @@ class StreamDecoder(Protocol):
         no longer than a second or two."""
         ...
 
+    @property
+    def pieces_seen(self) -> int:
+        """How many pieces of content were seen, those at least that are held back until they are whole, as tool calls
+        are: a long one is not a stalled provider. Grows with every fragment of a tool call's arguments, never with a
+        comment, a ping or an empty delta."""
+        ...
+
     def feed(self, data: bytes) -> Sequence[WireEvent]:
         """Events in the next bytes; any split of the bytes gives the same events. Never raises on bad input."""
         ...
@@ -76,18 +83,6 @@ class StreamDecoder(Protocol):
     def close(self) -> Sequence[WireEvent]:
         """The last events at the end of the reply: exactly one `Finished` or `Fault` is emitted by `feed` and
         `close` together. A reply without a finish reason ends in a Fault of kind network (`stream_cut`)."""
-        ...
-
-
-@runtime_checkable
-class Gathering(Protocol):
-    """A stream decoder that holds content back until it is whole, as tool calls are, also says how much it has
-    seen: a long tool call is not a stalled provider. Decoders that emit everything at once need not have this."""
-
-    @property
-    def pieces_seen(self) -> int:
-        """How many pieces of content were seen, those held back included; grows with every fragment of a tool
-        call's arguments, never with a comment, a ping or an empty delta."""
         ...
 
 

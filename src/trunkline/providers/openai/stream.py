@@ -54,7 +54,7 @@ class OpenAIStreamDecoder(SseStreamDecoder):
     """Decodes one streamed reply of status 200. `classify_error` says what an error inside the stream means.
 
     Usage is told once, at the end, however often it was reported; tool calls are told whole, at the end:
-    `pieces_seen` counts their fragments (see `Gathering`).
+    `pieces_seen` counts their fragments (see `StreamDecoder`).
     """
 
     __slots__ = ("_classify_error", "_gathered", "_started", "pieces_seen")

@@ -16,7 +16,7 @@ from trunkline.domain.events import (
 )
 from trunkline.domain.faults import Fault, FaultCode, FaultScope
 from trunkline.providers.call import UpstreamCall
-from trunkline.providers.protocol import Gathering, StreamDecoder, WireReply
+from trunkline.providers.protocol import StreamDecoder, WireReply
 from trunkline.providers.transport import faults
 from trunkline.providers.transport.pace import Pace, tokens_in
 from trunkline.providers.transport.watch import Limit, Watch
@@ -55,7 +55,6 @@ class Reply:
         self._headers: Mapping[str, str] = {}
         self._streamed = False
         self._decoder: StreamDecoder | None = None
-        self._gathering: Gathering | None = None
         self._pieces = 0
         self._received = 0
         self._parts: list[bytes] = []
@@ -151,7 +150,6 @@ class Reply:
             self.final = self._portal()
         elif first:
             self._decoder = self._call.protocol.stream_decoder(self._call.context)
-            self._gathering = self._decoder if isinstance(self._decoder, Gathering) else None
         return self._decoder
 
     def _end_stream(self) -> Sequence[WireEvent]:
@@ -224,9 +222,9 @@ class Reply:
                 self.final = faults.without_key(event, self._key) if isinstance(event, Fault) else event
                 events = events[:at]
                 break
-        if self._gathering is not None and self._gathering.pieces_seen != self._pieces:
-            pieces = max(pieces, self._gathering.pieces_seen - self._pieces)
-            self._pieces = self._gathering.pieces_seen
+        if self._decoder is not None and (seen := self._decoder.pieces_seen) != self._pieces:
+            pieces = max(pieces, seen - self._pieces)
+            self._pieces = seen
         if pieces:
             self._progressed = True
             if self._streamed:
