@@ -1,9 +1,11 @@
 """The only place that knows httpx and aiohttp: opens connections, sends one request, reads its reply's bytes.
 
 `HttpxAiohttpClient` brings URLs, TLS, proxies from the environment and aiohttp's pool, which unlike httpx's does
-not scan every connection for every request. Three hooks of aiohttp's own are added below it: the connector says
-when a connection is there, hence when the first byte leaves and whether the connection was used before; the
-response is reached so that a timer can close it and its body be read without httpx's four nested iterators.
+not scan every connection for every request. A request goes straight to the transport that httpx has for its URL: of
+what httpx does on the way there (authentication, redirects, cookies, hooks) nothing is wanted, and it costs more than
+aiohttp's own part. Three hooks of aiohttp's own are added below it: the connector says when a connection is there,
+hence when the first byte leaves and whether the connection was used before; the response is reached so that a timer
+can close it and its body be read without httpx's four nested iterators.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ import asyncio
 import ssl
 import weakref
 import zlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -29,10 +32,6 @@ KEEP_IDLE_S = 45.0
 _STALE_WITHIN_MS = 2_000.0
 
 _exchange: ContextVar[Exchange] = ContextVar("trunkline_exchange")
-
-
-# Where a request carries its headers past httpx.
-_HEADERS = "trunkline_headers"
 
 
 class _WarmedError(Exception):
@@ -78,6 +77,8 @@ class _Response(aiohttp.ClientResponse):
 class _Transport(AiohttpTransport):
     """httpx-aiohttp's transport on a session of ours."""
 
+    _closed = False
+
     def get_client(self) -> aiohttp.ClientSession:
         """A session without a limit on connections and without cookies, which would tie accounts together."""
         return aiohttp.ClientSession(
@@ -88,18 +89,19 @@ class _Transport(AiohttpTransport):
             timeout=aiohttp.ClientTimeout(),
         )
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """As httpx-aiohttp's, less what nobody looks at: the reply's head and body are read from aiohttp's own
-        response, so httpx is not given them to parse again, and headers go out as they came in."""
+    async def ask(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        """Send a request and wait for its reply's head, which its exchange has then. Raises what httpx raises."""
+        if self._closed:
+            raise RuntimeError("the transport is closed")
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
         proxy = self.proxy
         try:
-            response = await self.client.request(
-                method=request.method,
-                url=str(request.url),
-                headers=request.extensions[_HEADERS],
-                data=request.content or None,
+            await self.client.request(
+                method=method,
+                url=url,
+                headers=headers,
+                data=body or None,
                 allow_redirects=False,
                 auto_decompress=False,
                 proxy=str(proxy.url) if proxy else None,
@@ -108,15 +110,11 @@ class _Transport(AiohttpTransport):
         except Exception:
             with map_aiohttp_exceptions():
                 raise
-        return httpx.Response(response.status, request=request, stream=_Elsewhere())
 
-
-class _Elsewhere(httpx.AsyncByteStream):
-    """A body that httpx need not read: it is read from aiohttp's response."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        return
-        yield
+    async def aclose(self) -> None:
+        """Close every connection; none is opened any more."""
+        self._closed = True
+        await super().aclose()
 
 
 def _proxy_headers(proxy: httpx.Proxy | None) -> dict[str, str] | None:
@@ -128,11 +126,12 @@ def _proxy_headers(proxy: httpx.Proxy | None) -> dict[str, str] | None:
     return headers
 
 
-class _NoCookies(httpx.Cookies):
-    """Takes none: they would tie accounts together, and looking for them costs a tenth of a small request."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a URL leads: the transport, to a proxy or without one, and the URL as httpx writes it."""
 
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Leave every cookie where it is."""
+    transport: _Transport
+    url: str
 
 
 class Client(HttpxAiohttpClient):
@@ -140,14 +139,18 @@ class Client(HttpxAiohttpClient):
 
     def __init__(self, context: ssl.SSLContext, *, direct: bool) -> None:
         super().__init__(verify=context, trust_env=not direct, follow_redirects=False, timeout=None)
-        self._cookies = _NoCookies()
-        self._urls: dict[str, httpx.URL] = {}
+        self._ways: dict[str, _Way] = {}
 
-    def url(self, text: str) -> httpx.URL:
-        """`text` parsed, once: an engine asks the same few addresses for ever. Raises httpx.InvalidURL."""
-        known = self._urls.get(text)
+    def way(self, text: str) -> _Way:
+        """Where the URL `text` leads, found once: an engine asks the same few addresses for ever. Raises
+        httpx.InvalidURL."""
+        known = self._ways.get(text)
         if known is None:
-            known = self._urls[text] = httpx.URL(text)
+            url = httpx.URL(text)
+            transport = self._transport_for_url(url)
+            if not isinstance(transport, _Transport):
+                raise TypeError("every transport is made by `_init_transport` or `_init_proxy_transport`")
+            known = self._ways[text] = _Way(transport, str(url))
         return known
 
     def _init_transport(
@@ -200,10 +203,8 @@ class Exchange:
         self, client: Client, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes
     ) -> None:
         """Begin. Raises ValueError or httpx.InvalidURL for a request that cannot be said in HTTP."""
-        request = httpx.Request(
-            method, client.url(url), content=body or None, extensions={"timeout": {}, _HEADERS: list(headers)}
-        )
-        self._opened = asyncio.get_running_loop().create_task(self._open(client, request))
+        opened = self._open(client.way(url), method, tuple(headers), body)
+        self._opened = asyncio.get_running_loop().create_task(opened)
         self._opened.add_done_callback(self._on_opened)
 
     async def connected(self) -> bool:
@@ -276,18 +277,16 @@ class Exchange:
             raise ConnectionError("there is no reply")
         return self.response
 
-    async def _open(self, client: Client, request: httpx.Request) -> None:
+    async def _open(self, way: _Way, method: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         _exchange.set(self)
         try:
-            await client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            if self.response is not None and 300 <= (self.response.status or 0) < 400:
-                return  # httpx cannot read where the redirect leads, which it was told not to follow
+            await way.transport.ask(method, way.url, headers, body)
+        except httpx.HTTPError as error:
             if not self._stale(error):
                 raise
             self.fresh_only = True
             self.response = None
-            await client.send(request, stream=True)
+            await way.transport.ask(method, way.url, headers, body)
 
     def _stale(self, error: Exception) -> bool:
         cause = error.__cause__
