@@ -36,6 +36,7 @@ class EventLog:
         self._reader_moved: asyncio.Future[None] | None = None
         self._events: list[Event] = []
         self._waiters: list[asyncio.Future[None]] = []
+        self._waiters_for_end: list[asyncio.Future[None]] = []
         self.receipt: Receipt | None = None
 
     def append(self, body: RequestBody) -> Event:
@@ -44,11 +45,9 @@ class EventLog:
         self._events.append(event)
         if isinstance(body, _ENDINGS):
             self.receipt = body.receipt
+            _wake(self._waiters_for_end)
         if self._waiters:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            _wake(self._waiters)
         return event
 
     async def follow(self) -> AsyncIterator[Event]:
@@ -64,7 +63,7 @@ class EventLog:
         self._read = position
         self._move_on()
         while position >= len(self._events) and self.receipt is None:
-            await self._wait()
+            await _wait_among(self._waiters)
         return tuple(self._events[position:])
 
     async def room(self) -> None:
@@ -78,11 +77,11 @@ class EventLog:
             self._reader_moved.set_result(None)
 
     async def ended(self) -> Receipt:
-        """Wait for the ending; nobody is kept in step with any more."""
+        """Wait for the ending, and be woken by nothing else; nobody is kept in step with any more."""
         self._in_step = False
         self._move_on()
         while self.receipt is None:
-            await self._wait()
+            await _wait_among(self._waiters_for_end)
         return self.receipt
 
     def text(self) -> str:
@@ -95,7 +94,15 @@ class EventLog:
                 pieces.clear()
         return "".join(pieces)
 
-    async def _wait(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
+
+async def _wait_among(waiters: list[asyncio.Future[None]]) -> None:
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiters.append(waiter)
+    await waiter
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiters.clear()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trunkline.domain.events import Event
 from trunkline.domain.messages import ChatRequest
+from trunkline.domain.receipts import Receipt
 from trunkline.engine.api import Answer
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.run import RequestRun
@@ -34,6 +35,10 @@ class Handle:
     async def beyond(self, position: int) -> tuple[Event, ...]:
         """Its events from `position` on, waiting for at least one; none after the ending."""
         return await self._log.beyond(position)
+
+    async def ended(self) -> Receipt:
+        """Its receipt, once it is over; cheaper than following its events."""
+        return await self._log.ended()
 
     async def answer(self) -> Answer:
         receipt = await self._log.ended()

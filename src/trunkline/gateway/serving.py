@@ -210,10 +210,13 @@ class Service:
         """Follow a request to its whole answer. Raises RefusedError where there is none."""
         handle = self._submit(asked, course)
         try:
-            async for bodies in _batches(handle):
+            while events := await handle.beyond(len(course.bodies)):
+                bodies = [event.body for event in events]
                 for body in bodies:
                     course.note(body)
                 course.bodies += bodies
+                if course.reason:  # it was decided: nothing of what comes is looked at before the end
+                    await handle.ended()
             receipt = _receipt(course)
             if not isinstance(course.ending, Answered):
                 raise RefusedError(problem_of(receipt, self._clock.wall_ms(), self._zone), course.ending)
@@ -290,7 +293,7 @@ class Service:
         return AnswerHead(course.request_id, model, begun_at_ms, course.input_tokens)
 
 
-async def _batches(handle: Handle, idle_s: float | None = None) -> AsyncIterator[list[Body]]:
+async def _batches(handle: Handle, idle_s: float) -> AsyncIterator[list[Body]]:
     """A request's events as they come, several at once where they came at once; none where nothing came for
     `idle_s`."""
     position = 0
