@@ -31,9 +31,14 @@ class Said:
     avoid: tuple[str, ...] = ()
 
 
+_NOTHING_SAID = Said()
+
+
 def hints_of(headers: Mapping[str, str], metadata: Mapping[str, str], task_types: tuple[str, ...]) -> Said:
     """`headers` and `metadata` by lower-case name. Raises UnreadableError where a hint cannot be used: one that is
     misread would be worse than none."""
+    if not metadata and not any(name.startswith(_PREFIX) for name in headers):
+        return _NOTHING_SAID
 
     def said(name: str) -> tuple[str, str] | None:
         for source, key in ((headers, f"{_PREFIX}{name}"), (metadata, name), (metadata, f"trunkline_{name}")):
