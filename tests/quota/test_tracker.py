@@ -84,6 +84,7 @@ def test_a_configuration_without_the_limit_gives_a_route_its_health_back() -> No
     quota = tracker(account("a", limit()), ledger=ledger)
     (key,) = claim_keys(quota, route())
     ledger.set(key, 60)
+    quota.settled(route(), NOW_MS)
     quota.succeeded(route(), NOW_MS, total_ms=1.0)
     assert quota.routing_state(NOW_MS).routes[route()].health == 40
     quota.use_config(catalogue(account("a")), Thresholds())
@@ -198,14 +199,13 @@ def test_a_settlement_is_seen() -> None:
     (key,) = claim_keys(quota, route())
     seen = []
     for used, tell in (
-        (10, lambda: quota.succeeded(route(), NOW_MS, total_ms=1.0)),
-        (20, lambda: quota.faulted(route(), fault(K.NETWORK, S.REQUEST), NOW_MS, 1.0)),
-        (30, lambda: quota.settled(route(), NOW_MS)),
+        (10, lambda: quota.faulted(route(), fault(K.NETWORK, S.REQUEST), NOW_MS, 1.0)),
+        (20, lambda: quota.settled(route(), NOW_MS)),
     ):
         ledger.set(key, used)
         tell()
         seen.append(uses_of(quota, route())[0].used)
-    assert seen == [10, 20, 30]
+    assert seen == [10, 20]
 
 
 def test_the_wait_for_a_first_token_is_learned_per_route() -> None:
@@ -534,6 +534,7 @@ def steps() -> st.SearchStrategy[Step]:
         def step(quota: QuotaTracker, _: SetLedger, now_ms: int) -> None:
             if quota.try_half_open(at, now_ms):
                 quota.began(at, now_ms)
+                quota.settled(at, now_ms)
                 quota.succeeded(at, now_ms, total_ms=total_ms, first_token_ms=total_ms / 2)
                 quota.ended(at)
 
@@ -605,6 +606,7 @@ def test_a_large_catalogue_is_kept_up_request_by_request(capsys: pytest.CaptureF
     idle_us = (time.perf_counter() - started) * 1_000
     for at in (route("n3", "m4"), route("n5", "m4")):
         quota.note_uses([KeyUse(key, 1, NOW_MS + 99) for key in claim_keys(quota, at)], NOW_MS)
+        quota.settled(at, NOW_MS)
         quota.succeeded(at, NOW_MS, total_ms=1.0)
     started = time.perf_counter()
     after = quota.routing_state(NOW_MS + 1).accounts

@@ -56,6 +56,7 @@ class Desk:
             return
         usage = Usage(input_tokens=tokens, output_tokens=tokens)
         self.ledger.settle(booked.reservation_id, actual_amounts(booked.claims, usage))
+        self.tracker.settled(booked.route, self.clock.wall_ms())
         self.tracker.succeeded(booked.route, self.clock.wall_ms(), total_ms=1.0)
 
     def check(self) -> None:

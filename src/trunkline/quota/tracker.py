@@ -212,7 +212,7 @@ class QuotaTracker:
 
     def settled(self, route: Route, now_ms: int, claims: Iterable[Claim] = ()) -> None:
         """A booking on `route` was settled or released: read its figures anew, and those of its `claims`, which may be
-        others since the configuration has changed. `succeeded` and `faulted` read the route's themselves."""
+        others since the configuration has changed. `faulted` reads the route's itself."""
         self._book.refresh(route, now_ms, (claim.key for claim in claims))
 
     def responded(self, route: Route, now_ms: int) -> tuple[str, ...]:
@@ -229,8 +229,7 @@ class QuotaTracker:
         first_token_ms: float | None = None,
         tokens_per_s: float | None = None,
     ) -> tuple[str, ...]:
-        """A call was answered whole and is settled; the targets that are free again."""
-        self.settled(route, now_ms)
+        """A call was answered whole and is settled, of which `settled` was told; the targets that are free again."""
         self._disproved += self._book.served(route, now_ms)
         for stats in self._board.stats(route):
             stats.succeeded(total_ms=total_ms, first_token_ms=first_token_ms, tokens_per_s=tokens_per_s)
