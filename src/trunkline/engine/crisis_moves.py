@@ -100,13 +100,16 @@ class CrisisMoves:
         self._parked.pop(receipt.request_id, None)
         self._core.crisis.probes.over(receipt.request_id)
         home = self._homes.pop(receipt.request_id, None)
-        if home is not None or receipt.route is None:
+        if home is not None or receipt.route is None or receipt.decision is None:
             return home
-        left = self._core.conversations.state(receipt.conversation_id)
-        if left is None or receipt.decision is None or receipt.route == left.route:
-            return None
         forced = receipt.decision.reason is Reason.OVERRIDE and "by" in dict(receipt.decision.facts)
-        return left.route if forced or left.route.provider in self._core.crisis.lost else None
+        lost = self._core.crisis.lost
+        if not forced and not lost:
+            return None
+        left = self._core.conversations.state(receipt.conversation_id)
+        if left is None or receipt.route == left.route:
+            return None
+        return left.route if forced or left.route.provider in lost else None
 
     def came_home(self, conversation_id: str) -> None:
         """A conversation was answered on its home route again."""

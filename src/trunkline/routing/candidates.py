@@ -163,9 +163,12 @@ class Scan:
         context_weight, cost_weight = self._context_weight, self._cost_weight
         quota_weight, most_changing = self._changing_weights[0], self._most_changing
         choosy = self.only is not None or bool(self._needs) or bool(self._allowed)
+        only_provider = None if self.only is None else self.only.provider
         found: list[Bound] = []
         for basis in bases:
             fixed, window, room, prices, cash_free, looked_at, stated, behind, meets, row = basis
+            if only_provider is not None and row.provider != only_provider:
+                continue
             plain, written, price_output, least = prices
             if by_place is not None:
                 input_tokens = by_place[row[0]]

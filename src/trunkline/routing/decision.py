@@ -237,9 +237,10 @@ def _rejected(scan: Scan) -> tuple[Rejection, ...]:
     if only is None:
         return grouped
     elsewhere = sum(
-        not only.matches(route.provider, route.account, route.model)
+        len(row.routes)
+        if only.provider not in (None, row.provider)
+        else sum(not only.matches(route.provider, route.account, route.model) for route in row.routes)
         for row in scan.policy.rows
-        for route in row.routes
     )
     if not elsewhere:
         return grouped
