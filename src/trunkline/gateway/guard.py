@@ -139,6 +139,8 @@ class Guard:
 
     def preflight(self, method: str, headers: Mapping[str, str]) -> dict[str, str] | None:
         """The headers of a 204, where a browser asks whether an allowed page may ask; None for all else."""
+        if method != "OPTIONS":
+            return None
         policy = self._preferences().gateway
         if host_problem(headers, policy.allowed_hosts, listening=self._host) is not None:
             return None
