@@ -331,6 +331,8 @@ def _own_id(request_id: str, number: int) -> str:
 
 
 def _own_ids(message: Message, request_id: str) -> Message:
+    if not any(isinstance(part, ToolCallPart) for part in message.parts):
+        return message
     numbers = count()
     parts = tuple(
         replace(part, call_id=_own_id(request_id, next(numbers))) if isinstance(part, ToolCallPart) else part

@@ -236,12 +236,13 @@ def _rejected(scan: Scan) -> tuple[Rejection, ...]:
     only = scan.only
     if only is None:
         return grouped
-    elsewhere = sum(
-        len(row.routes)
-        if only.provider not in (None, row.provider)
-        else sum(not only.matches(route.provider, route.account, route.model) for route in row.routes)
+    matching = sum(
+        only.matches(route.provider, route.account, route.model)
         for row in scan.policy.rows
+        if only.provider in (None, row.provider)
+        for route in row.routes
     )
+    elsewhere = scan.policy.route_count - matching
     if not elsewhere:
         return grouped
     facts: Facts = (("only", str(only)), ("by", scan.only_by))

@@ -113,6 +113,7 @@ class CompiledPolicy:
 
     config: Config
     rows: tuple[ModelRow, ...]
+    route_count: int
     pools: dict[str, Pool]
     rejected: tuple[Rejection, ...]
     reference_price: Price
@@ -148,6 +149,7 @@ def compile_policy(config: Config) -> CompiledPolicy:
     return CompiledPolicy(
         config=config,
         rows=tuple(rows),
+        route_count=sum(len(row.routes) for row in rows),
         pools=pools,
         rejected=tuple(rejected),
         reference_price=_reference_price(config.catalogue, config.preferences),
