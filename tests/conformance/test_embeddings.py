@@ -212,9 +212,14 @@ def test_orders_on_who_answers_are_none_on_who_gives_vectors(
     gateway: GatewayThread, client: openai.OpenAI
 ) -> None:
     gateway.do(lambda world: world.engine.override("ownopenai/a/m"))
+    urgent = {"x-trunkline-priority": "high"}  # what is not waits for the end of the emergency, like all else
+
+    def asked(model: str) -> str:
+        return client.embeddings.create(model=model, input="text", extra_headers=urgent).model
+
     try:
-        assert client.embeddings.create(model="owngemini/vec-g", input="text").model == "owngemini/vec-g"
-        assert client.embeddings.create(model="vectors", input="text").model == "owngemini/vec-g"
+        assert asked("owngemini/vec-g") == "owngemini/vec-g"
+        assert asked("vectors") == "owngemini/vec-g"
     finally:
         gateway.do(lambda world: world.engine.override(None))
 
