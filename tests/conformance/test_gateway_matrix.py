@@ -11,7 +11,7 @@ import pytest
 from tests.conformance.asking import ARGUMENTS
 from tests.conformance.gateway_clients import CLIENTS, Client
 from tests.support.engine_world import Serves, World
-from tests.support.gateway_world import GatewayThread
+from tests.support.gateway_world import OPEN, GatewayThread
 
 UPSTREAMS = ("openai", "anthropic", "gemini")
 ABLE = {"capabilities": ["tools", "images", "json", "thinking"]}
@@ -28,7 +28,10 @@ def _provider(protocol: str) -> Serves:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayThread]:
     providers = [_provider(protocol) for protocol in UPSTREAMS]
-    with GatewayThread(tmp_path_factory.mktemp("gateway"), *providers) as running:
+    # A cut answer is tried once more and no oftener: who cannot carry it on is known after that.
+    preferences = f"{OPEN}[thresholds]\nmax_attempts = 2\n"
+    home = tmp_path_factory.mktemp("gateway")
+    with GatewayThread(home, *providers, preferences=preferences) as running:
         yield running
 
 
