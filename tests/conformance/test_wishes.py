@@ -197,7 +197,9 @@ async def test_what_is_of_another_protocol_or_unknown_is_named(world: World) -> 
 
 @pytest.mark.parametrize("second", ["anthropic-budget", "google", "deepseek", "mistral"])
 async def test_a_cut_answer_of_a_form_is_carried_on_to_its_end(world: World, second: str) -> None:
-    long = PLACE | {"properties": PLACE["properties"] | {f"more{n}": {"const": "word " * 12} for n in range(6)}}  # type: ignore[operator]  # a table of tables
+    long = PLACE | {
+        "properties": PLACE["properties"] | {f"more{n}": {"const": "word " * 12} for n in range(6)}
+    }  # type: ignore[operator]  # a table of tables
     world.fault("cut", provider="openai", after=8)
     request = ChatRequest(
         (user("Where?"),),

@@ -65,7 +65,9 @@ class Choice:
 
     def _state_now(self, generation: Generation) -> RoutingState:
         state = self._core.routing_state(self._request, generation, explore_draw=self._explore_draw)
-        if self._request.embeds is not None:  # a standing order says who answers; vectors are of the model named
+        if (
+            self._request.embeds is not None
+        ):  # a standing order says who answers; vectors are of the model named
             return replace(state, override=None, pin=None)
         return replace(state, conversation=None) if self._moves else state
 
