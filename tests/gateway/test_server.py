@@ -154,7 +154,7 @@ async def test_a_cut_answer_that_nobody_can_carry_on_ends_in_an_error_that_names
 
     async with OddServer(deaf) as odd:
         other = Serves("q", url=f"{odd.url}/v1")
-        preferences = f'default = ["p", "q"]\n{OPEN}'
+        preferences = f'default = ["p", "q"]\n{OPEN}[thresholds]\nmax_attempts = 2\n'
         async with web(tmp_path, Serves("p"), other, preferences=preferences) as (world, client):
             world.fault("cut", provider="p", after=5)
             events = await client.events()
