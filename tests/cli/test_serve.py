@@ -76,3 +76,14 @@ def test_an_address_that_is_taken_or_open_to_others_is_refused_with_the_way_out(
     outside = cli.run("serve", "--host", "0.0.0.0", "--port", "0")
     assert (outside.returncode, outside.stdout) == (2, "")
     assert "allow_remote = true" in outside.stderr
+
+
+def test_with_nobody_to_ask_it_says_what_would_help_and_a_quiet_start_still_shows_its_token(
+    empty: Cli,
+) -> None:
+    with serving(empty, "--quiet") as (process, base_url):
+        assert process.stdout is not None
+        status, told = ask(base_url, process.stdout.readline().strip())
+
+    assert status == 503
+    assert "trunkline doctor" in told["error"]["message"]

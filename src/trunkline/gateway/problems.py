@@ -40,6 +40,7 @@ _OWN = {
 }
 _LIMITS = frozenset(kind.value for kind in FaultKind if kind.is_limit)
 _PASSING = frozenset({RejectionCode.BREAKER_OPEN, RejectionCode.BUSY, RejectionCode.FAILED})
+_NOBODY_IS_THERE = "no account has a key or is switched on; `trunkline doctor` says what would add one"
 _OVER_BUDGET_REMEDY = "send the header x-trunkline-over-budget: 1 to send it on purpose"
 _PASSED_ON = frozenset({FaultKind.CONTENT, FaultKind.BAD_REQUEST, FaultKind.CONTEXT})
 
@@ -60,6 +61,8 @@ def problem_of(receipt: Receipt, now_ms: int, zone: tzinfo | None) -> Problem:
     message = fault_sentence(fault, now_ms, zone)
     if fault.kind in _PASSED_ON and fault.provider_text and fault.provider_text not in message:
         message = f"{message}: {fault.provider_text}"
+    if receipt.no_route is not None and _nobody_is_there(receipt.no_route):
+        message = f"{message}: {_NOBODY_IS_THERE}"
     if fault.code == OVER_TOKEN_BUDGET:
         message = f"{message}; or {_OVER_BUDGET_REMEDY}"
     return Problem(_kind(fault, receipt), message, fault.code or None, None, _retry_after_ms(fault, now_ms))
@@ -86,6 +89,12 @@ def _kind(fault: Fault, receipt: Receipt) -> ProblemKind:
     if fault.code == NO_ROUTE and fault.kind.is_limit and receipt.no_route is not None:
         return _kind_of_nobody(receipt.no_route)
     return _KINDS[fault.kind]
+
+
+def _nobody_is_there(no_route: NoRoute) -> bool:
+    """Whether waiting would not help: no account is set up that could be asked."""
+    absent = (RejectionCode.NO_KEY, RejectionCode.DISABLED)
+    return bool(no_route.rejected) and all(one.code in absent for one in no_route.rejected)
 
 
 def _kind_of_nobody(no_route: NoRoute) -> ProblemKind:

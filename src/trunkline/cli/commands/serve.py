@@ -31,7 +31,7 @@ _DRAIN_S = 30.0
     "--demo", is_flag=True, help="On simulated providers: nothing to configure, nothing leaves this machine."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print where it listens and what to paste as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="Only the address.")
+@click.option("--quiet", "-q", is_flag=True, help="Only the address, and the token where one was made.")
 @click.option("--demo-at", type=int, hidden=True)
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
 @click.pass_context
@@ -120,6 +120,8 @@ def _tell(running: Served, *, as_json: bool, quiet: bool) -> None:
         print_json(running.json())
     elif quiet:
         click.echo(running.base_url)
+        if running.running.first_token is not None:
+            click.echo(running.running.first_token)  # it is shown now or never
     else:
         click.echo(running.head)
         say_pasting(running.pasting)
