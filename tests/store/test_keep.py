@@ -13,7 +13,7 @@ from tests.support.clock import START_MS, FakeClock
 from trunkline.domain.faults import FaultKind, FaultScope
 from trunkline.domain.limits import LimitReading, Metric
 from trunkline.domain.state import Block
-from trunkline.store import queries
+from trunkline.store import keep, queries
 from trunkline.store.keep import ControlState, StoredReading
 from trunkline.store.store import StoreReader
 
@@ -66,6 +66,18 @@ async def test_blocks_are_replaced_and_cleared(tmp_path: Path) -> None:
         store.clear_block("nothing")
         await store.flush()
         assert await store.blocks() == (replace(BLOCK, failures=2, until_ms=START_MS + 1),)
+
+
+async def test_what_is_freed_takes_its_parts_and_what_it_is_part_of_along_and_no_neighbour(
+    tmp_path: Path,
+) -> None:
+    targets = ("zai", "zai/main", "zai/main/glm", "zai/main/glm/5", "zai/mainly", "zai/spare", "kimi")
+    async with opened(tmp_path / "t.db") as store:
+        for target in targets:
+            store.save_block(replace(BLOCK, target=target))
+        store.post(lambda connection: keep.clear_blocks_around(connection, "zai/main"))
+        await store.flush()
+        assert [block.target for block in await store.blocks()] == ["kimi", "zai/mainly", "zai/spare"]
 
 
 async def test_the_newest_reading_of_a_limit_is_kept(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.routes import Selector
 from trunkline.domain.state import Block
+from trunkline.store import keep
 
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
@@ -27,6 +28,8 @@ def free(core: EngineCore, target: str) -> None:
             remedy="`trunkline status` lists them",
         )
     core.lessons.heal(blocked)
+    # Another process may have blocked what this one has not heard of yet.
+    core.store.post(lambda connection: keep.clear_blocks_around(connection, target))
     if selector is not None:
         core.tracker.forgive(selector, core.clock.wall_ms())
 

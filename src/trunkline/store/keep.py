@@ -114,6 +114,16 @@ def clear_block(connection: sqlite3.Connection, target: str) -> None:
     connection.execute("DELETE FROM block WHERE target = ?", (target,))
 
 
+def clear_blocks_around(connection: sqlite3.Connection, target: str) -> None:
+    """Forget the blocks of a target, of what it is part of, and of what is part of it."""
+    connection.execute(
+        """DELETE FROM block WHERE target = :target
+        OR substr(target, 1, length(:target) + 1) = :target || '/'
+        OR substr(:target, 1, length(target) + 1) = target || '/'""",
+        {"target": target},
+    )
+
+
 def save_reading(connection: sqlite3.Connection, stored: StoredReading) -> None:
     """Keep what a provider said of a limit; an older reading never replaces a newer one."""
     reading = stored.reading
