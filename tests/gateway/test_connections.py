@@ -141,7 +141,9 @@ async def test_who_does_not_read_is_left(tmp_path: Path, stream: bool) -> None:
             await loop.sock_connect(deaf, (HOST, int(root.rpartition(":")[2])))
             await loop.sock_sendall(deaf, posted(body, "Connection: keep-alive"))
             await until(lambda: world.query("SELECT 1 FROM request"))
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(
+                0.15
+            )  # over the bound of 0.1 s, which is the sockets' time: no clock of ours turns it
             came = 0
             while data := await asyncio.wait_for(loop.sock_recv(deaf, 1_000_000), 5):
                 came += len(data)

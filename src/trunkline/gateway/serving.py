@@ -229,7 +229,7 @@ class Service:
         does; once it has, what goes wrong is told in the stream. Closing it cancels the request."""
         handle = self._submit(asked, course)
         writer: AnswerStream | None = None
-        begun_at_ms = calls = 0
+        begun_at_ms = 0
         try:
             async for bodies in _batches(handle, self._idle_s):
                 out = bytearray()
@@ -248,27 +248,8 @@ class Service:
                         course.bodies.append(body)
                         if writer is not None:
                             writer.carried_on(self._head(course, begun_at_ms))
-                    if writer is None or course.route is None:
-                        continue
-                    match body:
-                        case TextDelta(text):
-                            if not course.spoke:
-                                course.bodies.append(body)
-                            course.spoke = True
-                            out += writer.text(text)
-                        case ThinkingDelta():
-                            course.bodies.append(body)
-                            out += writer.thinking(body, course.route)
-                        case ToolCallDelta():
-                            body = replace(body, call_id=_own_id(course.request_id, calls))
-                            calls += 1
-                            course.bodies.append(body)
-                            out += writer.tool_call(body, course.route)
-                        case Answered(receipt):
-                            self._shelf.keep(answer_message(course.bodies))
-                            out += writer.end(receipt.finish or FinishReason.STOP, receipt.usage)
-                        case Failed(receipt) | Cancelled(receipt):
-                            out += writer.fail(cut_problem(receipt, self._clock.wall_ms(), self._zone))
+                    if writer is not None and course.route is not None:
+                        out += self._written(writer, body, course, course.route)
                 if out:
                     yield bytes(out)
             if writer is None:
@@ -276,6 +257,30 @@ class Service:
                 raise RefusedError(problem, course.ending)
         finally:
             await _left(handle, course)
+
+    def _written(self, writer: AnswerStream, body: Body, course: Course, route: Route) -> bytes:
+        """What one event comes to in the stream; what may have to be restored later is noted."""
+        match body:
+            case TextDelta(text):
+                if not course.spoke:
+                    course.bodies.append(body)
+                course.spoke = True
+                return writer.text(text)
+            case ThinkingDelta():
+                course.bodies.append(body)
+                return writer.thinking(body, route)
+            case ToolCallDelta():
+                calls = sum(isinstance(one, ToolCallDelta) for one in course.bodies)
+                call = replace(body, call_id=_own_id(course.request_id, calls))
+                course.bodies.append(call)
+                return writer.tool_call(call, route)
+            case Answered(receipt):
+                self._shelf.keep(answer_message(course.bodies))
+                return writer.end(receipt.finish or FinishReason.STOP, receipt.usage)
+            case Failed(receipt) | Cancelled(receipt):
+                return writer.fail(cut_problem(receipt, self._clock.wall_ms(), self._zone))
+            case _:
+                return b""
 
     async def count_tokens(self, asked: Asked) -> int:
         """About how many tokens the request has, by the counter of whoever would answer it."""
