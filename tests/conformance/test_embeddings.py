@@ -1,4 +1,4 @@
-"""The official OpenAI SDK asks the gateway for embeddings, of providers of two protocols."""
+"""The official SDKs of OpenAI and Google ask the gateway for embeddings, of providers of two protocols."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import openai
 import pytest
+from google import genai
+from google.genai import errors as google_errors
+from google.genai import types
 from tests.support.engine_world import Serves, World
 from tests.support.gateway_world import GatewayThread
 
 from trunkline.domain.faults import FaultKind
 from trunkline.domain.receipts import AttemptOutcome
 from trunkline.domain.tasks import EMBEDDINGS
-from trunkline.simulator.protocols.embedding import vector_of
+from trunkline.simulator.protocols.embedding import vector_kind, vector_of
 
 EMBEDS = {"capabilities": ["embeddings"], "context": 2_000, "price": {"input": 0.02, "output": 0.0}}
 TEXTS = ["who owns the queue", "the retry policy", "who owns the queue"]
@@ -242,3 +246,84 @@ def test_nobody_chats_with_a_model_that_gives_vectors(client: openai.OpenAI) -> 
 
 def test_who_gives_vectors_is_listed(client: openai.OpenAI) -> None:
     assert {"ownopenai/vec", "owngemini/vec-g"} <= {one.id for one in client.models.list().data}
+
+
+# -- Google's SDK ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def google(gateway: GatewayThread) -> Iterator[genai.Client]:
+    options = types.HttpOptions(base_url=gateway.root, retry_options=types.HttpRetryOptions(attempts=1))
+    made = genai.Client(api_key="tl-test", http_options=options)
+    yield made
+    made.close()
+    gateway.do(_healed)
+
+
+@pytest.mark.parametrize(("model", "dimensions"), [("ownopenai/vec", 12), ("owngemini/vec-g", 16)])
+def test_googles_sdk_is_given_each_contents_vector(google: genai.Client, model: str, dimensions: int) -> None:
+    made = google.models.embed_content(model=model, contents=TEXTS)
+
+    expected = [vector_of(model.split("/")[1], text, dimensions).tolist() for text in TEXTS]
+    assert [one.values for one in made.embeddings or ()] == expected
+    short = google.models.embed_content(
+        model=model, contents=TEXTS[0], config=types.EmbedContentConfig(output_dimensionality=5)
+    )
+    assert [len(one.values or ()) for one in short.embeddings or ()] == [5]
+
+
+def _left_out(made: types.EmbedContentResponse) -> str | None:
+    assert made.sdk_http_response is not None
+    return (made.sdk_http_response.headers or {}).get("x-trunkline-left-out")
+
+
+def test_what_the_vectors_are_for_is_told_where_there_are_words_for_it(
+    gateway: GatewayThread, google: genai.Client
+) -> None:
+    config = types.EmbedContentConfig(task_type="RETRIEVAL_DOCUMENT", title="Queues")
+    at_google = google.models.embed_content(model="owngemini/vec-g", contents=TEXTS[:1], config=config)
+    elsewhere = google.models.embed_content(model="ownopenai/vec", contents=TEXTS[:1], config=config)
+
+    kind = vector_kind("RETRIEVAL_DOCUMENT", "Queues")
+    for_it, plain = (
+        vector_of("vec-g", kind + TEXTS[0], 16).tolist(),
+        vector_of("vec", TEXTS[0], 12).tolist(),
+    )
+    assert [one.values for one in at_google.embeddings or ()] == [for_it]
+    assert [one.values for one in elsewhere.embeddings or ()] == [plain]
+    assert _left_out(at_google) is None
+    assert _left_out(elsewhere) == "taskType, title"
+
+
+def test_what_was_counted_is_told_and_what_was_guessed_is_not(google: genai.Client) -> None:
+    counted = google.models.embed_content(model="ownopenai/vec", contents=TEXTS).usage_metadata
+    guessed = google.models.embed_content(model="owngemini/vec-g", contents=TEXTS).usage_metadata
+    assert counted is not None
+    assert counted.prompt_token_count
+    assert guessed is None
+
+
+def test_googles_clients_see_who_gives_vectors(google: genai.Client) -> None:
+    listed = {one.name: one.supported_actions for one in google.models.list()}
+    assert listed["models/owngemini/vec-g"] == ["embedContent", "batchEmbedContents"]
+    assert "generateContent" in (listed["models/owngemini/m"] or ())
+
+
+@pytest.mark.parametrize("version", ["v1beta", "v1"])
+@pytest.mark.parametrize("model", ["ownopenai/vec", "owngemini/vec-g"])
+def test_one_content_alone_has_its_vector(gateway: GatewayThread, version: str, model: str) -> None:
+    path = f"{gateway.root}/{version}/models/{model}:embedContent"
+    reply = httpx.post(path, json={"content": {"parts": [{"text": TEXTS[0]}]}, "outputDimensionality": 7})
+    expected = vector_of(model.split("/")[1], TEXTS[0], 7).tolist()
+    assert reply.json()["embedding"] == {"values": expected}
+    assert reply.headers["x-trunkline-route"].startswith(model.split("/")[0])
+
+
+def test_googles_sdk_raises_its_own_errors(gateway: GatewayThread, google: genai.Client) -> None:
+    with pytest.raises(google_errors.ClientError, match="no embeddings") as unfit:
+        google.models.embed_content(model="owngemini/m", contents="text")
+    assert (unfit.value.code, unfit.value.status) == (400, "INVALID_ARGUMENT")
+    gateway.do(lambda world: world.fault("limited", provider="owngemini", hint="long"))
+    with pytest.raises(google_errors.ClientError) as limited:
+        google.models.embed_content(model="owngemini/vec-g", contents="text")
+    assert (limited.value.code, limited.value.status) == (429, "RESOURCE_EXHAUSTED")

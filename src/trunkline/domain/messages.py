@@ -201,10 +201,14 @@ class Redo:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingAsk:
-    """Texts of which vectors are wanted, one for each, with so many `dimensions` (None: as many as the model has)."""
+    """Texts of which vectors are wanted, one for each, with so many `dimensions` (None: as many as the model has).
+    `task_type` is what the vectors are for, in Google's words (`RETRIEVAL_QUERY`), and `titles` those of the texts, as
+    many or none: both make other vectors where a provider knows them."""
 
     inputs: tuple[str, ...]
     dimensions: int | None = None
+    task_type: str | None = None
+    titles: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

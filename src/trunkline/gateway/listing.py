@@ -17,6 +17,7 @@ from trunkline.gateway.paths import Protocol
 _OWNER = "trunkline"
 _NEVER_S = 0
 _GEMINI_METHODS = ["generateContent", "streamGenerateContent", "countTokens"]
+_GEMINI_VECTORS = ["embedContent", "batchEmbedContents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,10 @@ def _title(name: str, is_alias: bool) -> str:
 
 
 def listing(found: Sequence[Listed], protocol: Protocol) -> bytes:
-    """The list as a client of `protocol` expects it; who gives vectors only is for those of OpenAI's, which has a
-    place to ask for them."""
-    if protocol is not Protocol.OPENAI:
-        found = [one for one in found if not one.embeds]
+    """The list as a client of `protocol` expects it; who gives vectors only is not for those of Anthropic's, which has
+    no place to ask for them."""
     if protocol is Protocol.ANTHROPIC:
+        found = [one for one in found if not one.embeds]
         data = [_anthropic(one) for one in found]
         ends = {"first_id": found[0].name, "last_id": found[-1].name} if found else {}
         return orjson.dumps({"data": data, "has_more": False, "first_id": None, "last_id": None} | ends)
@@ -126,7 +126,7 @@ def _gemini(one: Listed) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "name": f"models/{one.name}",
         "displayName": one.title,
-        "supportedGenerationMethods": _GEMINI_METHODS,
+        "supportedGenerationMethods": _GEMINI_VECTORS if one.embeds else _GEMINI_METHODS,
         "thinking": one.thinks,
     }
     if one.context_tokens:

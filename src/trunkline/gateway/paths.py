@@ -44,13 +44,14 @@ class Action(Enum):
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a request is for. `name` is what its path names: a model, or a receipt; `stream` is set where the path says
-    it."""
+    it. `one`: of vectors there is to be one, and no list."""
 
     action: Action
     protocol: Protocol = Protocol.OPENAI
     name: str | None = None
     stream: bool | None = None
     method: str = "GET"
+    one: bool = False
 
 
 _FIXED: Mapping[str, Target] = {
@@ -69,7 +70,10 @@ _GEMINI_METHODS = {
     "generateContent": (Action.ANSWER, False),
     "streamGenerateContent": (Action.ANSWER, True),
     "countTokens": (Action.COUNT, None),
+    "embedContent": (Action.EMBED, None),
+    "batchEmbedContents": (Action.EMBED, None),
 }
+_ONE_VECTOR = "embedContent"
 
 
 def target_of(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Target | None:
@@ -92,7 +96,8 @@ def target_of(path: str, query: Mapping[str, str], headers: Mapping[str, str]) -
         action, stream = found
         array = stream and query.get("alt") != "sse"
         protocol = Protocol.GEMINI_ARRAY if array else Protocol.GEMINI
-        return Target(action, protocol, unquote(gemini["model"]), stream, "POST")
+        one = gemini["method"] == _ONE_VECTOR
+        return Target(action, protocol, unquote(gemini["model"]), stream, "POST", one)
     if model := _MODEL.match(path):
         return Target(Action.MODEL, _listing_protocol(path, headers), unquote(model["model"]))
     return None

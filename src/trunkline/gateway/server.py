@@ -23,9 +23,8 @@ from trunkline.gateway.bodies import sent_by
 from trunkline.gateway.callers import is_loopback
 from trunkline.gateway.connection import Connections, usual_bound
 from trunkline.gateway.dialect import Asked, Dialect, Problem, ProblemKind, UnreadableError
-from trunkline.gateway.dialects import counting_of, dialect_of
+from trunkline.gateway.dialects import counting_of, dialect_of, embedding_of
 from trunkline.gateway.doors import Doors, FullError
-from trunkline.gateway.embeddings import read_embeddings
 from trunkline.gateway.guard import Client, Guard, NotNowError
 from trunkline.gateway.listing import listed, listing, single
 from trunkline.gateway.metrics import CONTENT_TYPE, Metrics
@@ -229,7 +228,7 @@ class Gateway:
             asked = service.placed(asked, exchange.headers, client, is_asked=False)
             return _bytes(counting.body(await service.count_tokens(asked)))
         if target.action is Action.EMBED:
-            asked = await sent.read(lambda body: read_embeddings(body, origin))
+            asked = await sent.read(lambda body: embedding_of(target).read(body, origin))
         else:
             asked = await sent.read(
                 lambda body: dialect.read(body, origin, model=target.name, stream=target.stream)
@@ -242,7 +241,7 @@ class Gateway:
                     array = target.protocol is Protocol.GEMINI_ARRAY
                     return await self._stream(exchange, asked, course, array=array)
                 if target.action is Action.EMBED:
-                    body_out = await service.embeddings(asked, course)
+                    body_out = await service.embeddings(embedding_of(target).body, asked, course)
                 else:
                     body_out = await service.whole(dialect, asked, course)
                 return _bytes(body_out, course.headers() | exchange.cors)

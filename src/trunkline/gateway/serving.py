@@ -4,11 +4,12 @@ client's own words. Knows no HTTP: the server gives headers and body, and takes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from itertools import count
+from typing import Any
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.decisions import Decision
@@ -26,7 +27,7 @@ from trunkline.domain.events import (
     ToolCallDelta,
 )
 from trunkline.domain.messages import Hints, Message, ToolCallPart
-from trunkline.domain.money import usd
+from trunkline.domain.money import Usage, usd
 from trunkline.domain.receipts import FinishReason, Receipt
 from trunkline.domain.routes import Route
 from trunkline.domain.tasks import Origin, OriginKind
@@ -42,7 +43,7 @@ from trunkline.gateway.dialect import (
     Problem,
     WholeAnswer,
 )
-from trunkline.gateway.embeddings import checked, embeddings_body
+from trunkline.gateway.embeddings import checked
 from trunkline.gateway.guard import Client
 from trunkline.gateway.hints import hints_of
 from trunkline.gateway.naming import Names, allowed
@@ -54,6 +55,10 @@ _IDLE_S = 15.0
 _WRITTEN_OFF_LOOP_BYTES = 500_000
 # What is cancelled has ended long before.
 _ENDS_WITHIN_S = 2.0
+
+
+VectorsBody = Callable[[Any, str, Sequence[bytes], Usage], bytes]
+"""Writes vectors for a client: the shape of what it asked, the model that gave them, the vectors, what was used."""
 
 
 class RefusedError(Exception):
@@ -196,15 +201,15 @@ class Service:
         finish = receipt.finish or FinishReason.STOP
         return dialect.whole(asked, WholeAnswer(self._head(course), message, finish, receipt.usage))
 
-    async def embeddings(self, asked: Asked, course: Course) -> bytes:
-        """The body with the vectors that are asked for. Raises RefusedError where there are none; cancelled with its
-        caller."""
+    async def embeddings(self, body: VectorsBody, asked: Asked, course: Course) -> bytes:
+        """The vectors that are asked for, as `body` writes them. Raises RefusedError where there are none; cancelled
+        with its caller."""
         receipt = await self._answered(asked, course)
         vectors = next(body.vectors for body in reversed(course.bodies) if isinstance(body, Embedded))
         written = (asked.shape, self._head(course).model, vectors, receipt.usage)
         if sum(map(len, vectors)) > _WRITTEN_OFF_LOOP_BYTES:
-            return await asyncio.to_thread(embeddings_body, *written)
-        return embeddings_body(*written)
+            return await asyncio.to_thread(body, *written)
+        return body(*written)
 
     async def _answered(self, asked: Asked, course: Course) -> Receipt:
         """Follow a request to its whole answer. Raises RefusedError where there is none."""

@@ -101,7 +101,7 @@ class Asked:
     to fit `answer_schema`. `results` have just come back, `steps` rounds of calls were made since the user spoke.
     `cacheable` are the pieces of the prompt that a cache may keep; `marks_cache`: they were marked, and writing them is
     counted. `as_array`: a stream as one JSON array. Of the texts of `embeds` vectors are wanted and no answer, of so
-    many `dimensions`, in base64 where it `packs` them."""
+    many `dimensions`, in base64 where it `packs` them; `vector_kinds` say of each what makes it another one."""
 
     model: str
     stream: bool
@@ -129,6 +129,7 @@ class Asked:
     embeds: tuple[str, ...] = ()
     dimensions: int | None = None
     packs: bool = False
+    vector_kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

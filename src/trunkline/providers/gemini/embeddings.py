@@ -31,15 +31,21 @@ class GeminiEmbeddings(GeminiProtocol):
     ) -> WireRequest:
         """The call that asks for the vectors."""
         model = context.model.id.removeprefix(MODEL_PREFIX)
+        asked = self._asked
         wish: dict[str, Any] = {"model": f"{MODEL_PREFIX}{model}"}
-        if self._asked.dimensions is not None:
-            wish["outputDimensionality"] = self._asked.dimensions
-        body = {"requests": [wish | {"content": {"parts": [{"text": text}]}} for text in self._asked.inputs]}
+        if asked.dimensions is not None:
+            wish["outputDimensionality"] = asked.dimensions
+        if asked.task_type is not None:
+            wish["taskType"] = asked.task_type
+        requests = [wish | {"content": {"parts": [{"text": text}]}} for text in asked.inputs]
+        for one, title in zip(requests, asked.titles, strict=False):
+            if title is not None:
+                one["title"] = title
         return WireRequest(
             "POST",
             f"{MODELS_PATH}/{quote(model, safe='')}:batchEmbedContents",
             (("Content-Type", "application/json"), *context.provider.quirks.extra_headers),
-            dumps(body),
+            dumps({"requests": requests}),
             stream=False,
             auth_header=AUTH_HEADER,
             auth_prefix="",

@@ -32,7 +32,8 @@ class OpenAIEmbeddings(OpenAIProtocol):
     def encode(
         self, request: ChatRequest, context: CallContext, *, max_output_tokens: int | None
     ) -> WireRequest:
-        """The call that asks for the vectors. What a provider's `extra_body` says is of chats, and left out."""
+        """The call that asks for the vectors. What a provider's `extra_body` says is of chats, and left out; what the
+        vectors are for has no field."""
         body: dict[str, Any] = {
             "model": context.model.id,
             "input": list(self._asked.inputs),
@@ -41,7 +42,9 @@ class OpenAIEmbeddings(OpenAIProtocol):
         if self._asked.dimensions is not None:
             body["dimensions"] = self._asked.dimensions
         headers = (("Content-Type", "application/json"), *context.provider.quirks.extra_headers)
-        return WireRequest("POST", PATH, headers, dumps(body), stream=False, at_once=True)
+        unsaid = (("taskType", self._asked.task_type), ("title", self._asked.titles))
+        left_out = tuple(name for name, wish in unsaid if wish)
+        return WireRequest("POST", PATH, headers, dumps(body), stream=False, left_out=left_out, at_once=True)
 
     def decode_whole(self, reply: WireReply, context: CallContext) -> Sequence[WireEvent]:
         """The vectors of a reply of status 200, in the order of the texts, which `index` tells."""

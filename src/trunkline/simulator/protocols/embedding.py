@@ -7,6 +7,7 @@ import math
 import random
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -36,13 +37,15 @@ def read_gemini(body: Mapping[str, Any], target: Target, provider: Provider) -> 
     requests, model = body.get("requests"), str(target.model)
     if not isinstance(requests, list) or not 0 < len(requests) <= _MOST_OF_GOOGLE:
         return Complaint(Wrong.BAD_REQUEST)
-    texts = []
+    texts, kinds = [], []
     for request in requests:
         if not isinstance(request, Mapping) or request.get("model") != f"models/{model}":
             return Complaint(Wrong.BAD_REQUEST)
         parts = (request.get("content") or {}).get("parts") or []
         texts.append("".join(str(part.get("text", "")) for part in parts))
-    return _asked(texts, model, requests[0].get("outputDimensionality"), provider)
+        kinds.append(vector_kind(request.get("taskType"), request.get("title")))
+    asked = _asked(texts, model, requests[0].get("outputDimensionality"), provider)
+    return replace(asked, vector_kinds=tuple(kinds)) if isinstance(asked, Asked) else asked
 
 
 def _asked(
@@ -90,7 +93,16 @@ def play_gemini(exchange: Exchange) -> Play:
 
 def _vectors(exchange: Exchange) -> list[array[float]]:
     model, asked = exchange.model, exchange.asked
-    return [vector_of(model.id, text, asked.dimensions or model.dimensions) for text in asked.embeds]
+    dimensions = asked.dimensions or model.dimensions
+    kinds = asked.vector_kinds or [""] * len(asked.embeds)
+    return [
+        vector_of(model.id, kind + text, dimensions) for kind, text in zip(kinds, asked.embeds, strict=True)
+    ]
+
+
+def vector_kind(task_type: object, title: object) -> str:
+    """What makes the vector of a text another one; empty where nothing does."""
+    return "" if task_type is title is None else f"{task_type}\0{title}\0"
 
 
 def vector_of(model: str, text: str, dimensions: int) -> array[float]:
