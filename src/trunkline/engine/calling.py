@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from trunkline.domain.events import AttemptStarted
 from trunkline.domain.faults import FaultCode
@@ -23,7 +24,8 @@ from trunkline.quota.ledger import Reservation
 
 
 class Calling:
-    """The calls of one request, one after another. Each sets or clears the fault of its course."""
+    """The calls of one request, one after another. Each sets or clears the fault of its course. What they teach is
+    taken in by `learn`: before anything else is decided for the request, but only after its answer is out."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Calling:
         self._answer = answer
         self._rerouting = rerouting
         self._time = time
+        self._lessons: list[Callable[[], None]] = []
 
     async def call(
         self,
@@ -83,7 +86,8 @@ class Calling:
         attempt = self._books.close_call()
         self._rerouting.called(route)
         course.finish, course.served_model = record.finish, record.served_model
-        core.lessons.limits_read(route, record.readings)
+        if record.readings:
+            self._lessons.append(partial(core.lessons.limits_read, route, record.readings))
         if record.anchor_missed:
             self._answer.bar_continuation(route)
         course.fault = record.fault
@@ -91,7 +95,13 @@ class Calling:
         if record.fault is not None and record.fault.code == FaultCode.TOTAL_TIMEOUT and in_short_time:
             course.fault = deadline_fault(None)
         if course.fault is None and attempt is not None:
-            core.lessons.call_succeeded(attempt)
+            self._lessons.append(partial(core.lessons.call_succeeded, attempt))
             if continuation is None:
-                core.lessons.prompt_read(task, attempt, generation)
+                self._lessons.append(partial(core.lessons.prompt_read, task, attempt, generation))
             course.warn(core.lessons.window_read(self._ticket.request, task, attempt, generation))
+
+    def learn(self) -> None:
+        """Take in what the calls taught since it was taken in last."""
+        lessons, self._lessons = self._lessons, []
+        for lesson in lessons:
+            lesson()

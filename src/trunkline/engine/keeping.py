@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from trunkline.domain.events import Answered, Cancelled, Ending
 from trunkline.domain.messages import ChatRequest, Role
-from trunkline.engine.eventlog import EventLog
 from trunkline.engine.generation import Generation
 from trunkline.routing import Inputs
 from trunkline.store.chats import StoredMessage
@@ -38,21 +37,21 @@ def request_over(
     core: EngineCore,
     request: ChatRequest,
     ending: Ending,
-    log: EventLog,
+    answer: str,
     generation: Generation,
     inputs: Inputs | None,
 ) -> None:
-    """Record a finished request, with what its decision was made from, and tell everybody: whatever goes wrong with the
-    one, nobody waits in vain."""
+    """Record a finished request, with what its decision was made from, and let whoever waits behind it go: whatever
+    goes wrong with the one, nobody waits in vain."""
+    request_id = ending.receipt.request_id
     try:
         if not (isinstance(ending, Cancelled) and ending.kept):
-            _keep(core, request, ending, log.text(), generation, inputs)
+            _keep(core, request, ending, answer, generation, inputs)
     except Exception:
-        _log.exception("what became of a request could not be kept", extra={"request_id": log.request_id})
+        _log.exception("what became of a request could not be kept", extra={"request_id": request_id})
     core.changed = True
-    core.waiting_room.leave(log.request_id)
-    core.slots.leave(log.request_id)
-    core.bus.forward(log.append(ending))
+    core.waiting_room.leave(request_id)
+    core.slots.leave(request_id)
 
 
 def _keep(

@@ -29,23 +29,30 @@ class Handle:
     def request_id(self) -> str:
         return self._log.request_id
 
-    def events(self) -> AsyncIterator[Event]:
-        return self._log.follow()
+    async def events(self) -> AsyncIterator[Event]:
+        async for event in self._log.follow():
+            yield event
+        await self._over()
 
     async def beyond(self, position: int) -> tuple[Event, ...]:
         """Its events from `position` on, waiting for at least one; none after the ending."""
         return await self._log.beyond(position)
 
     async def ended(self) -> Receipt:
-        """Its receipt, once it is over; cheaper than following its events."""
+        """Its receipt, as soon as there is one; cheaper than following its events."""
         return await self._log.ended()
 
     async def answer(self) -> Answer:
         receipt = await self._log.ended()
+        await self._over()
         return Answer(self._log.text(), receipt)
 
     def cancel(self) -> None:
         self._task.cancel()
+
+    async def _over(self) -> None:
+        """Wait until what its ending means to others is known to them."""
+        await asyncio.wait((self._task,))
 
 
 class _UnderWay(NamedTuple):

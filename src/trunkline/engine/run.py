@@ -14,6 +14,7 @@ from trunkline.domain.events import (
     Cancelled,
     Decided,
     Ending,
+    Event,
     Failed,
     Queued,
     Waiting,
@@ -150,13 +151,26 @@ class RequestRun:
             self._books.close_call()
             self._course.fault = internal_fault()
             ending = Failed(self._receipt(Outcome.FAILED))
-        request_over(self._core, self._request, ending, self._log, self._generation, self._course.inputs)
+        self._end(ending)
 
     def cancelled_unstarted(self) -> None:
         """End the log of a run that was cancelled before its first step."""
+        self._end(self._stopped())
+
+    def _end(self, ending: Ending) -> None:
+        """Whoever waits for the answer has it before anything is done that only others want."""
+        event = self._log.append(ending)
+        asyncio.get_running_loop().call_soon(self._after, event, ending)
+
+    def _after(self, event: Event, ending: Ending) -> None:
+        try:
+            self._calling.learn()
+        except Exception:
+            _log.exception("what a call taught was lost", extra={"request_id": self._log.request_id})
         request_over(
-            self._core, self._request, self._stopped(), self._log, self._generation, self._course.inputs
+            self._core, self._request, ending, self._log.text(), self._generation, self._course.inputs
         )
+        self._core.bus.forward(event)
 
     def leave(self) -> None:
         """The engine closes, and this run is cancelled next: what is kept, or may be and has asked nobody yet, is left
@@ -234,6 +248,7 @@ class RequestRun:
             fault = self._course.fault
             if fault is None:
                 return Outcome.ANSWERED
+            self._calling.learn()
             step = self._step_after(fault, route)
             same_route = route if step is Step.RETRY_SAME else None
             if not await self._prepare(step, fault, route) and not await self._rests(fault):
