@@ -19,7 +19,7 @@ TABLES = {
     "answer_length",
     "conversation_length",
     "generation",
-    *("gateway_token", "gateway_use", "gateway", "asker"),
+    *("gateway_token", "gateway_use", "gateway", "asker", "kept_thinking"),
     *("meta", "process", "limit_counter", "reservation", "limit_reading", "block", "request", "attempt"),
     *("decision", "conversation", "message", "feedback", "rollup", "audit"),
     *("parked", "account_report", "crisis", "crisis_move", "shared_allowance"),

@@ -225,6 +225,7 @@ class Gateway:
         if target.action is Action.COUNT:
             counting = counting_of(target.protocol)
             asked = await sent.read(lambda body: counting.read(body, origin, target.name))
+            asked = await service.recalled(asked, client)
             asked = service.placed(asked, exchange.headers, client, is_asked=False)
             return _bytes(counting.body(await service.count_tokens(asked)))
         if target.action is Action.EMBED:
@@ -233,8 +234,9 @@ class Gateway:
             asked = await sent.read(
                 lambda body: dialect.read(body, origin, model=target.name, stream=target.stream)
             )
+        asked = await service.recalled(asked, client)
         asked = service.placed(asked, exchange.headers, client, left_pico=self._guard.left_pico(client))
-        course = exchange.course = Course(exchange.request_id)
+        course = exchange.course = Course(exchange.request_id, client.token_id or "")
         with self._guard.at_work(client, course):
             async with self._doors.enter(asked.chat.priority):
                 if asked.chat.stream:

@@ -48,7 +48,8 @@ from trunkline.gateway.guard import Client
 from trunkline.gateway.hints import hints_of
 from trunkline.gateway.naming import Names, allowed
 from trunkline.gateway.problems import cut_problem, problem_of
-from trunkline.gateway.shelf import Shelf
+from trunkline.gateway.shelf import own_id
+from trunkline.gateway.thinking import Thinking
 
 # A stream in which nothing came for so long gets a sign of life.
 _IDLE_S = 15.0
@@ -72,10 +73,12 @@ class RefusedError(Exception):
 
 @dataclass(slots=True)
 class Course:
-    """What is known of a request under way; its headers are made from it. `bodies` are the events that make its
-    answer's message: all of a whole one, of a streamed one what may have to be restored later."""
+    """What is known of a request under way; its headers are made from it. `owner` is the id of the token that it came
+    with, empty where there was none. `bodies` are the events that make its answer's message: all of a whole one, of a
+    streamed one what may have to be restored later."""
 
     request_id: str
+    owner: str = ""
     route: Route | None = None
     reason: str = ""
     estimate_pico: int | None = None
@@ -124,7 +127,7 @@ class Service:
         self._clock = clock
         self._idle_s = idle_s
         self._zone = zone or datetime.now().astimezone().tzinfo
-        self._shelf = Shelf()
+        self._thinking = Thinking(engine.store, clock)
         self._runs = Runs()
         self._names: tuple[str, Names] | None = None
 
@@ -142,6 +145,14 @@ class Service:
         return self._names[1]
 
     # -- what is asked ----------------------------------------------------------------------------------------------
+
+    async def recalled(self, asked: Asked, client: Client) -> Asked:
+        """`asked` with the thinking that was kept aside for its client. Waits for nothing unless calls of this gateway
+        come back that this process knows nothing of."""
+        messages = await self._thinking.restored(asked.chat.messages, client.token_id or "")
+        if messages is asked.chat.messages:
+            return asked
+        return replace(asked, chat=replace(asked.chat, messages=messages))
 
     def placed(
         self,
@@ -169,7 +180,6 @@ class Service:
         priority = said.priority or client.priority
         chat = replace(
             asked.chat,
-            messages=self._shelf.restored(asked.chat.messages),
             origin=Origin(OriginKind.GATEWAY, said.origin or client.name),
             hints=Hints(
                 task_type=said.task_type or named.hints.task_type,
@@ -197,7 +207,7 @@ class Service:
         """The body of the whole answer. Raises RefusedError where there is none; cancelled with its caller."""
         receipt = await self._answered(asked, course)
         message = _own_ids(answer_message(course.bodies), course.request_id)
-        self._shelf.keep(message)
+        self._keep(message, course)
         finish = receipt.finish or FinishReason.STOP
         return dialect.whole(asked, WholeAnswer(self._head(course), message, finish, receipt.usage))
 
@@ -276,11 +286,11 @@ class Service:
                 return writer.thinking(body, route)
             case ToolCallDelta():
                 calls = sum(isinstance(one, ToolCallDelta) for one in course.bodies)
-                call = replace(body, call_id=_own_id(course.request_id, calls))
+                call = replace(body, call_id=own_id(course.request_id, calls))
                 course.bodies.append(call)
                 return writer.tool_call(call, route)
             case Answered(receipt):
-                self._shelf.keep(answer_message(course.bodies))
+                self._keep(answer_message(course.bodies), course)
                 return writer.end(receipt.finish or FinishReason.STOP, receipt.usage)
             case Failed(receipt) | Cancelled(receipt):
                 return writer.fail(cut_problem(receipt, self._clock.wall_ms(), self._zone))
@@ -291,6 +301,10 @@ class Service:
         """About how many tokens the request has, by the counter of whoever would answer it."""
         preview = await self._engine.preview(asked.chat)
         return preview.task.input_tokens
+
+    def _keep(self, turn: Message, course: Course) -> None:
+        catalogue = self._engine.generation.config.catalogue
+        self._thinking.keep(turn, course.owner, course.request_id, catalogue)
 
     def _submit(self, asked: Asked, course: Course) -> Handle:
         course.ignored = asked.ignored
@@ -335,17 +349,12 @@ def _receipt(course: Course) -> Receipt:
     return course.ending.receipt
 
 
-def _own_id(request_id: str, number: int) -> str:
-    """The id of a call as its client sees it: one that no other call has, whatever its provider named it."""
-    return f"call_{request_id.lower()}_{number}"
-
-
 def _own_ids(message: Message, request_id: str) -> Message:
     if not any(isinstance(part, ToolCallPart) for part in message.parts):
         return message
     numbers = count()
     parts = tuple(
-        replace(part, call_id=_own_id(request_id, next(numbers))) if isinstance(part, ToolCallPart) else part
+        replace(part, call_id=own_id(request_id, next(numbers))) if isinstance(part, ToolCallPart) else part
         for part in message.parts
     )
     return replace(message, parts=parts)

@@ -129,6 +129,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             process_id TEXT PRIMARY KEY, base_url TEXT NOT NULL, needs_token INTEGER NOT NULL,
             at_work INTEGER NOT NULL, answered INTEGER NOT NULL, failed INTEGER NOT NULL) WITHOUT ROWID""",
     ),
+    (
+        # Its last line is an index over all that is asked when it is bounded, so that no body is read for that.
+        """CREATE TABLE kept_thinking (
+            row INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, token_id TEXT NOT NULL,
+            until_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL,
+            UNIQUE (until_ms, row, bytes))""",
+    ),
 )
 
 

@@ -13,6 +13,7 @@ import orjson
 
 from trunkline.domain.clock import Clock
 from trunkline.quota.windows import STANDING_BUCKET
+from trunkline.store import kept_thinking
 from trunkline.store.books import BookClock, Books
 from trunkline.store.checkpoint import Checkpointer
 from trunkline.store.inputs import CHAIN_ROWS
@@ -168,6 +169,7 @@ class Upkeep:
         connection.execute("DELETE FROM asker WHERE request_id NOT IN (SELECT request_id FROM reservation)")
         connection.execute("DELETE FROM process WHERE ended_at_ms < ?", (self.now_ms - 30 * _DAY_MS,))
         connection.execute("DELETE FROM gateway WHERE process_id NOT IN (SELECT id FROM process)")
+        kept_thinking.prune(connection, self.now_ms)
         connection.execute(
             """UPDATE decision SET inputs = NULL WHERE inputs IS NOT NULL AND request <= (
                 SELECT request FROM decision WHERE inputs IS NOT NULL ORDER BY request DESC LIMIT 1 OFFSET ?)""",
