@@ -203,6 +203,9 @@ class AcceptsTable(Table):
     native_fields: list[Text] | None = doc("further fields of its protocol that it takes, not any", None)
     tool_images: bool = doc("takes images within the result of a tool", False)
     packed_vectors: bool = doc("gives embeddings as base64 where asked to", False)
+    texts_per_call: Annotated[int, Field(ge=1)] | None = doc(
+        "most texts of one call for embeddings; 2048 where nothing is said, by Google's protocol 100", None
+    )
 
 
 class EndpointTable(Table):

@@ -17,7 +17,8 @@ class Accepts:
     as that provider. `stops_without_temperature`: its models that take no temperature take them too. `native_fields`:
     fields of the protocol that it takes beside those that Trunkline knows; None: any. `tool_images`: a tool's result
     may hold images (of the `openai` protocol; the others always may). `packed_vectors`: gives embeddings as base64 too,
-    which is a third of the size and of the work.
+    which is a third of the size and of the work. `texts_per_call`: the most texts of one call for embeddings; None: as
+    many as the protocol's own provider takes.
     """
 
     tool_choice: tuple[str, ...] = ("auto", "none", "required", "named")
@@ -30,3 +31,4 @@ class Accepts:
     native_fields: tuple[str, ...] | None = None
     tool_images: bool = False
     packed_vectors: bool = False
+    texts_per_call: int | None = None

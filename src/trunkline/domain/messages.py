@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from trunkline.domain.tasks import Origin, Priority, Tier
@@ -209,6 +209,15 @@ class EmbeddingAsk:
     dimensions: int | None = None
     task_type: str | None = None
     titles: tuple[str | None, ...] = ()
+
+    def parts(self, most: int) -> tuple[EmbeddingAsk, ...]:
+        """The same in asks of at most so many texts, in their order."""
+        if len(self.inputs) <= most:
+            return (self,)
+        return tuple(
+            replace(self, inputs=self.inputs[at : at + most], titles=self.titles[at : at + most])
+            for at in range(0, len(self.inputs), most)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,7 @@ class Books:
             attempt.usage or Usage(),
             cost_pico=attempt.cost_pico,
             kept_output_tokens=0 if refused else self._reserved_tokens or 0,
+            requests=max(1, record.calls_sent),
         )
         self._last_settled = (booked, amounts)
         self._ledger.settle(booked.reservation_id, amounts)

@@ -43,6 +43,7 @@ class CallRecord:
     route: Route
     began_mono_ms: float
     sent_mono_ms: float | None = None
+    calls_sent: int = 0
     first_token_mono_ms: float | None = None
     reply_ended_mono_ms: float | None = None
     ended_mono_ms: float | None = None
@@ -121,7 +122,9 @@ class CallFollower:
                         return
                     await self._wait_for_room()
                 elif isinstance(item, Sent):
-                    record.sent_mono_ms = item.mono_ms
+                    record.calls_sent += 1
+                    if record.sent_mono_ms is None:
+                        record.sent_mono_ms = item.mono_ms
                 elif isinstance(item, ReplyEnded):
                     record.reply_ended_mono_ms = item.mono_ms
                 elif isinstance(item, ThinkingDelta):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from trunkline.domain.messages import ChatRequest, EmbeddingAsk
 from trunkline.domain.output_limit import output_limit
 from trunkline.domain.preferences import CallLimits
 from trunkline.domain.routes import ModelSpec, ProviderSpec, Route
+from trunkline.domain.secret import Secret
 from trunkline.domain.tasks import Task
 from trunkline.engine.call_limits import limits_of_call
 from trunkline.engine.continuation import Continuation
@@ -16,7 +18,7 @@ from trunkline.engine.receipt import Course
 from trunkline.engine.ticket import Ticket
 from trunkline.providers.call import UpstreamCall
 from trunkline.providers.protocol import CallContext
-from trunkline.providers.registry import embeddings_in
+from trunkline.providers.registry import embeddings_in, most_texts
 
 if TYPE_CHECKING:
     from trunkline.engine.core import EngineCore
@@ -39,10 +41,9 @@ def upstream_call(
     context = CallContext(provider, account, model, core.clock.wall_ms())
     request = ticket.request if continuation is None else continuation.apply(ticket.request)
     if request.embeds is not None:
-        protocol = embeddings_in(provider.protocol, request.embeds)
-        wire = protocol.encode(request, context, max_output_tokens=None)
         limits = _limits(core, generation, route, remaining_ms, learned=False)
-        return UpstreamCall(protocol, context, wire, generation.keys.secret(account.key), limits)
+        key = generation.keys.secret(account.key)
+        return _embedding_call(request, request.embeds, context, key, limits, task.input_tokens)
     protocol = core.protocol(provider.protocol)
     # Always as a stream: only in one can a provider that is silent or stalls be told from one that works.
     asked = request if request.stream else replace(request, stream=True)
@@ -50,6 +51,25 @@ def upstream_call(
     wire = protocol.encode(asked, context, max_output_tokens=limit_tokens)
     limits = _limits(core, generation, route, remaining_ms)
     return UpstreamCall(protocol, context, wire, generation.keys.secret(account.key), limits)
+
+
+def _embedding_call(
+    request: ChatRequest,
+    asked: EmbeddingAsk,
+    context: CallContext,
+    key: Secret | None,
+    limits: CallLimits,
+    input_tokens: int,
+) -> UpstreamCall:
+    """The call for vectors, with as many further ones as it takes where that provider gives fewer at once."""
+    chars = sum(map(len, asked.inputs))
+    calls = []
+    for part in asked.parts(most_texts(context.provider)):
+        protocol = embeddings_in(context.provider.protocol, part)
+        wire = protocol.encode(request, context, max_output_tokens=None)
+        share_tokens = input_tokens * sum(map(len, part.inputs)) // max(1, chars)
+        calls.append(UpstreamCall(protocol, context, wire, key, limits, share_tokens))
+    return replace(calls[0], further=tuple(calls[1:]))
 
 
 def _output_limit(

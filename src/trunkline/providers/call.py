@@ -15,13 +15,17 @@ from trunkline.providers.protocol import CallContext, WireProtocol, WireReply, W
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCall:
-    """One call to make: what to send, whom to, with which key and within which time limits."""
+    """One call to make: what to send, whom to, with which key and within which time limits. It reads about so many
+    `input_tokens`, as far as anybody asks. `further` calls ask for the rest of its vectors, where a provider gives too
+    few at once: they are made after it, as one call within its time."""
 
     protocol: WireProtocol
     context: CallContext
     request: WireRequest
     key: Secret | None
     limits: CallLimits
+    input_tokens: int = 0
+    further: tuple[UpstreamCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ class Transport(Protocol):
 
     def call(self, call: UpstreamCall) -> AsyncGenerator[CallEvent, None]:
         """Send `call`; yields `Sent`, then the reply's events with `Dripping` among them, then `ReplyEnded`, and as the
-        very last exactly one `Finished` or `Fault`. Every failure is a Fault, never an exception; closing the generator
-        closes the connection at once."""
+        very last exactly one `Finished` or `Fault`; `Sent` again for each of its `further` calls. Every failure is a
+        Fault, never an exception; closing the generator closes the connection at once."""
         ...
 
     async def fetch(self, call: FreeCall) -> WireReply | Fault:

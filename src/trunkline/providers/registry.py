@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from trunkline.domain.messages import EmbeddingAsk
+from trunkline.domain.routes import ProviderSpec
 from trunkline.providers.protocol import WireProtocol
 
 NAMES = ("openai", "anthropic", "gemini")
+_MOST_TEXTS = {"openai": 2_048, "gemini": 100}
+"""Of one call for embeddings. OpenAI: API reference, November 2026. Google: its refusal `at most 100 requests can be in
+one batch` (weaviate #11277, May 2026)."""
 
 
 def protocol_named(name: str) -> WireProtocol:
@@ -37,3 +41,8 @@ def embeddings_in(name: str, asked: EmbeddingAsk) -> WireProtocol:
 
         return GeminiEmbeddings(asked)
     raise ValueError(f"{name!r} has no embeddings")
+
+
+def most_texts(provider: ProviderSpec) -> int:
+    """How many texts one call for embeddings may have there."""
+    return provider.accepts.texts_per_call or _MOST_TEXTS[provider.protocol]

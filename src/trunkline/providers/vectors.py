@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 SAYS_WHY = ("message", "msg", "detail", "code", "status")
 """Where a reply without vectors tells why there are none."""
+LENGTHS_DIFFER = "the provider sent vectors of different lengths"
 _FLOAT_BYTES = 4
 
 
@@ -25,7 +26,7 @@ def packed(sent: Sequence[object], wanted: int) -> tuple[bytes, ...]:
         raise NoVectorsError(f"the provider sent {len(sent)} vectors for {wanted} texts")
     vectors = tuple(_decoded(one) if isinstance(one, str) else _floats(one) for one in sent)
     if len({len(one) for one in vectors}) > 1:
-        raise NoVectorsError("the provider sent vectors of different lengths")
+        raise NoVectorsError(LENGTHS_DIFFER)
     if not all(vectors):
         raise NoVectorsError("the provider sent an empty vector")
     return vectors

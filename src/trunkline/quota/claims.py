@@ -116,10 +116,16 @@ def claims_from(
 
 
 def actual_amounts(
-    claims: Iterable[Claim], usage: Usage, *, cost_pico: int | None = None, kept_output_tokens: int = 0
+    claims: Iterable[Claim],
+    usage: Usage,
+    *,
+    cost_pico: int | None = None,
+    kept_output_tokens: int = 0,
+    requests: int = 1,
 ) -> list[tuple[str, int]]:
     """True amounts as (key, amount), for `Ledger.settle`. What `usage` does not say is left out, so that its booking
-    stands; the provider's own cost goes before `cost_pico`. Concurrency is the ledger's to give back.
+    stands; the provider's own cost goes before `cost_pico`. `requests` were sent, of which one was booked: vectors of
+    many texts may take several. Concurrency is the ledger's to give back.
 
     `kept_output_tokens`: the output limit that a provider reserved and does not give back when the answer is shorter
     (provider-facts §8 and trap 26, Cerebras: two short calls use up a minute). It stands in windows that only pace,
@@ -130,7 +136,7 @@ def actual_amounts(
     if usage.input_tokens is not None and usage.output_tokens is not None:
         total_tokens = usage.input_tokens + usage.output_tokens
     known: dict[Metric, int | None] = {
-        Metric.REQUESTS: 1,
+        Metric.REQUESTS: requests,
         Metric.INPUT_TOKENS: usage.input_tokens,
         Metric.OUTPUT_TOKENS: usage.output_tokens,
         Metric.TOTAL_TOKENS: total_tokens,

@@ -21,7 +21,7 @@ from trunkline.providers.vectors import SAYS_WHY, NoVectorsError, packed
 
 
 class GeminiEmbeddings(GeminiProtocol):
-    """`:batchEmbedContents` of the texts of `asked`; Google takes a hundred of them at most, and says so itself."""
+    """`:batchEmbedContents` of the texts of `asked`."""
 
     def __init__(self, asked: EmbeddingAsk) -> None:
         self._asked = asked

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -53,6 +54,11 @@ class HttpTransport:
     async def call(self, call: UpstreamCall) -> AsyncGenerator[CallEvent, None]:
         """Send `call`: see `Transport.call`. A reply to a request that is not streamed has no first-token limit:
         until its head comes only `total_ms` runs."""
+        if call.further:
+            async with aclosing(self._in_turn(call)) as events:
+                async for event in events:
+                    yield event
+            return
         begun = self._begin(call)
         if isinstance(begun, Fault):
             yield ReplyEnded(self._clock.mono_ms())
@@ -123,6 +129,11 @@ class HttpTransport:
         self._clients.clear()
         for client in clients:
             await client.aclose()
+
+    def _in_turn(self, call: UpstreamCall) -> AsyncGenerator[CallEvent, None]:
+        from trunkline.providers.transport.in_turn import in_turn
+
+        return in_turn(self.call, (replace(call, further=()), *call.further), self._clock)
 
     def _begin(self, call: UpstreamCall) -> Reply | Fault:
         """The reply to wait for, its request on its way."""
