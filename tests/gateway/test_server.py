@@ -235,7 +235,7 @@ async def test_bodies_have_a_bound_and_must_be_json_objects(tmp_path: Path) -> N
             assert (reply.status, "not JSON" in told["error"]["message"]) == (400, True)
         assert (await client.ask("/v1/nothing"))[0] == 404
         async with client.session.get(client.root + CHAT) as reply:
-            assert reply.status == 400
+            assert reply.status == 405
 
 
 async def test_stopping_lets_those_at_work_finish_and_nobody_more_in(tmp_path: Path) -> None:

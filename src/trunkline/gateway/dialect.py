@@ -38,6 +38,7 @@ class ProblemKind(StrEnum):
     UNAUTHORISED = "unauthorised"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    WRONG_METHOD = "wrong_method"
     TOO_LARGE = "too_large"
     LIMIT = "limit"
     """An allowance is used up, of all accounts that could serve or of the client's own token."""
@@ -57,6 +58,7 @@ STATUSES: Mapping[ProblemKind, int] = {
     ProblemKind.UNAUTHORISED: 401,
     ProblemKind.FORBIDDEN: 403,
     ProblemKind.NOT_FOUND: 404,
+    ProblemKind.WRONG_METHOD: 405,
     ProblemKind.TOO_LARGE: 413,
     ProblemKind.LIMIT: 429,
     ProblemKind.BILLING: 402,

@@ -160,7 +160,9 @@ class Gateway:
             exchange.cors = self._guard.cors_headers(headers)
             remote = request.remote or ""
             free = target is not None and (
-                target.action in _FREE or (target.action is Action.METRICS and is_loopback(remote))
+                target.action in _FREE
+                or (target.action is Action.METRICS and is_loopback(remote))
+                or request.method == "OPTIONS"
             )
             client = self._guard.check(headers, request.query, remote, free=free)
             if isinstance(client, Problem):
@@ -168,7 +170,7 @@ class Gateway:
             if target is None:
                 return exchange.refusal(_nothing_at(request.path))
             if request.method not in (target.method, "HEAD" if target.method == "GET" else ""):
-                return exchange.refusal(_wrong_method(request.method, target.method))
+                return _of_method(target.method, exchange)
             return await self._do(target, exchange, client)
         except (NotNamedError, RefusedError, NotNowError) as error:
             return exchange.refusal(error.problem)
@@ -341,10 +343,16 @@ def _nothing_at(path: str) -> Problem:
     return Problem(ProblemKind.NOT_FOUND, f"There is nothing at {path[:200]}", code="not_found")
 
 
-def _wrong_method(method: str, right: str) -> Problem:
-    return Problem(
-        ProblemKind.BAD_REQUEST, f"{method} is not for this path, {right} is", code="method_not_allowed"
-    )
+def _of_method(right: str, exchange: Exchange) -> web.Response:
+    """What a request is told that has not the `right` method: which ones there are."""
+    allowed = {"allow": "GET, HEAD, OPTIONS" if right == "GET" else f"{right}, OPTIONS"}
+    method = exchange.request.method
+    if method == "OPTIONS":
+        return web.Response(status=204, headers=allowed)
+    message = f"{method[:20]} is not for this path, {right} is"
+    response = exchange.refusal(Problem(ProblemKind.WRONG_METHOD, message, code="method_not_allowed"))
+    response.headers.update(allowed)
+    return response
 
 
 def _full(retry_after_ms: int) -> Problem:

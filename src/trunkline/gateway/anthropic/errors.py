@@ -15,6 +15,7 @@ _TYPES = {
     ProblemKind.UNAUTHORISED: "authentication_error",
     ProblemKind.FORBIDDEN: "permission_error",
     ProblemKind.NOT_FOUND: "not_found_error",
+    ProblemKind.WRONG_METHOD: "invalid_request_error",
     ProblemKind.TOO_LARGE: "request_too_large",
     ProblemKind.LIMIT: "rate_limit_error",
     ProblemKind.BILLING: "billing_error",

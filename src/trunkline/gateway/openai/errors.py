@@ -20,6 +20,7 @@ _WORDS: Mapping[ProblemKind, tuple[str, str | None]] = {
     ProblemKind.UNAUTHORISED: (_INVALID, "invalid_api_key"),
     ProblemKind.FORBIDDEN: (_INVALID, "insufficient_permissions"),
     ProblemKind.NOT_FOUND: (_INVALID, "model_not_found"),
+    ProblemKind.WRONG_METHOD: (_INVALID, "method_not_supported"),
     ProblemKind.TOO_LARGE: (_INVALID, "request_too_large"),
     ProblemKind.LIMIT: (_LIMITED, "rate_limit_exceeded"),
     ProblemKind.BILLING: ("insufficient_quota", "insufficient_quota"),
