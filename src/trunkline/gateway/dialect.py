@@ -85,12 +85,22 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """What of the reasoning in an answer its client has a place for and brings back by itself: reasoning that is
+    `signed` or `unsigned`, the signatures of `calls`."""
+
+    signed: bool = False
+    unsigned: bool = False
+    calls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a client asks, read. `model` is the name it used (see `naming`), `fallbacks` are further ones in order.
     `said` are the hints in the body's metadata, text by lower-case name; `conversation_key` is what marks the requests
     of one conversation, where the protocol has such a thing. `ignored` are fields that are left out whoever answers,
     by name: only such as may be missing without harm. `shape` is what the dialect itself needs again to write the
-    answer (whether usage was wanted in the stream, say)."""
+    answer (whether usage was wanted in the stream, say). `carried` is what need not be kept for the client."""
 
     chat: ChatRequest
     model: str
@@ -99,6 +109,7 @@ class Asked:
     conversation_key: str | None = None
     ignored: tuple[str, ...] = ()
     shape: Any = None
+    carried: Carried = Carried()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from trunkline.gateway.dialect import (
     AnswerHead,
     AnswerStream,
     Asked,
+    Carried,
     Dialect,
     Problem,
     WholeAnswer,
@@ -74,11 +75,12 @@ class RefusedError(Exception):
 @dataclass(slots=True)
 class Course:
     """What is known of a request under way; its headers are made from it. `owner` is the id of the token that it came
-    with, empty where there was none. `bodies` are the events that make its answer's message: all of a whole one, of a
-    streamed one what may have to be restored later."""
+    with, empty where there was none; `carried` is what its client brings back by itself. `bodies` are the events that
+    make its answer's message: all of a whole one, of a streamed one what may have to be restored later."""
 
     request_id: str
     owner: str = ""
+    carried: Carried = field(default_factory=Carried)
     route: Route | None = None
     reason: str = ""
     estimate_pico: int | None = None
@@ -304,10 +306,10 @@ class Service:
 
     def _keep(self, turn: Message, course: Course) -> None:
         catalogue = self._engine.generation.config.catalogue
-        self._thinking.keep(turn, course.owner, course.request_id, catalogue)
+        self._thinking.keep(turn, course.owner, course.request_id, catalogue, course.carried)
 
     def _submit(self, asked: Asked, course: Course) -> Handle:
-        course.ignored = asked.ignored
+        course.ignored, course.carried = asked.ignored, asked.carried
         return self._engine.submit(replace(asked.chat, request_id=course.request_id))
 
     def _head(self, course: Course, begun_at_ms: int | None = None) -> AnswerHead:

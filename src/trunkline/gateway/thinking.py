@@ -12,6 +12,7 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.errors import StoreError
 from trunkline.domain.messages import Message, ToolCallPart
 from trunkline.domain.routes import Catalogue
+from trunkline.gateway.dialect import Carried
 from trunkline.gateway.shelf import Shelf, answered_request, kept_of, restored
 from trunkline.providers.returned import taken_back
 from trunkline.store import kept_thinking
@@ -36,9 +37,11 @@ class Thinking:
         self._clock = clock
         self._shelf = Shelf()
 
-    def keep(self, turn: Message, owner: str, request_id: str, catalogue: Catalogue) -> None:
+    def keep(
+        self, turn: Message, owner: str, request_id: str, catalogue: Catalogue, carried: Carried
+    ) -> None:
         """Keep what the answer to a request holds, where its client may lose it. In the store there is only what its
-        provider takes back: all else is words of a conversation."""
+        provider takes back and its client does not bring: all else is words of a conversation."""
         if not any(isinstance(part, ToolCallPart) for part in turn.parts):
             return
         kept = kept_of(turn)
@@ -47,7 +50,7 @@ class Thinking:
             return
         until_ms = self._clock.wall_ms() + KEPT_MS
         self._shelf.put(owner, request_id, kept, until_ms)
-        wanted = _wanted(kept, catalogue)
+        wanted = _wanted(kept, catalogue, carried)
         if wanted is not None:
             self._store.post(
                 partial(
@@ -107,12 +110,14 @@ class Thinking:
             self._store.post(partial(kept_thinking.use, request_ids=used, token_id=owner, until_ms=until_ms))
 
 
-def _wanted(kept: KeptTurn, catalogue: Catalogue) -> KeptTurn | None:
-    """What of a turn goes back to its provider; None where nothing does."""
-    found = [
+def _wanted(kept: KeptTurn, catalogue: Catalogue, carried: Carried) -> KeptTurn | None:
+    """What of a turn its provider takes back and nobody else brings; None where that is nothing."""
+    thinking = [
         back
         for part in kept.thinking
-        if (provider := catalogue.provider(part.provider)) is not None
+        if not (carried.signed if part.signature else carried.unsigned)
+        and (provider := catalogue.provider(part.provider)) is not None
         and (back := taken_back(part, provider)) is not None
     ]
-    return KeptTurn(tuple(found), kept.calls) if found or kept.calls else None
+    calls = () if carried.calls else kept.calls
+    return KeptTurn(tuple(thinking), calls) if thinking or calls else None

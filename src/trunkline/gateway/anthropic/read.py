@@ -19,7 +19,7 @@ from trunkline.domain.messages import (
 from trunkline.domain.tasks import Origin
 from trunkline.gateway.anthropic.content import read_messages
 from trunkline.gateway.anthropic.tools import read_choice, read_tools
-from trunkline.gateway.dialect import Asked
+from trunkline.gateway.dialect import Asked, Carried
 from trunkline.gateway.effort import effort_of
 from trunkline.gateway.left_out import LeftOut, packed, refused
 from trunkline.gateway.reading import Reader
@@ -125,6 +125,7 @@ def read(
         stream=bool(reader.flag("stream")) if stream is None else stream,
     )
     left_out.add_unknown(reader, _KNOWN)
+    told = shown is not ThinkingShown.NONE
     return Asked(
         chat,
         model,
@@ -133,6 +134,7 @@ def read(
         conversation_key=session,
         ignored=left_out.names(),
         shape=Shape(shown),
+        carried=Carried(signed=told, unsigned=told),
     )
 
 

@@ -15,7 +15,7 @@ from trunkline.domain.messages import (
     Sampling,
 )
 from trunkline.domain.tasks import Origin
-from trunkline.gateway.dialect import Asked
+from trunkline.gateway.dialect import Asked, Carried
 from trunkline.gateway.effort import effort_of
 from trunkline.gateway.gemini.contents import read_contents
 from trunkline.gateway.gemini.schema import json_schema
@@ -110,13 +110,15 @@ def read(body: Mapping[str, Any], origin: Origin, *, model: str | None, stream: 
     )
     left_out.add_unknown(reader, _KNOWN)
     left_out.add_unknown(config, _KNOWN_CONFIG, "generationConfig.")
+    shown = bool(thinking.flag("includeThoughts"))
     return Asked(
         chat,
         model,
         fallbacks=tuple(name for name in models if name != model),
         said=reader.text_values("labels"),
         ignored=left_out.names(),
-        shape=Shape(bool(thinking.flag("includeThoughts"))),
+        shape=Shape(shown),
+        carried=Carried(signed=shown, unsigned=shown, calls=True),
     )
 
 
