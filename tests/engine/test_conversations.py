@@ -349,3 +349,27 @@ async def test_two_processes_count_together_and_a_later_one_knows_it(tmp_path: P
         await until(lambda: all(abs(counted(one) - twice) < 1e-3 for one in (world.engine, other)))
         async with world.open("later") as later:
             assert abs(counted(later) - twice) < 1e-3
+
+
+async def test_a_conversation_is_not_moved_from_a_cache_whose_price_nobody_has_said(tmp_path: Path) -> None:
+    def said(number: int, route: str | None = None) -> ChatRequest:
+        before = (Message.of(Role.USER, "And then?"), Message.of(Role.ASSISTANT, "The worker does.")) * number
+        messages = (Message.of(Role.SYSTEM, LONG), *before, Message.of(Role.USER, "And then?"))
+        return replace(turn("c", number, route=route), messages=messages)
+
+    usual = {"context": 200_000, "quality": 50.0}
+    unsaid = Serves("unsaid", models={"m": {**usual, "price": {"input": 10.0, "output": 50.0}}})
+    cheap = Serves("cheap", models={"m": {**usual, "price": {"input": 4.0, "output": 20.0}}})
+    rules = "[rules]\ncheap_simple = false\nprefer_free = false\n"
+    async with open_world(tmp_path, unsaid, cheap, preferences=rules) as world:
+        await world.run(said(1, "unsaid"))
+        second = (await world.run(said(2, "unsaid"))).receipt
+        assert second.usage.cached_tokens
+        in_full_pico = 10_000_000 * second.usage.input_tokens + 50_000_000 * second.usage.output_tokens
+        assert second.cost_pico == in_full_pico, "what is read is counted, and paid as other input"
+        third = (await world.run(said(3))).receipt
+        assert (str(third.route), third.decision.reason) == ("unsaid/a/m", "stay")
+        assert "stay_pico" not in dict(third.decision.facts), "nobody knows what staying costs"
+        await world.engine._core.store.flush()
+        async with world.open("later") as later:
+            assert (await world.run(said(4), later)).receipt.route.provider == "unsaid"

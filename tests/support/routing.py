@@ -419,4 +419,5 @@ def _conversation(config: Config, given: Data | None, now_ms: int) -> Conversati
         turn_tokens=given.get("turn_tokens", 0),
         pause_ms=round(given.get("pause_s", 0) * 1000),
         left=tuple(config_model(config, text) for text in given.get("left", ())),
+        cache_is_used=given.get("cache_is_used", False),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 PICO_PER_USD = 10**12
@@ -103,6 +103,13 @@ class Price:
         percent = self.peak_percent if in_peak else 100
         input_, output, cached, written = (None if one is None else one * percent // 100 for one in prices)
         return Price(input_, output, cached, written)
+
+    def at_least(self) -> Price:
+        """The least that it can be: reading from the cache is free where nobody has said what it costs."""
+        if self.is_free or None not in (self.cached, *(band.cached for band in self.bands)):
+            return self
+        bands = tuple(replace(band, cached=band.cached or 0) for band in self.bands)
+        return replace(self, cached=self.cached or 0, bands=bands)
 
     @property
     def is_free(self) -> bool:

@@ -100,7 +100,7 @@ class ConversationState:
     one made it longer, `pause_ms` how far apart turns are, each 0 where that is not known. `home` is the route from
     which a crisis or an override moved it, and to which it returns; None where it is there. `left` are the models
     (provider, id) that it left because another cost less. `complexity` is that of its last turn, 0..1, None where that
-    is not known."""
+    is not known. `cache_is_used`: its route has counted tokens of its cache, read or written."""
 
     conversation_id: str
     route: Route
@@ -117,6 +117,7 @@ class ConversationState:
     pause_ms: int = 0
     left: tuple[tuple[str, str], ...] = ()
     complexity: float | None = None
+    cache_is_used: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,8 @@ def _after(
     again = before is not None and before.turn == (receipt.turn_id or receipt.request_id)
     share = 1.0 if known is None else known.cached_share
     warm = known is not None and receipt.started_at_ms < known.cache_warm_until_ms
-    if known is not None and known.route == route and warm and known.cached_tokens:
+    was_here = known is not None and known.route == route
+    if known is not None and was_here and warm and known.cached_tokens:
         share = _learned_share(known, usage)
     return ConversationState(
         conversation_id=receipt.conversation_id or "",
@@ -170,6 +171,7 @@ def _after(
         pause_ms=_pause_ms(receipt, before, again=again),
         left=(*(() if known is None else known.left), *_left_to_save(receipt.decision)),
         complexity=receipt.task.complexity,
+        cache_is_used=_uses_cache(usage) or (known is not None and was_here and known.cache_is_used),
     )
 
 
@@ -187,6 +189,10 @@ def _learned_share(known: ConversationState, usage: Usage) -> float:
     should_hold = known.cached_tokens / known.cached_share
     found = min(1.0, usage.cached_tokens / should_hold)
     return (1 - _NEWEST) * known.cached_share + _NEWEST * found
+
+
+def _uses_cache(usage: Usage) -> bool:
+    return bool(usage.cached_tokens or usage.written_tokens)
 
 
 def _held(cache: PromptCache, usage: Usage, input_tokens: int, share: float) -> int:
@@ -235,6 +241,7 @@ def _restored(conversation_id: str, past: PastConversation, catalogue: Catalogue
         pause_ms=0 if before is None else max(0, last.at_ms - before.ended_at_ms),
         left=tuple(model for turn in reversed(past.latest) for model in _left_to_save(turn.decision)),
         complexity=last.complexity,
+        cache_is_used=_uses_cache(usage),
     )
     return _Kept(state, last.origin, last.ended_at_ms, last.turn)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trunkline.domain.state import ConversationState
 from trunkline.routing.candidates import Scan
@@ -32,7 +32,10 @@ def weigh(
     floor is wanted, the floor is enough), holds the conversation to its likely end and can be told all that a switch
     may not lose. What would save must also come before the own route if the cost term were that of all the turns that
     are expected: so a running conversation goes where a new one would go too. It never returns to a model that it left
-    to save: whatever the estimates do from turn to turn, two routes cannot alternate."""
+    to save: whatever the estimates do from turn to turn, two routes cannot alternate.
+
+    Where nobody has said what reading from the own route's cache costs, and it is known to be used, staying is taken to
+    cost the least that it can: a move pays for certain then, or nothing is known of what it would cost or save."""
     if not scan.preferences.rules.switch_for_saving:
         return None
     warm = cache_is_warm(scan, conversation) and own.route == conversation.route
@@ -45,7 +48,9 @@ def weigh(
         pause_ms=conversation.pause_ms,
         cached_share=conversation.cached_share,
     )
-    own_side = _side(scan, own, cached_tokens)
+    known_side = own_side = _side(scan, own, cached_tokens)
+    if conversation.cache_is_used and own.route == conversation.route and not own_side.cash_free:
+        own_side = replace(own_side, price=own_side.price.at_least())
     stay_pico = expected_pico(own_side, outlook)
     if stay_pico is None or not own.price_known:
         return None
@@ -60,7 +65,7 @@ def weigh(
         if sums.pays:
             return weighed
         first = first or weighed
-    return first
+    return first if own_side == known_side else None
 
 
 def _side(scan: Scan, option: Option, warm_tokens: int) -> Side:
