@@ -68,6 +68,37 @@ def test_an_unknown_name_is_refused_with_the_nearest_or_taken_for_auto_where_wan
     assert Names(config, unknown_is_auto=True).resolve("glm-5-airy") == Named()
 
 
+def test_a_model_of_a_provider_without_an_account_is_no_name_here_but_one_of_several_may_be() -> None:
+    config = build_config(
+        {
+            "providers": {
+                "zai": {"accounts": ["main"], "models": {"glm-5": {}}},
+                "keyless": {"accounts": [{"id": "main", "has_key": False}], "models": {"flash-lite": {}}},
+                "off": {
+                    "accounts": [{"id": "main", "enabled": False}],
+                    "models": {"pro": {}, "flash-lite": {}},
+                },
+            }
+        }
+    )
+    aliases = (ModelAlias("later", ("off/pro",)), ModelAlias("pro", ("glm-5",)))
+    config = replace(config, preferences=replace(config.preferences, aliases=aliases))
+    names = Names(config)
+
+    for name in ("flash-lite", "trunkline/off/pro", "off/main/pro", "keyless"):
+        with pytest.raises(NotNamedError, match="No account here can be asked for") as refused:
+            names.resolve(name)
+        assert refused.value.problem.kind is ProblemKind.NOT_FOUND
+        assert Names(config, unknown_is_auto=True).resolve(name) == Named()
+    with pytest.raises(NotNamedError, match=r"\(keyless, off\) has none"):
+        names.resolve("flash-lite", ("off/pro",))
+    assert names.resolve("flash-lite", ("glm-5",)).models == ("flash-lite", "glm-5")
+    assert Names(config, unknown_is_auto=True).resolve("flash-lite", ("glm-5",)).models == ("glm-5",)
+    assert names.resolve("pro").models == ("glm-5",)
+    # What the user wrote stands for what it says, and waits for it.
+    assert Names(config, unknown_is_auto=True).resolve("later").models == ("off/pro",)
+
+
 @pytest.mark.parametrize(
     ("wanted", "permitted", "left"),
     [

@@ -257,7 +257,7 @@ class GatewayTable(Table):
         "requests that may wait for that; more are refused", 256
     )
     unknown_model: UnknownModelWord = doc(
-        "what a request for a model that nobody knows becomes: refused, or routed like any other",
+        "what a request for a model that nobody here knows or can be asked for becomes: refused, or routed like any",
         "refuse",
     )
 

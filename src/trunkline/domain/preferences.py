@@ -229,7 +229,7 @@ class GatewayPolicy:
     """Where the local gateway listens and what it lets in. `allowed_hosts` are names by which it may be called beside
     those of the loopback interface, `allowed_origins` the web origins whose pages may use it. At most `max_concurrent`
     requests are at work and `max_waiting` wait for that; bodies have up to `max_body_bytes`. With `unknown_is_auto` a
-    model name that nothing here has is taken for `auto`."""
+    model name that nobody here can be asked for is taken for `auto`."""
 
     host: str = "127.0.0.1"
     port: int = 8787

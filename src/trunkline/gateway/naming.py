@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trunkline.domain.messages import Hints
 from trunkline.domain.preferences import AliasStrategy, Config, ModelAlias
-from trunkline.domain.routes import Catalogue, Selector
+from trunkline.domain.routes import Catalogue, ProviderSpec, Selector
 from trunkline.domain.tasks import SIMPLE, TASK_TYPES, Tier
 from trunkline.gateway.dialect import Problem, ProblemKind
 
@@ -43,7 +43,8 @@ class NotNamedError(Exception):
 
 
 class Names:
-    """The names of one configuration. With `unknown_is_auto` a name that nothing has is taken for `auto`."""
+    """The names of one configuration. With `unknown_is_auto` the name of a model that nobody here can be asked for is
+    taken for `auto`."""
 
     def __init__(self, config: Config, *, unknown_is_auto: bool = False) -> None:
         self._catalogue: Catalogue = config.catalogue
@@ -54,8 +55,12 @@ class Names:
 
     def resolve(self, model: str, fallbacks: Sequence[str] = ()) -> Named:
         """What `model`, and after it `fallbacks`, stand for. With fallbacks only those that are named may answer, in
-        their order. Raises NotNamedError."""
+        their order. Raises NotNamedError, also where all of them are models of providers that have no account here:
+        agents name the models of their makers for side jobs, and ask again and again where they are only told that
+        nobody can answer now."""
         found = self._one(model)
+        if found.models and not any(self._may_be_asked(name) for name in (model, *fallbacks)):
+            raise NotNamedError(self._absent(model))
         if not fallbacks:
             return found
         named = (found, *(self._one(name) for name in fallbacks))
@@ -83,10 +88,42 @@ class Names:
         if name in self._task_types:
             return Named(Hints(task_type=name, tier=Tier.T1 if name == SIMPLE else None))
         if self._catalogue.select(name) is not None:
-            return Named(models=(name,))
+            return (
+                Named() if self._unknown_is_auto and not self._may_be_asked(name) else Named(models=(name,))
+            )
         if self._unknown_is_auto:
             return Named()
         raise NotNamedError(self._unknown(name))
+
+    def _may_be_asked(self, name: str) -> bool:
+        """Whether some account that is switched on and has a key is behind a name, or it is none of the catalogue's."""
+        name = name.strip().removeprefix(OWN_PREFIX)
+        selector = None if name in self._aliases else self._catalogue.select(name)
+        return selector is None or any(
+            account.enabled and account.has_key and selector.account in (None, account.id)
+            for provider in self._providers_of(selector)
+            for account in provider.accounts
+        )
+
+    def _providers_of(self, selector: Selector) -> Iterator[ProviderSpec]:
+        for provider in self._catalogue.providers:
+            if selector.provider in (None, provider.id) and (
+                selector.model is None or self._catalogue.model(provider.id, selector.model) is not None
+            ):
+                yield provider
+
+    def _absent(self, name: str) -> Problem:
+        selector = self._catalogue.select(name.strip().removeprefix(OWN_PREFIX)) or Selector()
+        owners = tuple(self._providers_of(selector))
+        keys = ", ".join(dict.fromkeys(key for provider in owners for key in provider.key_env))
+        return Problem(
+            ProblemKind.NOT_FOUND,
+            f"No account here can be asked for {name!r}: whoever serves it ({', '.join(one.id for one in owners)}) has "
+            f"none that is switched on and has a key{f' ({keys})' if keys else ''}. `auto` lets Trunkline choose, and "
+            'gateway.unknown_model = "auto" does so for every such name.',
+            code="model_not_found",
+            param="model",
+        )
 
     def _unknown(self, name: str) -> Problem:
         served = (model.id for provider in self._catalogue.providers for model in provider.models)
