@@ -56,7 +56,6 @@ def test_a_turn_is_known_by_the_ids_of_its_calls() -> None:
     foreign = replace(CALL, call_id="call_9f2c41aa0b7d4e2f8a61c3d5_1")
     assert answered_request(_turn(TextPart("Let me look."), foreign, CALL)) == REQUEST
     assert answered_request(_turn(foreign)) is None
-    assert answered_request(Message(Role.TOOL, (CALL,))) is None
     for almost in (CALL.call_id + "x", CALL.call_id.upper(), f"call_{REQUEST.lower()}", f"x{CALL.call_id}"):
         assert answered_request(_turn(replace(CALL, call_id=almost))) is None
 

@@ -14,7 +14,8 @@ from tests.store.samples import opened
 from tests.support.clock import START_MS, FakeClock
 
 from trunkline.domain.messages import ThinkingPart
-from trunkline.store import kept_thinking
+from trunkline.store import gateway_tokens, kept_thinking
+from trunkline.store.gateway_tokens import GatewayToken
 from trunkline.store.kept_thinking import KEPT_MS, KeptTurn, SignedCall, kept_turns
 from trunkline.store.store import Store
 
@@ -113,6 +114,17 @@ async def test_the_bound_does_not_wait_for_the_upkeep(
         for one in ids:
             keep(store, one)
         assert 10 <= len(await found(store, *ids)) < 10 + 64
+
+
+async def test_a_token_that_is_revoked_takes_its_thinking_along(tmp_path: Path) -> None:
+    async with opened(tmp_path / "t.db") as store:
+        me = GatewayToken("me", "agent-7", "hash", START_MS)
+        await store.write(partial(gateway_tokens.create, token=me, who="test"))
+        keep(store, "A")
+        keep(store, "B", owner="you")
+        await store.write(partial(gateway_tokens.revoke, name_or_id="agent-7", who="test", at_ms=START_MS))
+        assert await found(store, "A") == {}
+        assert await found(store, "B", owner="you") != {}
 
 
 async def test_half_a_character_is_no_lost_write(tmp_path: Path) -> None:

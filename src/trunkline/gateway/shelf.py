@@ -12,7 +12,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from trunkline.domain.messages import Message, Part, Role, TextPart, ThinkingPart, ToolCallPart
+from trunkline.domain.messages import Message, Part, TextPart, ThinkingPart, ToolCallPart
 from trunkline.store.kept_thinking import KeptTurn, SignedCall
 
 _MOST_TURNS = 4_096
@@ -28,14 +28,12 @@ def own_id(request_id: str, number: int) -> str:
 
 
 def answered_request(message: Message) -> str | None:
-    """The id of the request that an assistant's turn with calls answered; None where no call of it is this
-    gateway's."""
-    if message.role is Role.ASSISTANT:
-        for part in message.parts:
-            if isinstance(part, ToolCallPart):
-                own = _OWN_ID.fullmatch(part.call_id)
-                if own is not None:
-                    return own[1].upper()
+    """The id of the request that a turn with calls answered; None where no call of it is this gateway's."""
+    for part in message.parts:
+        if isinstance(part, ToolCallPart):
+            own = _OWN_ID.fullmatch(part.call_id)
+            if own is not None:
+                return own[1].upper()
     return None
 
 

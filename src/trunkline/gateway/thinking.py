@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from functools import partial
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.errors import StoreError
-from trunkline.domain.messages import Message, ToolCallPart
+from trunkline.domain.messages import Message, Role, ToolCallPart
 from trunkline.domain.routes import Catalogue
 from trunkline.gateway.dialect import Carried
 from trunkline.gateway.shelf import Shelf, answered_request, kept_of, restored
@@ -64,23 +63,31 @@ class Thinking:
 
     async def restored(self, messages: tuple[Message, ...], owner: str) -> tuple[Message, ...]:
         """`messages` with what was kept of the assistant's turns among them, where they came back without it."""
-        turns = {
-            at: request_id
-            for at, message in enumerate(messages)
-            if (request_id := answered_request(message)) is not None
-        }
+        turns: dict[int, str] = {}
+        for at, message in enumerate(messages):
+            if message.role is Role.ASSISTANT:
+                request_id = answered_request(message)
+                if request_id is not None:
+                    turns[at] = request_id
         if not turns:
             return messages
         unknown = [one for one in turns.values() if not self._shelf.knows(owner, one)]
         if unknown:
             await self._look_up(unknown[-_MOST_LOOKED_UP:], owner)
-        whole = list(messages)
+        whole: dict[int, Message] = {}
+        used: list[str] = []
+        until_ms = self._clock.wall_ms() + KEPT_MS
         for at, request_id in turns.items():
             shelved = self._shelf.found(owner, request_id)
-            if shelved is not None:
-                whole[at] = restored(messages[at], shelved.kept)
-        self._tell_use(turns.values(), owner)
-        return tuple(whole)
+            if shelved is None:
+                continue
+            whole[at] = restored(messages[at], shelved.kept)
+            if shelved.until_ms + _TOLD_EVERY_MS <= until_ms:
+                shelved.until_ms = until_ms
+                used.append(request_id)
+        if used:
+            self._store.post(partial(kept_thinking.use, request_ids=used, token_id=owner, until_ms=until_ms))
+        return tuple(whole.get(at, message) for at, message in enumerate(messages)) if whole else messages
 
     async def _look_up(self, request_ids: list[str], owner: str) -> None:
         now_ms = self._clock.wall_ms()
@@ -97,17 +104,6 @@ class Thinking:
                 self._shelf.put(owner, request_id, *found[request_id])
             else:
                 self._shelf.missed(owner, request_id)
-
-    def _tell_use(self, request_ids: Iterable[str], owner: str) -> None:
-        until_ms = self._clock.wall_ms() + KEPT_MS
-        used: list[str] = []
-        for request_id in request_ids:
-            shelved = self._shelf.found(owner, request_id)
-            if shelved is not None and shelved.until_ms + _TOLD_EVERY_MS <= until_ms:
-                shelved.until_ms = until_ms
-                used.append(request_id)
-        if used:
-            self._store.post(partial(kept_thinking.use, request_ids=used, token_id=owner, until_ms=until_ms))
 
 
 def _wanted(kept: KeptTurn, catalogue: Catalogue, carried: Carried) -> KeptTurn | None:

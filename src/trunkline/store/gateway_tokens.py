@@ -17,6 +17,7 @@ from typing import Any
 
 from trunkline.domain.money import MoneySum
 from trunkline.domain.tasks import Priority
+from trunkline.store import kept_thinking
 from trunkline.store.keep import AuditEntry, audit
 from trunkline.store.queries import Query, Row
 
@@ -102,13 +103,14 @@ def create(connection: sqlite3.Connection, token: GatewayToken, *, who: str) -> 
 
 
 def revoke(connection: sqlite3.Connection, name_or_id: str, *, who: str, at_ms: int) -> GatewayToken | None:
-    """Have the token of that name or id be refused from now on, and write that into the audit; None where none of them
-    is in force."""
+    """Have the token of that name or id be refused from now on, write that into the audit and erase what was kept for
+    whoever came with it; None where none of them is in force."""
     in_force = (token for token in map(_token, connection.execute(_TOKENS)) if token.revoked_at_ms is None)
     found = next((token for token in in_force if name_or_id in (token.name, token.id)), None)
     if found is None:
         return None
     connection.execute("UPDATE gateway_token SET revoked_at_ms = ? WHERE id = ?", (at_ms, found.id))
+    kept_thinking.forget(connection, found.id)
     audit(connection, AuditEntry(at_ms, who, _AUDITED, _audited(found), "null", ""))
     return found
 

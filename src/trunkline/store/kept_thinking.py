@@ -72,6 +72,12 @@ def use(connection: sqlite3.Connection, request_ids: Iterable[str], *, token_id:
     )
 
 
+def forget(connection: sqlite3.Connection, token_id: str) -> None:
+    """Erase all that is kept for a token: nobody comes with it again."""
+    with erasing(connection):
+        connection.execute("DELETE FROM kept_thinking WHERE token_id = ?", (token_id,))
+
+
 def prune(connection: sqlite3.Connection, now_ms: int) -> None:
     """Erase what nobody came back for, and of more than there may be what was used longest ago."""
     with erasing(connection):
