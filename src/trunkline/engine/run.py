@@ -14,7 +14,6 @@ from trunkline.domain.events import (
     Cancelled,
     Decided,
     Ending,
-    Event,
     Failed,
     Queued,
     Waiting,
@@ -22,7 +21,7 @@ from trunkline.domain.events import (
 from trunkline.domain.faults import Fault, FaultKind
 from trunkline.domain.messages import ChatRequest
 from trunkline.domain.queue import HeldFor, QueueItem
-from trunkline.domain.receipts import FinishReason, Outcome, Receipt
+from trunkline.domain.receipts import FinishReason, Outcome
 from trunkline.domain.routes import Route
 from trunkline.engine.accounting import Books
 from trunkline.engine.admission import Admission
@@ -30,9 +29,10 @@ from trunkline.engine.answer import AnswerSoFar
 from trunkline.engine.calling import Calling
 from trunkline.engine.choice import Choice
 from trunkline.engine.core import EngineCore
+from trunkline.engine.endings import Endings
 from trunkline.engine.eventlog import EventLog
 from trunkline.engine.failover import Situation, Step, is_passing, next_step, quick_retry_delay_ms
-from trunkline.engine.keeping import keep_question, request_over
+from trunkline.engine.keeping import keep_question
 from trunkline.engine.own_faults import (
     ANCHOR_MISSED,
     DEADLINE,
@@ -43,7 +43,7 @@ from trunkline.engine.own_faults import (
     over_budget_fault,
 )
 from trunkline.engine.patience import Patience
-from trunkline.engine.receipt import Course, receipt_of
+from trunkline.engine.receipt import Course
 from trunkline.engine.request_time import RequestTime
 from trunkline.engine.rerouting import Rerouting
 from trunkline.engine.slowing import Slowing
@@ -121,6 +121,9 @@ class RequestRun:
         self._calling = Calling(
             core, self._ticket, self._course, self._books, self._answer, self._rerouting, self._time
         )
+        self._endings = Endings(
+            core, self._ticket, self._course, self._books, self._answer, self._calling, log
+        )
         self._crowded = False
 
     async def serve(self) -> None:
@@ -130,47 +133,32 @@ class RequestRun:
             keep_question(self._core, self._request, self._log.request_id)
         try:
             outcome = await self._serve()
-            receipt = self._receipt(outcome)
+            receipt = self._endings.receipt(outcome, self._generation)
             ending = Answered(receipt) if outcome is Outcome.ANSWERED else Failed(receipt)
         except asyncio.CancelledError:
             self._books.close_call(cancelled=True)
             ending = self._stopped()
         except _TakenOverError:
             self._core.parking.forget(self._log.request_id)
-            ending = Cancelled(self._receipt(Outcome.CANCELLED), kept=True)
+            ending = Cancelled(self._endings.receipt(Outcome.CANCELLED, self._generation), kept=True)
         except _LeftToOthersError:
             self._core.parking.leave_to_others(*self._as_kept(), self._generation)
-            ending = Cancelled(self._receipt(Outcome.CANCELLED), kept=True)
+            ending = Cancelled(self._endings.receipt(Outcome.CANCELLED, self._generation), kept=True)
         except StoreError as error:
             self._books.close_call()
             self._course.fault = books_fault(str(error))
-            ending = Failed(self._receipt(Outcome.FAILED))
+            ending = Failed(self._endings.receipt(Outcome.FAILED, self._generation))
         except Exception:
             # A bug of our own must neither lose the request without a word nor leave a reservation.
             _log.exception("a request failed inside the engine", extra={"request_id": self._log.request_id})
             self._books.close_call()
             self._course.fault = internal_fault()
-            ending = Failed(self._receipt(Outcome.FAILED))
-        self._end(ending)
+            ending = Failed(self._endings.receipt(Outcome.FAILED, self._generation))
+        self._endings.end(ending, self._generation)
 
     def cancelled_unstarted(self) -> None:
         """End the log of a run that was cancelled before its first step."""
-        self._end(self._stopped())
-
-    def _end(self, ending: Ending) -> None:
-        """Whoever waits for the answer has it before anything is done that only others want."""
-        event = self._log.append(ending)
-        asyncio.get_running_loop().call_soon(self._after, event, ending)
-
-    def _after(self, event: Event, ending: Ending) -> None:
-        try:
-            self._calling.learn()
-        except Exception:
-            _log.exception("what a call taught was lost", extra={"request_id": self._log.request_id})
-        request_over(
-            self._core, self._request, ending, self._log.text(), self._generation, self._course.inputs
-        )
-        self._core.bus.forward(event)
+        self._endings.end(self._stopped(), self._generation)
 
     def leave(self) -> None:
         """The engine closes, and this run is cancelled next: what is kept, or may be and has asked nobody yet, is left
@@ -181,7 +169,7 @@ class RequestRun:
         """The ending of a run that was cancelled."""
         core, ticket = self._core, self._ticket
         self._course.finish = FinishReason.CANCELLED
-        receipt = self._receipt(Outcome.CANCELLED)
+        receipt = self._endings.receipt(Outcome.CANCELLED, self._generation)
         untouched = ticket.request.park and not self._books.attempts
         kept = self._leaving and (core.parking.has(ticket.request_id) or untouched)
         if kept:
@@ -408,9 +396,3 @@ class RequestRun:
             self._choice.leave_model(route.provider, route.model, self._generation)
         self._choice.rule_out(route, fault, self._generation)
         return True
-
-    # -- the end ------------------------------------------------------------------------------------------------
-
-    def _receipt(self, outcome: Outcome) -> Receipt:
-        reference = self._generation.policy.reference_price
-        return receipt_of(self._ticket, outcome, self._course, self._books, self._answer, reference)

@@ -249,6 +249,10 @@ class Exchange:
         self._reused = reused
         if self.sent_ms is None:
             self.sent_ms = self._clock.mono_ms()
+        # aiohttp writes the request in a task of its own, the next thing the loop does: before whoever waits here.
+        asyncio.get_running_loop().call_soon(self._settle)
+
+    def _settle(self) -> None:
         if not self._settled.done():
             self._settled.set_result(None)
 
