@@ -53,7 +53,7 @@ def look(
 
 def _name(request: WireRequest) -> str:
     if request.method == "POST":
-        return f"{request.path} {json.loads(request.body)['model']}"
+        return f"{request.path} {json.loads(request.body).get('model')}"
     return request.path
 
 
@@ -218,6 +218,58 @@ def test_a_llamacpp_router_is_asked_about_without_loading_anything() -> None:
     assert all("autoload=false" in one.path for one in asked if "model=" in one.path)
 
 
+NO_VECTORS = reply(
+    {
+        "error": {
+            "code": 501,
+            "message": "This server does not support embeddings. Start it with `--embeddings`",
+        }
+    },
+    501,
+)
+LACKS_INPUT = reply({"error": {"code": 400, "message": '"input" or "content" must be provided'}}, 400)
+NOT_POOLED = reply({"error": {"code": 400, "message": "Pooling type 'none' is not OAI compatible."}}, 400)
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal", "gives"),
+    [
+        ("bge-m3.gguf", LACKS_INPUT, (EMBEDDINGS,)),
+        ("nomic-embed-text.gguf", LACKS_INPUT, (EMBEDDINGS,)),
+        ("qwen.gguf", NO_VECTORS, (JSON,)),
+        ("qwen.gguf", NOT_POOLED, (JSON,)),
+        ("qwen.gguf", failure(FaultCode.TOTAL_TIMEOUT), (JSON,)),
+        ("nomic-embed-text.gguf", NO_VECTORS, None),
+        ("bge-reranker-v2-m3.gguf", LACKS_INPUT, None),
+    ],
+)
+def test_llamacpp_gives_vectors_where_it_only_lacks_the_texts(
+    name: str, refusal: Answer, gives: tuple[Capability, ...] | None
+) -> None:
+    answers = llamacpp({}, {"id": name, "meta": {"n_ctx_train": 8_192}})
+    seen, asked = look(LocalServer.LLAMACPP, answers | {"/v1/embeddings None": refusal})
+    assert [model.capabilities for model in seen.models] == ([] if gives is None else [gives])
+    assert asked[-1].body == b"{}", "a question that costs nothing"
+
+
+def test_a_llamacpp_that_sleeps_is_not_woken_and_gives_what_it_gave() -> None:
+    answers = llamacpp({}, {"id": "bge-m3.gguf"})
+    awake, _ = look(LocalServer.LLAMACPP, answers | {"/v1/embeddings None": LACKS_INPUT})
+    known = Known({model.id: model for model in awake.models})
+    seen, asked = look(LocalServer.LLAMACPP, llamacpp({"is_sleeping": True}, {"id": "bge-m3.gguf"}), known)
+    assert [model.capabilities for model in seen.models] == [(EMBEDDINGS,)]
+    assert {one.path for one in asked} == {"/props", "/v1/models"}
+
+
+def test_a_llamacpp_router_tells_who_gives_vectors_by_its_command_line() -> None:
+    embedder = {"id": "bge-m3", "status": {"value": "unloaded", "args": ["llama-server", "--embeddings"]}}
+    unsure = {"id": "nomic-embed", "status": {"value": "unloaded", "args": ["llama-server"]}}
+    answers = llamacpp({"role": "router", "default_generation_settings": {"n_ctx": 0}}, embedder, unsure)
+    seen, asked = look(LocalServer.LLAMACPP, answers)
+    assert [(model.id, model.capabilities) for model in seen.models] == [("bge-m3", (EMBEDDINGS,))]
+    assert all(one.method == "GET" for one in asked)
+
+
 LM_ENTRIES = [
     {
         "id": "qwen2.5-coder-7b",
@@ -270,10 +322,12 @@ def test_an_lm_studio_without_that_list_is_asked_for_its_newer_one() -> None:
 
 
 def test_an_old_lm_studio_tells_names_only_and_little_is_assumed() -> None:
-    answers = {"/api/v0/models": UNKNOWN_PATH, "/v1/models": reply({"data": [{"id": "phi-3"}]})}
+    named = [{"id": "phi-3"}, {"id": "text-embedding-bge-m3"}, {"id": "my-embedder"}]
+    answers = {"/api/v0/models": UNKNOWN_PATH, "/v1/models": reply({"data": named})}
     seen, _ = look(LocalServer.LMSTUDIO, answers)
-    assert [(m.id, m.window_tokens, m.window_source) for m in seen.models] == [
-        ("phi-3", 4_096, WindowSource.ASSUMED)
+    assert [(m.id, m.window_tokens, m.window_source, m.capabilities) for m in seen.models] == [
+        ("phi-3", 4_096, WindowSource.ASSUMED, ()),
+        ("text-embedding-bge-m3", 4_096, WindowSource.ASSUMED, (EMBEDDINGS,)),
     ]
 
 
@@ -290,6 +344,32 @@ def test_vllm_tells_the_window_it_was_started_with_and_an_adapter_has_its_parent
         "sql-lora": 40_960,
     }
     assert seen.version == "0.19.0"
+
+
+THERE, ABSENT = reply({"detail": "Method Not Allowed"}, 405), NOT_FOUND
+NO_TELLING = reply({"detail": "Not authenticated"}, 403)
+
+
+@pytest.mark.parametrize(
+    ("name", "chats", "embeds", "gives"),
+    [
+        pytest.param("BAAI/bge-m3", ABSENT, THERE, (EMBEDDINGS,), id="vectors and no chat"),
+        pytest.param("Qwen/Qwen3-8B", ABSENT, ABSENT, (JSON,), id="neither: as its name, it may be hidden"),
+        pytest.param("Qwen/Qwen3-8B", THERE, ABSENT, (JSON,), id="chat and no vectors"),
+        pytest.param("Qwen/Qwen3-8B", THERE, THERE, (JSON,), id="older: every path, a plain name"),
+        pytest.param("Qwen/Qwen3-Embedding-8B", THERE, THERE, (EMBEDDINGS,), id="older: its name tells"),
+        pytest.param("Qwen/Qwen3-8B", NO_TELLING, NO_TELLING, (JSON,), id="no telling: as its name"),
+        pytest.param("Qwen/Qwen3-Embedding-8B", NO_TELLING, NO_TELLING, None, id="no telling: nothing"),
+        pytest.param("BAAI/bge-reranker-v2", ABSENT, THERE, None, id="a ranker"),
+    ],
+)
+def test_vllm_serves_the_paths_of_what_its_model_gives(
+    name: str, chats: Answer, embeds: Answer, gives: tuple[Capability, ...] | None
+) -> None:
+    listed = [{"id": name, "owned_by": "vllm", "max_model_len": 8_192}]
+    answers = {"/version": reply({"version": "0.21"}), "/v1/models": reply({"data": listed})}
+    seen, _ = look(LocalServer.VLLM, answers | {"/v1/chat/completions": chats, "/v1/embeddings": embeds})
+    assert [model.capabilities for model in seen.models] == ([] if gives is None else [gives])
 
 
 OPENAI_LIST = reply({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "me"}]})

@@ -28,6 +28,7 @@ from trunkline.providers.values.jsontext import mapping, text_of
 
 NAME = "LM Studio"
 _KINDS = ("llm", "vlm", "embeddings")
+_VECTOR_PREFIX = "text-embedding-"
 _UNKNOWN_PATH = "unexpected endpoint or method"
 
 
@@ -68,7 +69,9 @@ def _answers(entry: dict[str, Any], name: str) -> bool:
 
 
 def _embeds(entry: dict[str, Any]) -> bool:
-    return text_of(entry.get("type")).startswith("embedding")
+    """By its kind; in a list without kinds by its name, which the program makes so: `text-embedding-bge-m3`."""
+    kind = text_of(entry.get("type"))
+    return kind.startswith("embedding") or (not kind and text_of(entry.get("id")).startswith(_VECTOR_PREFIX))
 
 
 def _native(entry: dict[str, Any]) -> FoundModel:
@@ -96,7 +99,7 @@ def _newer(entry: dict[str, Any]) -> FoundModel:
 
 
 def _plain(entry: dict[str, Any]) -> FoundModel:
-    return _found(text_of(entry["id"]), None, None, tools=False, images=False)
+    return _found(text_of(entry["id"]), None, None, tools=False, images=False, embeds=_embeds(entry))
 
 
 def _found(

@@ -17,7 +17,8 @@ MOST_MODELS = 500
 # The least that the programs give a model of which nothing is known: Ollama's default on small machines.
 LEAST_WINDOW_TOKENS = 4_096
 _LONGEST_ID = 200
-_NO_TEXT = re.compile(r"embed|rerank", re.IGNORECASE)
+_VECTORS = re.compile(r"embed", re.IGNORECASE)
+_RANKS = re.compile(r"rerank", re.IGNORECASE)
 _TIMEOUTS = (FaultCode.TOTAL_TIMEOUT, FaultCode.FIRST_TOKEN_TIMEOUT, FaultCode.CONNECT)
 
 
@@ -70,9 +71,19 @@ def model_id(value: object) -> str:
     return name if name and provider_sentence(name, longest=_LONGEST_ID) == name else ""
 
 
+def says_vectors(name: str) -> bool:
+    """Whether a model calls itself one for embeddings."""
+    return _VECTORS.search(name) is not None
+
+
+def says_ranks(name: str) -> bool:
+    """Whether a model calls itself one that ranks, which gives neither text nor vectors."""
+    return _RANKS.search(name) is not None
+
+
 def gives_text(name: str) -> bool:
     """Whether a model of that name answers, as far as a name can tell; embedding models do not."""
-    return _NO_TEXT.search(name) is None
+    return not says_vectors(name) and not says_ranks(name)
 
 
 def tokens(value: object) -> int | None:
