@@ -71,6 +71,17 @@ async def test_what_is_asked_wrongly_is_said_in_each_protocols_words(tmp_path: P
             assert (reply.status, "allow" in reply.headers, read(said)) == (404, False, words), path
 
 
+async def test_who_wants_a_websocket_is_told_in_the_one_status_after_which_codex_posts(
+    tmp_path: Path,
+) -> None:
+    wanted = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    async with session(tmp_path) as client:
+        async with client.get("/v1/responses", headers=wanted) as reply:
+            said = await reply.json()
+        assert (reply.status, openai_error(said)[1]) == (426, "method_not_supported")
+        assert (reply.headers["upgrade"], reply.headers["allow"]) == ("HTTP/1.1", "POST, OPTIONS")
+
+
 @pytest.mark.parametrize("preferences", [OPEN, TOKENS], ids=["open", "token"])
 async def test_who_probes_finds_a_gateway_without_a_token(tmp_path: Path, preferences: str) -> None:
     async with session(tmp_path, preferences) as client:

@@ -41,6 +41,7 @@ _CLIENT_WITHIN_S = 120.0
 _SOON_MS = 60_000
 # What is counted for a client that left before it was answered, as servers have it.
 _LEFT = 499
+_NO_WEBSOCKET = 426
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 _FREE = frozenset({Action.GREETING, Action.HEALTH})
@@ -351,6 +352,10 @@ def _of_method(right: str, exchange: Exchange) -> web.Response:
         return web.Response(status=204, headers=allowed)
     message = f"{method[:20]} is not for this path, {right} is"
     response = exchange.refusal(Problem(ProblemKind.WRONG_METHOD, message, code="method_not_allowed"))
+    if exchange.headers.get("upgrade", "").lower() == "websocket":
+        # Codex tries a websocket first, and after this status and no other it sends the same as a POST.
+        response.set_status(_NO_WEBSOCKET)
+        response.headers["upgrade"] = "HTTP/1.1"
     response.headers.update(allowed)
     return response
 

@@ -61,9 +61,14 @@ def read_function(function: Reader, left_out: LeftOut) -> ToolSpec:
     """A function that the client runs: `name`, `description`, `parameters`."""
     if function.flag("strict"):
         left_out.add("tools.strict")
-    parameters = function.object("parameters")
-    schema = _NO_PARAMETERS if parameters is None else packed(parameters.table, function.at("parameters"))
+    schema = read_parameters(function)
     return ToolSpec(function.needed_text("name"), function.text("description") or "", schema)
+
+
+def read_parameters(function: Reader) -> str:
+    """The schema of a function's `parameters`, as JSON text; that of none where it has none."""
+    parameters = function.object("parameters")
+    return _NO_PARAMETERS if parameters is None else packed(parameters.table, function.at("parameters"))
 
 
 def read_schema(described: Reader) -> AnswerSchema | None:

@@ -28,7 +28,7 @@ from trunkline.gateway.openai.fields import (
     read_schema,
 )
 from trunkline.gateway.openai.messages import read_messages
-from trunkline.gateway.openai.tools import nested_function, read_tools
+from trunkline.gateway.openai.tools import read_tools
 from trunkline.gateway.reading import Reader
 
 _KNOWN = {
@@ -156,7 +156,7 @@ def _tools(reader: Reader, left_out: LeftOut) -> tuple[tuple[ToolSpec, ...], Too
     """Tools and what is wanted of them, and whether they were offered as `functions`, the form before tools."""
     functions = tuple(read_function(one, left_out) for one in reader.objects("functions"))
     if not functions:
-        return *read_tools(reader, nested_function, left_out), False
+        return *read_tools(reader, left_out), False
     if reader.list("tools"):
         raise reader.wrong("functions", "left out where there are tools")
     use, name = ToolUse.AUTO, None

@@ -17,8 +17,8 @@ from trunkline.domain.messages import (
 from trunkline.gateway.dialect import UnreadableError
 from trunkline.gateway.left_out import LeftOut
 from trunkline.gateway.openai.fields import read_image
-from trunkline.gateway.openai.messages import read_arguments
 from trunkline.gateway.reading import Reader
+from trunkline.gateway.responses.calls import CALL_FIELDS, RESULT_FIELDS, read_call, search_told
 from trunkline.gateway.responses.sealed_reasoning import CallSignature, opened
 
 _ROLES = {
@@ -29,11 +29,15 @@ _ROLES = {
 }
 _ITEM_FIELDS = {
     "message": ("type", "role", "content", "id", "status", "phase"),
-    "function_call": ("type", "call_id", "name", "arguments", "id", "status"),
-    "function_call_output": ("type", "call_id", "output", "id", "status"),
     "reasoning": ("type", "summary", "content", "encrypted_content", "id", "status"),
+    "additional_tools": ("type", "role", "tools", "id"),
+    **CALL_FIELDS,
+    **RESULT_FIELDS,
 }
 """What an item may say. Ids and states of items are of no use to whoever holds none of them."""
+
+_RUN_ELSEWHERE = ("web_search_call", "image_generation_call")
+"""What a provider did on its own while it answered, of which its answer tells what matters."""
 
 _PART_FIELDS = ("type", "text", "image_url", "detail", "refusal", "annotations", "logprobs")
 _NOT_CARRIED = {"input_audio": "sound", "input_file": "a file"}
@@ -74,21 +78,22 @@ class InputReader:
         kind = item.text("type") or "message"
         if kind == "item_reference":
             raise UnreadableError(f"{item.at('type')}: {_NOT_KEPT}", item.at("type"))
+        if kind in _RUN_ELSEWHERE:
+            self._left_out.add(f"input.{kind}")
+            return
         if kind not in _ITEM_FIELDS:
             raise item.wrong(
                 "type", f"one of {', '.join(_ITEM_FIELDS)}: nothing else is carried to whoever answers"
             )
         self._left_out.add_unknown(item, _ITEM_FIELDS[kind], "input.")
-        match kind:
-            case "message":
-                self._message(item)
-            case "reasoning":
-                self._reasoning(item)
-            case "function_call":
-                self._turn.append(self._call(item))
-            case "function_call_output":
-                self._end_turn()
-                self._messages.append(Message(Role.TOOL, (self._result(item),)))
+        if kind in CALL_FIELDS:
+            self._call(item)
+        elif kind in RESULT_FIELDS:
+            self._result(item)
+        elif kind == "message":
+            self._message(item)
+        elif kind == "reasoning":
+            self._reasoning(item)
 
     def _message(self, item: Reader) -> None:
         word = item.word("role", tuple(_ROLES))
@@ -115,22 +120,36 @@ class InputReader:
         else:
             self._turn.append(found)
 
-    def _call(self, item: Reader) -> ToolCallPart:
+    def _call(self, item: Reader) -> None:
+        """A call; one without an id is of a search that a provider ran itself."""
+        if item.text("type") == "tool_search_call" and not item.has("call_id"):
+            return
         signed, self._signature = self._signature, None
-        call_id, name, arguments = item.needed_text("call_id"), item.needed_text("name"), read_arguments(item)
+        call_id, name, arguments = read_call(item)
         if signed is None:
-            return ToolCallPart(call_id, name, arguments)
-        return ToolCallPart(call_id, name, arguments, signed.signature, signed.provider)
+            self._turn.append(ToolCallPart(call_id, name, arguments))
+        else:
+            self._turn.append(ToolCallPart(call_id, name, arguments, signed.signature, signed.provider))
 
-    def _result(self, item: Reader) -> ToolResultPart:
-        call_id = item.needed_text("call_id")
-        if not item.has("output"):
+    def _result(self, item: Reader) -> None:
+        """What came of a call; what came without one is told as the user's."""
+        parts: tuple[TextPart | ImagePart, ...]
+        if item.text("type") == "tool_search_output":
+            parts = (TextPart(search_told(item)),)
+        elif item.has("output"):
+            parts = tuple(self._parts(item, "output"))
+        else:
             raise item.wrong("output", "text or a list of parts")
-        parts = tuple(self._parts(item, "output"))
+        call_id = item.text("call_id")
+        if call_id is None:
+            if item.has("output"):
+                self._end_turn()
+                self._messages.append(Message(Role.USER, parts))
+            return
+        self._end_turn()
         text = "".join(part.text for part in parts if isinstance(part, TextPart))
-        return ToolResultPart(
-            call_id, text, images=tuple(part for part in parts if isinstance(part, ImagePart))
-        )
+        images = tuple(part for part in parts if isinstance(part, ImagePart))
+        self._messages.append(Message(Role.TOOL, (ToolResultPart(call_id, text, images=images),)))
 
     def _parts(self, item: Reader, key: str) -> Iterator[TextPart | ImagePart]:
         value = item.table.get(key)

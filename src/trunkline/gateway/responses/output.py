@@ -10,7 +10,9 @@ import orjson
 from trunkline.domain.money import Usage
 from trunkline.domain.receipts import FinishReason
 from trunkline.gateway.dialect import AnswerHead
+from trunkline.gateway.responses.own_tools import OwnTool, ToolKind, free_text
 from trunkline.gateway.responses.read import ResponsesShape
+from trunkline.providers.values.jsontext import object_in
 
 IN_PROGRESS = "in_progress"
 COMPLETED = "completed"
@@ -25,6 +27,12 @@ _STATES = {
     FinishReason.CANCELLED: "cancelled",
 }
 _WHY = {FinishReason.LENGTH: "max_output_tokens", FinishReason.CONTENT: "content_filter"}
+
+_CALLS = {
+    ToolKind.FUNCTION: "function_call",
+    ToolKind.CUSTOM: "custom_tool_call",
+    ToolKind.SEARCH: "tool_search_call",
+}
 
 Item = dict[str, Any]
 
@@ -88,16 +96,20 @@ def text_part(text: str) -> Item:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def call_item(item_id: str, call_id: str, name: str, arguments: str, state: str) -> Item:
-    """A tool call."""
-    return {
-        "id": item_id,
-        "type": "function_call",
-        "status": state,
-        "arguments": arguments,
-        "call_id": call_id,
-        "name": name,
-    }
+def call_item(
+    item_id: str, call_id: str, arguments: str, own: OwnTool, state: str, *, said: bool = True
+) -> Item:
+    """A tool call as its client knows the tool; what it is called with only where it is `said` already."""
+    item: Item = {"id": item_id, "type": _CALLS[own.kind], "status": state, "call_id": call_id}
+    if own.kind is ToolKind.SEARCH:
+        table = object_in(arguments) if said else None
+        return item | {"execution": "client", "arguments": table or {}}
+    item["name"] = own.name
+    if own.namespace is not None:
+        item["namespace"] = own.namespace
+    if own.kind is ToolKind.CUSTOM:
+        return item | {"input": free_text(arguments) if said else ""}
+    return item | {"arguments": arguments if said else ""}
 
 
 def reasoning_item(item_id: str, text: str, content: str | None) -> Item:
@@ -113,9 +125,9 @@ def summary_part(text: str) -> Item:
 
 
 def usage_object(usage: Usage) -> Item | None:
-    """Tokens in this shape: None where either count is unknown. Details that are unknown are null as a whole: clients
-    that know the shape by its types take either null there or whole numbers within. `estimated` is there where nobody
-    counted."""
+    """Tokens in this shape: None where either count is unknown. Details that are unknown are null as a whole, and what
+    is unknown within them is not there: Codex takes no null within, and asks for the whole answer again. `estimated` is
+    there where nobody counted."""
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
     told: Item = {
@@ -126,10 +138,9 @@ def usage_object(usage: Usage) -> Item | None:
         "total_tokens": usage.input_tokens + usage.output_tokens,
     }
     if usage.cached_tokens is not None:
-        told["input_tokens_details"] = {
-            "cached_tokens": usage.cached_tokens,
-            "cache_write_tokens": usage.written_tokens,
-        }
+        details = told["input_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+        if usage.written_tokens is not None:
+            details["cache_write_tokens"] = usage.written_tokens
     if usage.reasoning_tokens is not None:
         told["output_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
     if usage.estimated:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trunkline.domain.messages import (
@@ -19,9 +19,10 @@ from trunkline.domain.tasks import Origin
 from trunkline.gateway.dialect import Asked
 from trunkline.gateway.left_out import LeftOut, packed, refused
 from trunkline.gateway.openai.fields import NATIVE, native_fields, read_effort, read_schema
-from trunkline.gateway.openai.tools import flat_function, read_tools
 from trunkline.gateway.reading import Reader
 from trunkline.gateway.responses.items import read_input
+from trunkline.gateway.responses.own_tools import OwnTool, ToolKind
+from trunkline.gateway.responses.tools import read_tools
 
 _NATIVE = tuple(name for name in NATIVE if name not in ("logit_bias", "prediction", "verbosity"))
 """Of what only OpenAI's kind knows, that which responses have; how wordy the answer is stands under `text`."""
@@ -75,9 +76,15 @@ _ECHOED: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class ResponsesShape:
-    """What the answer repeats of the request: the fields of a response, as the JSON text of one object."""
+    """What the answer needs of the request: the fields of a response that it repeats, as the JSON text of one object,
+    and how the client knows the tools, by the name under which each was offered."""
 
     echo: str
+    tools: Mapping[str, OwnTool] = field(default_factory=dict)
+
+    def own(self, name: str) -> OwnTool:
+        """How the client knows the tool that a model called so; a name that nobody offered is told as it is."""
+        return self.tools.get(name) or OwnTool(ToolKind.FUNCTION, name)
 
 
 def read_responses(
@@ -86,7 +93,7 @@ def read_responses(
     """What a responses request asks; see `Dialect.read`."""
     reader, left_out = Reader(body), LeftOut()
     _refuse(reader)
-    tools, choice = read_tools(reader, flat_function, left_out)
+    tools, choice, own_tools = read_tools(reader, left_out)
     fallbacks = reader.texts("models")
     model = model or (reader.needed_text("model") if reader.has("model") or not fallbacks else fallbacks[0])
     response_format, schema, native = _text(reader)
@@ -118,7 +125,7 @@ def read_responses(
         reader.text_values("metadata"),
         reader.text("prompt_cache_key"),
         left_out.names(),
-        ResponsesShape(_echo(reader)),
+        ResponsesShape(_echo(reader), own_tools),
     )
 
 

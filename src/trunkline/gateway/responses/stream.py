@@ -26,12 +26,15 @@ from trunkline.gateway.responses.output import (
     summary_part,
     text_part,
 )
+from trunkline.gateway.responses.own_tools import ToolKind
 from trunkline.gateway.responses.read import ResponsesShape
 from trunkline.gateway.responses.sealed_reasoning import closed, closed_for_call
 
 _IDLE = b": still there\n\n"
 _PIECE_OF_TEXT = "response.output_text.delta"
 _PIECE_OF_THOUGHT = "response.reasoning_summary_text.delta"
+_PIECE_OF_CALL = "response.function_call_arguments"
+_PIECE_OF_INPUT = "response.custom_tool_call_input"
 
 
 class ResponseStream:
@@ -102,21 +105,24 @@ class ResponseStream:
             before += self._signature(closed_for_call(call.signature, route))
         index = len(self._done)
         item_id = self._response.item_id("fc", index)
-        arguments = call.arguments or "{}"
-        place = {"item_id": item_id, "output_index": index}
-        done = call_item(item_id, call.call_id, call.name, arguments, COMPLETED)
+        own, arguments = self._shape.own(call.name), call.arguments or "{}"
+        empty = call_item(item_id, call.call_id, arguments, own, IN_PROGRESS, said=False)
+        done = call_item(item_id, call.call_id, arguments, own, COMPLETED)
         self._done.append(done)
-        empty = done | {"status": IN_PROGRESS, "arguments": ""}
-        whole = {"arguments": arguments, "name": call.name}
-        return b"".join(
-            (
-                before,
-                self._item_event("response.output_item.added", index, empty),
-                self._event("response.function_call_arguments.delta", place | {"delta": arguments}),
-                self._event("response.function_call_arguments.done", place | whole),
-                self._item_event("response.output_item.done", index, done),
-            )
-        )
+        place = {"item_id": item_id, "output_index": index}
+        written = [before, self._item_event("response.output_item.added", index, empty)]
+        match own.kind:
+            case ToolKind.FUNCTION:
+                whole = {"arguments": arguments, "name": own.name}
+                written.append(self._event(f"{_PIECE_OF_CALL}.delta", place | {"delta": arguments}))
+                written.append(self._event(f"{_PIECE_OF_CALL}.done", place | whole))
+            case ToolKind.CUSTOM:
+                written.append(self._event(f"{_PIECE_OF_INPUT}.delta", place | {"delta": done["input"]}))
+                written.append(self._event(f"{_PIECE_OF_INPUT}.done", place | {"input": done["input"]}))
+            case ToolKind.SEARCH:
+                pass  # its arguments are told with the item alone
+        written.append(self._item_event("response.output_item.done", index, done))
+        return b"".join(written)
 
     def idle(self) -> bytes:
         """A comment, which every reader of event streams skips."""

@@ -40,7 +40,8 @@ def response(shape: ResponsesShape, answer: WholeAnswer) -> bytes:
                 content = closed_for_call(part.signature, Route(part.provider or "", "", ""))
                 output.append(reasoning_item(told.item_id("rs", len(output)), "", content))
             item_id = told.item_id("fc", len(output))
-            output.append(call_item(item_id, part.call_id, part.name, part.arguments or "{}", COMPLETED))
+            own = shape.own(part.name)
+            output.append(call_item(item_id, part.call_id, part.arguments or "{}", own, COMPLETED))
         elif isinstance(part, ThinkingPart):
             output.append(reasoning_item(told.item_id("rs", len(output)), *_thought(part)))
     return told.json(state, output, answer.usage, finish=answer.finish)
