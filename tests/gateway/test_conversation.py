@@ -52,6 +52,14 @@ def test_the_clients_own_word_goes_before_a_guess() -> None:
     assert same(replace(asked, conversation_key="k"), header) == same(other, header)
 
 
+def test_sessions_that_begin_alike_are_told_apart_by_the_header_that_names_them() -> None:
+    asked = _asked("Count the files.")
+    places = [place_of(asked, {"x-session-id": session}, "t") for session in ("ses_1", "ses_2", "ses_1")]
+
+    assert places[0] == places[2]
+    assert places[0].conversation_id != places[1].conversation_id
+
+
 def test_a_job_that_begins_the_same_way_every_hour_is_another_conversation_each_time() -> None:
     """But not where only its first request is asked again."""
     runs, begun = Runs(), _asked("Look after the queue.")

@@ -12,7 +12,8 @@ from trunkline.cli.shapes import receipt_json, snapshot_json
 from trunkline.domain.clock import SystemClock
 from trunkline.engine.engine import Engine
 from trunkline.engine.settings import EngineSettings
-from trunkline.gateway.running import FIRST_TOKEN, RunningGateway, running_gateway
+from trunkline.gateway.agents import FIRST_TOKEN
+from trunkline.gateway.running import RunningGateway, running_gateway
 from trunkline.gateway.server import Page, Pages
 from trunkline.gateway.snippets import Snippet, base_url_of, snippets_json
 

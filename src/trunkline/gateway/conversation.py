@@ -13,6 +13,8 @@ from trunkline.gateway.dialect import Asked
 HEADER = "x-trunkline-conversation"
 _MOST_RUNS = 4_096
 _SAID = ("conversation", "conversation_id", "session", "session_id", "thread_id")
+_SESSION = "x-session-id"
+"""Where opencode and others name the session that a request belongs to, beside the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ def place_of(asked: Asked, headers: Mapping[str, str], owner: str) -> Place:
     apart."""
     chat = asked.chat
     said = headers.get(HEADER) or next((asked.said[name] for name in _SAID if asked.said.get(name)), None)
-    beginning = f"said\0{said}" if said else f"begun\0{asked.conversation_key or ''}\0{_beginning(chat)}"
+    session = asked.conversation_key or headers.get(_SESSION, "")
+    beginning = f"said\0{said}" if said else f"begun\0{session}\0{_beginning(chat)}"
     conversation_id = "gw-" + _hash("\0".join((owner, beginning)))
     return Place(conversation_id, _turn_id(conversation_id, chat), guessed=not said)
 

@@ -15,6 +15,7 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.errors import ConfigError
 from trunkline.domain.ids import IdSource
 from trunkline.engine.engine import Engine
+from trunkline.gateway.agents import FIRST_TOKEN
 from trunkline.gateway.announcing import Announcement
 from trunkline.gateway.doors import Doors
 from trunkline.gateway.guard import Guard
@@ -27,7 +28,6 @@ from trunkline.gateway.token_watch import TokenWatch
 from trunkline.store import gateway_tokens
 from trunkline.store.gateway_tokens import GatewayToken, hash_of, new_text
 
-FIRST_TOKEN = "default"  # noqa: S105 - a token's name
 _WHO = "serve"
 
 

@@ -34,6 +34,7 @@ from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.engine import Engine
 from trunkline.engine.requests import Handle
 from trunkline.engine.transcript import answer_message
+from trunkline.gateway.agents import name_of
 from trunkline.gateway.conversation import Runs, place_of
 from trunkline.gateway.dialect import (
     AnswerHead,
@@ -182,7 +183,7 @@ class Service:
         priority = said.priority or client.priority
         chat = replace(
             asked.chat,
-            origin=Origin(OriginKind.GATEWAY, said.origin or client.name),
+            origin=Origin(OriginKind.GATEWAY, said.origin or name_of(client, headers)),
             hints=Hints(
                 task_type=said.task_type or named.hints.task_type,
                 tier=said.tier or named.hints.tier,

@@ -110,15 +110,15 @@ def read(body: Mapping[str, Any], origin: Origin, *, model: str | None, stream: 
     )
     left_out.add_unknown(reader, _KNOWN)
     left_out.add_unknown(config, _KNOWN_CONFIG, "generationConfig.")
-    shown = bool(thinking.flag("includeThoughts"))
     return Asked(
         chat,
         model,
         fallbacks=tuple(name for name in models if name != model),
         said=reader.text_values("labels"),
         ignored=left_out.names(),
-        shape=Shape(shown),
-        carried=Carried(signed=shown, unsigned=shown, calls=True),
+        shape=Shape(bool(thinking.flag("includeThoughts"))),
+        # Gemini CLI (0.61) asks for thoughts, shows them and leaves them out of what it sends back.
+        carried=Carried(calls=True),
     )
 
 
