@@ -33,9 +33,11 @@ from trunkline.gateway.serving import Course, Service
 from trunkline.gateway.shelf import own_id
 from trunkline.gateway.thinking import Thinking
 from trunkline.store import kept_thinking
+from trunkline.store.gateway_tokens import GatewayToken, hash_of
 from trunkline.store.kept_thinking import KEPT_MS
 
 HOUR_MS = 3_600_000
+TEXT = "tl-of-the-test"
 LONG = "01KAGTKM0V9QZJ6G1X7C2R5T3N"
 ABLE: dict[str, dict[str, Any]] = {
     "anthropic": {"capabilities": ["tools", "thinking"], "thinking": "adaptive"},
@@ -92,15 +94,28 @@ def signatures(request: ChatRequest) -> list[str]:
     ]
 
 
-async def post(root: str, body: dict[str, Any]) -> dict[str, Any]:
+async def post(root: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{root}/v1/chat/completions", json=body) as reply,
+        aiohttp.ClientSession(headers={"x-api-key": TEXT}) as session,
+        session.post(root + path, json=body) as reply,
     ):
-        told = await reply.json()
+        told: dict[str, Any] = await reply.json()
         assert reply.status == 200, told
-        message: dict[str, Any] = told["choices"][0]["message"]
-        return message
+        return told
+
+
+async def chat(root: str, body: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = (await post(root, "/v1/chat/completions", body))["choices"][0]["message"]
+    return message
+
+
+@asynccontextmanager
+async def gateway_of(world: World) -> AsyncIterator[str]:
+    """Where a gateway listens that knows the token."""
+    async with listening(world) as (gateway, root):
+        guard = gateway._guard
+        guard.learn([GatewayToken("me", "agent-7", hash_of(TEXT), 0)], guard.day, {})
+        yield root
 
 
 async def start_again(world: World) -> None:
@@ -116,11 +131,12 @@ async def test_a_loop_goes_on_where_serve_was_started_again(
     asked = question(protocol)
     with noted(monkeypatch) as requests:
         async with open_world(tmp_path, thinker(protocol), preferences=OPEN) as world:
-            async with listening(world) as (_, root):
-                answer = await post(root, asked)
+            async with gateway_of(world) as root:
+                answer = await chat(root, asked)
             await start_again(world)
-            async with listening(world) as (_, root):
-                assert (await post(root, with_results(asked, answer)))["content"]
+            async with gateway_of(world) as root:
+                assert (await chat(root, with_results(asked, answer)))["content"]
+            assert world.query("SELECT token_id FROM kept_thinking") == [("me",)]
         assert len(signatures(requests[1])) == 1
         if protocol == "anthropic":
             thoughts = [part for part in requests[1].messages[1].parts if isinstance(part, ThinkingPart)]
@@ -259,7 +275,9 @@ async def test_a_request_that_has_no_need_of_it_asks_nothing_of_the_store(
 
 
 @pytest.mark.parametrize("shown", [False, True])
-async def test_nothing_is_kept_for_a_client_that_carries_its_thinking(tmp_path: Path, shown: bool) -> None:
+async def test_nothing_is_kept_for_an_anthropic_client_that_carries_its_thinking(
+    tmp_path: Path, shown: bool
+) -> None:
     tools = [{"name": "get_weather", "input_schema": SCHEMA}]
     asked = {
         "model": "p/m",
@@ -273,6 +291,41 @@ async def test_nothing_is_kept_for_a_client_that_carries_its_thinking(tmp_path: 
         await world.engine.store.flush()
         assert answer["stop_reason"] == "tool_use"
         assert world.query(ROWS) == [(0 if shown else 1,)]
+
+
+@pytest.mark.parametrize(
+    ("upstream", "shown"), [("gemini", False), ("anthropic", True), ("anthropic", False)]
+)
+async def test_of_thinking_all_is_kept_for_a_google_client_but_the_signatures_of_calls_which_it_brings(
+    tmp_path: Path, upstream: str, shown: bool
+) -> None:
+    """Gemini CLI shows thoughts and leaves them out of what it sends back."""
+    asked = {
+        "model": f"p/{MODELS[upstream]}",
+        "contents": [{"role": "user", "parts": [{"text": BOTH}]}],
+        "tools": [{"functionDeclarations": [{"name": "get_weather", "parametersJsonSchema": SCHEMA}]}],
+        "generationConfig": {"thinkingConfig": {"includeThoughts": shown}},
+    }
+    async with open_world(tmp_path, thinker(upstream), clock=FakeClock()) as world:
+        answer = await Agent(world, FakeClock()).ask(asked, Protocol.GEMINI)
+        await world.engine.store.flush()
+        assert any("functionCall" in part for part in answer["candidates"][0]["content"]["parts"])
+        assert world.query(ROWS) == [(1 if upstream == "anthropic" else 0,)]
+
+
+@pytest.mark.parametrize("upstream", MODELS)
+@pytest.mark.parametrize("carries", [False, True])
+async def test_nothing_is_kept_for_a_responses_client_that_carries_what_is_encrypted(
+    tmp_path: Path, upstream: str, carries: bool
+) -> None:
+    tools = [{"type": "function", "name": "get_weather", "parameters": SCHEMA}]
+    asked = {"model": f"p/{MODELS[upstream]}", "input": BOTH, "tools": tools}
+    include = {"include": ["reasoning.encrypted_content"]} if carries else {}
+    async with open_world(tmp_path, thinker(upstream), clock=FakeClock()) as world:
+        answer = await Agent(world, FakeClock()).ask(asked | include, Protocol.RESPONSES)
+        await world.engine.store.flush()
+        assert any(item["type"] == "function_call" for item in answer["output"])
+        assert world.query(ROWS) == [(0 if carries else 1,)]
 
 
 async def test_of_a_turn_the_store_has_its_thinking_and_none_of_its_words(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ async def test_what_goes_is_not_left_in_the_file(tmp_path: Path) -> None:
     path, clock = tmp_path / "t.db", FakeClock()
     words = ThinkingPart("a thought nobody came back for", "anthropic", "c2ln")
     async with opened(path, clock) as store:
+        await store.write(lambda connection: connection.execute("PRAGMA secure_delete=OFF").fetchone())
         keep(store, "A", KeptTurn((words,)))
         await store.flush()
         with closing(sqlite3.connect(path)) as connection:

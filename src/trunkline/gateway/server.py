@@ -228,7 +228,6 @@ class Gateway:
         if target.action is Action.COUNT:
             counting = counting_of(target.protocol)
             asked = await sent.read(lambda body: counting.read(body, origin, target.name))
-            asked = await service.recalled(asked, client)
             asked = service.placed(asked, exchange.headers, client, is_asked=False)
             return _bytes(counting.body(await service.count_tokens(asked)))
         if target.action is Action.EMBED:

@@ -16,7 +16,7 @@ from trunkline.domain.messages import (
     Sampling,
 )
 from trunkline.domain.tasks import Origin
-from trunkline.gateway.dialect import Asked
+from trunkline.gateway.dialect import Asked, Carried
 from trunkline.gateway.left_out import LeftOut, packed, refused
 from trunkline.gateway.openai.fields import NATIVE, native_fields, read_effort, read_schema
 from trunkline.gateway.reading import Reader
@@ -55,6 +55,9 @@ _KNOWN = {
     "truncation",
     *_NATIVE,
 }
+_CARRIED = "reasoning.encrypted_content"
+"""Whoever has this included brings it back; others may drop it, though they get it too."""
+
 _REASONING_FIELDS = ("effort", "summary", "generate_summary", "max_tokens", "enabled")
 
 _ECHOED: Mapping[str, Any] = {
@@ -118,6 +121,7 @@ def read_responses(
     if reader.word("truncation", ("auto", "disabled")) == "auto":
         left_out.add("truncation")
     left_out.add_unknown(reader, _KNOWN)
+    carries = _CARRIED in reader.texts("include")
     return Asked(
         chat,
         model,
@@ -126,6 +130,7 @@ def read_responses(
         reader.text("prompt_cache_key"),
         left_out.names(),
         ResponsesShape(_echo(reader), own_tools),
+        Carried(signed=carries, calls=carries),
     )
 
 
