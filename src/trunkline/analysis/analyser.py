@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from trunkline.analysis.carried import carried_by
 from trunkline.analysis.classify import Guess, classify
 from trunkline.analysis.followup import Followed, inherited, is_follow_up
 from trunkline.analysis.prompt import CountingPlan, count_prompt
+from trunkline.analysis.spoken import spoken
 from trunkline.analysis.tokens import TokenCounter
 from trunkline.domain.carried import Carried
 from trunkline.domain.counting import PromptCount, Tokenizer
@@ -110,12 +111,11 @@ def _judged(
     """What the last user message asks for, and the tier that it is not under because of what it follows. A follow-up
     that asks for something else (as its words or the asker's hint say) never is a simple one: it speaks of what
     went before."""
-    texts = (message.text for message in reversed(request.messages) if message.role is Role.USER)
-    said = [text for text in texts if text]
-    guess = classify(said[0] if said else "")
-    if not said or not is_follow_up(said[0]):
+    last = next(_spoken(request), None) or next(_texts(request), "")
+    guess = classify(last)
+    if not is_follow_up(last):
         return guess, None
-    followed = previous or _followed(said, thresholds)
+    followed = previous or _followed(_spoken(request), thresholds)
     if followed is None:
         return guess, None
     found = inherited(guess, followed)
@@ -125,7 +125,19 @@ def _judged(
     return replace(found or guess, complexity=least), None
 
 
-def _followed(said: Sequence[str], thresholds: Thresholds) -> Followed | None:
+def _texts(request: ChatRequest) -> Iterator[str]:
+    """What the user's messages say, the latest first."""
+    return (
+        message.text for message in reversed(request.messages) if message.role is Role.USER and message.text
+    )
+
+
+def _spoken(request: ChatRequest) -> Iterator[str]:
+    """The same without what agents put around it."""
+    return (said for text in _texts(request) if (said := spoken(text)))
+
+
+def _followed(said: Iterable[str], thresholds: Thresholds) -> Followed | None:
     """What the user's messages, the latest first, ask for in the last one that is no follow-up; None where all are."""
     asking = next((text for text in said if not is_follow_up(text)), None)
     if asking is None:
