@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -101,6 +102,9 @@ async def test_what_nobody_can_serve_now_is_refused_with_the_time_to_wait(tmp_pa
         status, body, headers = await client.ask()
 
     assert (status, body["error"]["code"]) == (429, "rate_limit_exceeded")
+    # Who cannot, and until when: an agent shows its person this sentence and nothing else.
+    said = body["error"]["message"]
+    assert re.search(r"no account can answer this now \(p/\S+: quota limit hit, again in \d+ m", said), said
     assert 3_000 < int(headers["retry-after"]) <= 3_600
     assert headers["x-should-retry"] == "false"
 

@@ -17,6 +17,7 @@ from trunkline.engine.own_faults import (
     STORE_ERROR,
 )
 from trunkline.gateway.dialect import Problem, ProblemKind
+from trunkline.routing.explain import rejection_sentence
 
 _KINDS = {
     FaultKind.RATE_MINUTE: ProblemKind.LIMIT,
@@ -40,6 +41,16 @@ _OWN = {
 }
 _LIMITS = frozenset(kind.value for kind in FaultKind if kind.is_limit)
 _PASSING = frozenset({RejectionCode.BREAKER_OPEN, RejectionCode.BUSY, RejectionCode.FAILED})
+_NEVER_COULD = frozenset(
+    {
+        RejectionCode.NO_KEY,
+        RejectionCode.DISABLED,
+        RejectionCode.RETIRED,
+        RejectionCode.PINNED_ELSEWHERE,
+        RejectionCode.EXCLUDED,
+    }
+)
+_MOST_NAMED = 4
 _NOBODY_IS_THERE = "no account has a key or is switched on; `trunkline doctor` says what would add one"
 _OVER_BUDGET_REMEDY = "send the header x-trunkline-over-budget: 1 to send it on purpose"
 _PASSED_ON = frozenset({FaultKind.CONTENT, FaultKind.BAD_REQUEST, FaultKind.CONTEXT})
@@ -61,8 +72,8 @@ def problem_of(receipt: Receipt, now_ms: int, zone: tzinfo | None) -> Problem:
     message = fault_sentence(fault, now_ms, zone)
     if fault.kind in _PASSED_ON and fault.provider_text and fault.provider_text not in message:
         message = f"{message}: {fault.provider_text}"
-    if receipt.no_route is not None and _nobody_is_there(receipt.no_route):
-        message = f"{message}: {_NOBODY_IS_THERE}"
+    if fault.code == NO_ROUTE and receipt.no_route is not None:
+        message = f"{message}{_who_cannot(receipt.no_route, now_ms)}"
     if fault.code == OVER_TOKEN_BUDGET:
         message = f"{message}; or {_OVER_BUDGET_REMEDY}"
     return Problem(_kind(fault, receipt), message, fault.code or None, None, _retry_after_ms(fault, now_ms))
@@ -89,6 +100,17 @@ def _kind(fault: Fault, receipt: Receipt) -> ProblemKind:
     if fault.code == NO_ROUTE and fault.kind.is_limit and receipt.no_route is not None:
         return _kind_of_nobody(receipt.no_route)
     return _KINDS[fault.kind]
+
+
+def _who_cannot(no_route: NoRoute, now_ms: int) -> str:
+    """Who is asked for it and cannot, with why and until when; what would help where nobody is there at all."""
+    if _nobody_is_there(no_route):
+        return f": {_NOBODY_IS_THERE}"
+    able = [one for one in no_route.rejected if one.code not in _NEVER_COULD]
+    said = [rejection_sentence(one, now_ms) for one in able[:_MOST_NAMED]]
+    if len(able) > _MOST_NAMED:
+        said.append(f"and {len(able) - _MOST_NAMED} more")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _nobody_is_there(no_route: NoRoute) -> bool:
