@@ -8,6 +8,8 @@ import shlex
 import pytest
 
 from trunkline.domain.preferences import GatewayPolicy
+from trunkline.gateway.agents import name_of
+from trunkline.gateway.guard import Client
 from trunkline.gateway.snippets import NO_TOKEN, UNSHOWN_TOKEN, Snippet, base_url_of, snippets, snippets_json
 
 URL, TOKEN = "http://127.0.0.1:8787", "tl-" + "a" * 43
@@ -62,6 +64,21 @@ def test_openclaw_has_a_provider_with_four_models_and_its_agents_ask_for_them():
     assert list(block["agents"]["entries"]) == ["main", "work", "personal"]
 
 
+def test_openclaws_block_stands_on_its_own_and_says_who_asks():
+    """Several agents without these are refused by its `config validate`, or have a warning."""
+    block = json.loads("\n".join(of("openclaw").lines))
+    assert block["agents"]["ownership"] == "explicit"
+    assert block["agents"]["defaults"]["systemAgent"]["agentId"] in block["agents"]["entries"]
+    provider = block["models"]["providers"]["trunkline"]
+    assert name_of(Client(), {"user-agent": provider["headers"]["User-Agent"]}) == "openclaw"
+    assert all(model["compat"] == {"supportsReasoningEffort": True} for model in provider["models"])
+
+
+def test_gemini_cli_is_told_that_a_key_is_meant():
+    settings = json.loads("\n".join(of("gemini-cli").lines))
+    assert settings == {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+
+
 @pytest.mark.parametrize("client", ["openai", "claude-code", "gemini", "openclaw"])
 def test_a_token_that_is_not_known_any_more_is_said_to_be_so(client):
     assert TOKEN not in str(of(client, None))
@@ -72,7 +89,7 @@ def test_a_token_that_is_not_known_any_more_is_said_to_be_so(client):
 
 def test_json_is_by_client():
     shown = snippets_json(snippets(URL, None))
-    assert list(shown) == ["openai", "claude-code", "gemini", "openclaw"]
+    assert list(shown) == ["openai", "claude-code", "gemini", "gemini-cli", "openclaw"]
     assert shown["openai"]["lines"][2] == "model: auto"
 
 

@@ -2,7 +2,8 @@
 
 As they sent it themselves in November 2026: Claude Code 2.1 (`claude-cli/2.1.197 (external, sdk-cli)`), Codex 0.169
 (`codex_exec/0.169.0 (…)`, `codex_cli_rs/…`), Gemini CLI 0.61 (`GeminiCLI-tui/0.61.0/MODEL (…)`) and opencode 1.18
-(`opencode/1.18.33 ai-sdk/…`). Others go by the name of the SDK that they are made with, which says nothing of them.
+(`opencode/1.18.33 ai-sdk/…`). OpenClaw is told its name by what `serve` prints. Others go by that of the SDK that they
+are made with, which says nothing of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _AGENTS = (
     ("codex", "codex"),
     ("GeminiCLI", "gemini-cli"),
     ("opencode/", "opencode"),
+    ("OpenClaw", "openclaw"),
 )
 
 

@@ -3,8 +3,10 @@
 Environment variables as the programs read them: those of the `openai`, `anthropic` and `google-genai` packages by
 their source; Claude Code's by its documentation (it adds `/v1/messages` to the address itself, and puts a set
 ANTHROPIC_API_KEY before the token; its small helper jobs ask for the model of ANTHROPIC_DEFAULT_HAIKU_MODEL). Gemini
-CLI takes `auto` for a choice of its own, so that the name is prefixed there. OpenClaw's block is that of its
-configuration reference (`models.providers`, per-agent `agents.entries`).
+CLI takes `auto` for a choice of its own, so that the name is prefixed there; from 0.44 to 0.61 at least it refuses to
+start with a base URL from the environment where its settings do not say that a key is meant
+(google-gemini/gemini-cli#27550). OpenClaw's block was checked with `openclaw config validate` of 2026.9: several agents
+want `ownership` and one that does what is nobody's own, and it sends how long to think only where `compat` says so.
 """
 
 from __future__ import annotations
@@ -88,11 +90,18 @@ def snippets(base_url: str, token: str | None, *, needs_token: bool = True) -> t
             'or in code: genai.Client(api_key=…, http_options={"base_url": …})',
         ),
         Snippet(
+            "gemini-cli",
+            "Gemini CLI, beside these lines",
+            (json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}),),
+            "merged into ~/.gemini/settings.json. Its side jobs ask for Google's models by name; without a Google "
+            'account: gateway.unknown_model = "auto"',
+        ),
+        Snippet(
             "openclaw",
             "OpenClaw",
             _laid_out(openclaw(base_url, given)),
-            "merged into ~/.openclaw/openclaw.json; keep the agents that you have. A version that still has "
-            'agents.list wants the same as { "id": "main", "model": … } in that',
+            "merged into ~/.openclaw/openclaw.json; keep the agents that you have, and what your file says of "
+            '"ownership" and "systemAgent"; then `openclaw config validate`',
         ),
     )
 
@@ -107,12 +116,17 @@ def openclaw(base_url: str, token: str) -> dict[str, Any]:
                     "baseUrl": f"{base_url}/v1",
                     "apiKey": token,
                     "api": "openai-completions",
+                    "headers": {"User-Agent": "OpenClaw"},
                     "models": [_openclaw_model(name, title) for name, title in _OPENCLAW_NAMES.items()],
                 }
             },
         },
         "agents": {
-            "defaults": {"model": {"primary": f"{OWN_PREFIX}{AUTO}"}},
+            "ownership": "explicit",
+            "defaults": {
+                "model": {"primary": f"{OWN_PREFIX}{AUTO}"},
+                "systemAgent": {"agentId": next(iter(_OPENCLAW_AGENTS))},
+            },
             "entries": {agent: {"model": f"{OWN_PREFIX}{name}"} for agent, name in _OPENCLAW_AGENTS.items()},
         },
     }
@@ -150,6 +164,7 @@ def _openclaw_model(name: str, title: str) -> dict[str, Any]:
         "input": ["text", "image"],
         "contextWindow": _WINDOW_TOKENS,
         "maxTokens": _OUTPUT_TOKENS,
+        "compat": {"supportsReasoningEffort": True},
     }
 
 
