@@ -27,7 +27,7 @@ from trunkline.domain.routes import (
     Selector,
 )
 from trunkline.routing.limits import FlatLimits
-from trunkline.routing.profiles import Profile, ProfileKey, build_profile
+from trunkline.routing.profiles import Profile, ProfileKey, build_profile, renewed
 
 _UNLIMITED = 1 << 60
 _MOST_PROFILES = 512
@@ -126,11 +126,12 @@ class CompiledPolicy:
         """The profile of a kind of task, compiled when first asked for, and anew when `records`, how its answers were
         received, are others than before."""
         profile = self.profiles.get(key)
-        if profile is None or profile.records is not records:
+        if profile is None:
             if len(self.profiles) >= _MOST_PROFILES:
                 self.profiles.clear()
-            profile = build_profile(key, self.config, self.rows, records)
-            self.profiles[key] = profile
+            profile = self.profiles[key] = build_profile(key, self.config, self.rows, records)
+        elif profile.records is not records:
+            profile = self.profiles[key] = renewed(profile, self.rows, records)
         return profile
 
 

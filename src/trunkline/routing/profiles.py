@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from trunkline.domain.decisions import DEAR, USUAL, WEAK
 from trunkline.domain.learned import Verdicts
@@ -79,12 +79,42 @@ Prices = tuple[int | None, int | None, int | None, int]
 Basis = tuple[float, int, int, Prices, bool, bool, int, int, bool, "ModelRow"]
 
 
+class Standards(NamedTuple):
+    """What models are held to for one kind of task: `weight` is that of a catalogue figure beside verdicts, `floor` the
+    least quality 0..1 of all providers but the `exempt` ones (None: of nobody), `own_ceiling` and `ceiling` the highest
+    blended price of a token for the tier and at this hour, `dearest_pico` the highest known, for models of unknown
+    price."""
+
+    weight: float
+    floor: float
+    exempt: frozenset[str] | None
+    own_ceiling: int | None
+    ceiling: int | None
+    dearest_pico: float | None
+
+    def footing(self, row: ModelRow, verdicts: Verdicts | None) -> Footing:
+        """How the model of `row` stands to them, after those `verdicts`."""
+        no_floor = self.exempt is None or row.provider in self.exempt
+        standing = against_floor(row.quality, verdicts, self.weight, 0.0 if no_floor else self.floor)
+        price_pico = self.dearest_pico if row.blended_pico is None else row.blended_pico
+        own, now = (
+            ceiling is not None and (price_pico or 0) > ceiling
+            for ceiling in (self.own_ceiling, self.ceiling)
+        )
+        return Footing(
+            quality=posterior(row.quality, verdicts, self.weight),
+            meets=standing is Floor.MEETS,
+            below=standing is Floor.BELOW,
+            dear=now,
+            lifted=own and not now,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`likings` runs parallel to the policy's rows; `by_account` overrides it where a list names accounts.
     `footings` and `bases` run parallel too; `by_fixed` are the same bases, those that nothing puts behind first and of
     these the highest weighted preference and quality: some lead as `stated` in a list, the rest are `unstated`.
-    `floor` is the least quality 0..1; `ceiling_pico` the highest blended price of a token, None where there is none.
     `records` is what was known of answers when it was made, by whose identity it is known to be current."""
 
     mode: Mode
@@ -96,13 +126,17 @@ class Profile:
     likings: tuple[Liking, ...]
     by_account: dict[int, dict[str, Liking]]
     footings: tuple[Footing, ...]
-    floor: float
-    ceiling_pico: int | None
+    standards: Standards
     rules_on: bool
     cheap_simple: bool
     prefer_free: bool
     override: tuple[Selector, EnvironmentOverride] | None
     records: Mapping[str, Verdicts] | None
+
+    @property
+    def floor(self) -> float:
+        """The least quality 0..1."""
+        return self.standards.floor
 
     @property
     def has_list(self) -> bool:
@@ -128,37 +162,61 @@ def build_profile(
         accounts = {route.account: _liking(row, route.account, stated, shipped) for route in row.routes}
         if any(liking != likings[-1] for liking in accounts.values()):
             by_account[row.place] = accounts
-    floor = preferences.floor(key.task_type, key.tier)
     rules_on = preferences.rules.auto_routing and mode.budget is not BudgetMode.QUALITY_FIRST
-    own_ceiling = _ceiling(key.tier, mode, preferences)
-    ceiling = _ceiling(_NEXT.get(key.tier), mode, preferences) if key.dearer else own_ceiling
-    if key.cheapest:
-        own_ceiling = ceiling = None
-    footings = _footings(key, config, rows, records, floor, (own_ceiling, ceiling))
+    standards = _standards(key, mode, config, rows)
     weights = weights_for(preferences, mode)
+    footings = tuple(standards.footing(row, records.get(row.model) if records else None) for row in rows)
     bases = tuple(
         _basis(row, weights, tuple(by_account.get(row.place, {}).values()) or (liking,), footing)
         for row, liking, footing in zip(rows, likings, footings, strict=True)
     )
-    by_fixed = tuple(sorted(bases, key=lambda basis: (basis[BEHIND], -basis[0])))
     return Profile(
         mode=mode,
         weights=weights,
-        bases=bases,
-        by_fixed=by_fixed,
-        stated=tuple(basis for basis in by_fixed if _leads(basis)),
-        unstated=tuple(basis for basis in by_fixed if not _leads(basis)),
+        **_in_order(bases),
         likings=tuple(likings),
         by_account=by_account,
         footings=footings,
-        floor=floor,
-        ceiling_pico=ceiling,
+        standards=standards,
         rules_on=rules_on,
         cheap_simple=key.cheapest or (rules_on and preferences.rules.cheap_simple),
         prefer_free=rules_on and preferences.rules.prefer_free,
         override=None if key.cheapest else _override(key, preferences, catalogue),
         records=records,
     )
+
+
+def renewed(profile: Profile, rows: Sequence[ModelRow], records: Mapping[str, Verdicts] | None) -> Profile:
+    """`profile` after other answers: what `build_profile` makes of these `records`, at the cost of the models of which
+    they say something else than before. While many are learned of, that is every few seconds."""
+    before, after = profile.records or {}, records or {}
+    footings, bases = list(profile.footings), list(profile.bases)
+    for row in rows:
+        verdicts = after.get(row.model)
+        if verdicts == before.get(row.model):
+            continue
+        place = row.place
+        likings = tuple(profile.by_account.get(place, {}).values()) or (profile.likings[place],)
+        footings[place] = profile.standards.footing(row, verdicts)
+        bases[place] = _basis(row, profile.weights, likings, footings[place])
+    return replace(profile, footings=tuple(footings), records=records, **_in_order(tuple(bases)))
+
+
+class _InOrder(TypedDict):
+    bases: tuple[Basis, ...]
+    by_fixed: tuple[Basis, ...]
+    stated: tuple[Basis, ...]
+    unstated: tuple[Basis, ...]
+
+
+def _in_order(bases: tuple[Basis, ...]) -> _InOrder:
+    by_fixed = tuple(sorted(bases, key=lambda basis: (basis[BEHIND], -basis[0])))
+    return {
+        "bases": bases,
+        "by_fixed": by_fixed,
+        "stated": tuple(basis for basis in by_fixed if _leads(basis)),
+        "unstated": tuple(basis for basis in by_fixed if not _leads(basis)),
+    }
 
 
 def _leads(basis: Basis) -> bool:
@@ -191,35 +249,26 @@ def fixed_score(weights: Weights, preference: float, quality: float) -> float:
     return weights.preference * preference + weights.quality * quality
 
 
-def _footings(
-    key: ProfileKey,
-    config: Config,
-    rows: Sequence[ModelRow],
-    records: Mapping[str, Verdicts] | None,
-    floor: float,
-    ceilings: tuple[int | None, int | None],
-) -> tuple[Footing, ...]:
-    """Of every row, under the floor and under the ceilings of the tier and of the hour."""
-    weight = config.preferences.learning.prior_weight
-    local = {provider.id for provider in config.catalogue.providers if provider.billing is Billing.LOCAL}
-    dearest_pico = max((row.blended_pico for row in rows if row.blended_pico is not None), default=None)
-    found = []
-    for row in rows:
-        verdicts = records.get(row.model) if records else None
-        no_floor = key.cheapest and (row.provider not in local or key.any_local)
-        standing = against_floor(row.quality, verdicts, weight, 0.0 if no_floor else floor)
-        price_pico = dearest_pico if row.blended_pico is None else row.blended_pico
-        own, now = (ceiling is not None and (price_pico or 0) > ceiling for ceiling in ceilings)
-        found.append(
-            Footing(
-                quality=posterior(row.quality, verdicts, weight),
-                meets=standing is Floor.MEETS,
-                below=standing is Floor.BELOW,
-                dear=now,
-                lifted=own and not now,
-            )
-        )
-    return tuple(found)
+def _standards(key: ProfileKey, mode: Mode, config: Config, rows: Sequence[ModelRow]) -> Standards:
+    """Of a kind of task: under the ceilings of its tier and of the hour."""
+    preferences = config.preferences
+    own_ceiling = ceiling = None
+    if not key.cheapest:
+        own_ceiling = _ceiling(key.tier, mode, preferences)
+        ceiling = _ceiling(_NEXT.get(key.tier), mode, preferences) if key.dearer else own_ceiling
+    exempt: frozenset[str] | None = frozenset()
+    if key.cheapest:
+        local = (one.id for one in config.catalogue.providers if one.billing is Billing.LOCAL)
+        everybody = frozenset(one.id for one in config.catalogue.providers)
+        exempt = None if key.any_local else everybody.difference(local)
+    return Standards(
+        weight=preferences.learning.prior_weight,
+        floor=preferences.floor(key.task_type, key.tier),
+        exempt=exempt,
+        own_ceiling=own_ceiling,
+        ceiling=ceiling,
+        dearest_pico=max((row.blended_pico for row in rows if row.blended_pico is not None), default=None),
+    )
 
 
 def _ceiling(tier: Tier | None, mode: Mode, preferences: Preferences) -> int | None:

@@ -164,7 +164,7 @@ def _put_behind(scan: Scan, chosen: Option, runner_up: Option) -> tuple[Reason, 
     """The better scored of two is below the floor or above the ceiling, and the other is not."""
     if runner_up.behind >= WEAK > chosen.behind:
         return Reason.QUALITY, (("too_weak", runner_up.route.id), ("floor", scan.profile.floor))
-    ceiling = ("ceiling_pico_per_token", scan.profile.ceiling_pico)
+    ceiling = ("ceiling_pico_per_token", scan.profile.standards.ceiling)
     why = "too_dear" if runner_up.price_known else "unpriced"
     return Reason.COST, ((why, runner_up.route.id), ceiling)
 
