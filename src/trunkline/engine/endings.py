@@ -61,3 +61,4 @@ class Endings:
             self._core, self._ticket.request, ending, self._log.text(), generation, self._course.inputs
         )
         self._core.bus.forward(event)
+        self._core.store.hasten()

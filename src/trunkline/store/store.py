@@ -90,6 +90,10 @@ class Store:
         """Run `unit` on the writer thread soon; a failure is logged and counted."""
         self._writer.post(unit)
 
+    def hasten(self) -> None:
+        """Have what is posted written now, where little else is to do."""
+        self._writer.hasten()
+
     async def flush(self) -> None:
         """Wait until everything posted so far is committed."""
         await self.ledger.flush()
