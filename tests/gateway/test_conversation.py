@@ -25,6 +25,14 @@ def test_a_conversation_keeps_its_identity_while_it_grows_and_each_turn_has_its_
     assert first == again
 
 
+def test_what_the_system_says_amid_a_conversation_begins_no_other() -> None:
+    asked = _asked("Count the files.", "There are 7.", "And folders?")
+    remark = Message.of(Role.SYSTEM, "A file was changed.")
+    grown = replace(asked, chat=replace(asked.chat, messages=(*asked.chat.messages, remark)))
+
+    assert place_of(grown, {}, "t").conversation_id == place_of(asked, {}, "t").conversation_id
+
+
 def test_other_beginnings_and_other_tokens_are_other_conversations() -> None:
     places = {
         place_of(_asked("Count the files."), {}, "t").conversation_id,

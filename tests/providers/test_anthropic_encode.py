@@ -30,7 +30,7 @@ from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.providers.anthropic.encode import DEFAULT_OUTPUT_TOKENS, encode
 from trunkline.providers.anthropic.messages import ASSISTANT_FIRST, GO_ON, NOTHING_ASKED
 from trunkline.providers.anthropic.wishes import ONLY_JSON
-from trunkline.providers.portable import NO_RESULT
+from trunkline.providers.portable import NO_RESULT, REMARK
 from trunkline.providers.protocol import CallContext
 
 ORIGIN = Origin(OriginKind.CHAT)
@@ -131,17 +131,18 @@ def test_what_the_provider_wants_besides_gives_way_to_the_request() -> None:
     assert (body["service_tier"], body["max_tokens"], "broken" in body) == ("auto", 64_000, False)
 
 
-def test_system_messages_stand_apart() -> None:
+def test_system_messages_stand_apart_and_later_ones_are_remarks_where_they_stand() -> None:
     messages = (
         Message.of(SYSTEM, "a"),
-        *HELLO,
         Message.of(SYSTEM, "b"),
+        *HELLO,
+        Message.of(SYSTEM, "c"),
         Message.of(USER, "!"),
         Message.of(SYSTEM, " "),
     )
     body = body_of(messages)
     assert body["system"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert turns_of(*messages) == [("user", ["Hello", "!"])]
+    assert turns_of(*messages) == [("user", ["Hello", REMARK.format(text="c"), "!"])]
 
 
 def test_json_is_asked_for_in_words() -> None:

@@ -28,7 +28,7 @@ from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.providers.gemini.contents import GO_ON, MODEL_FIRST, NO_SIGNATURE, NOTHING_ASKED
 from trunkline.providers.gemini.wire import GEMINI
 from trunkline.providers.gemini.wishes import ONLY_JSON
-from trunkline.providers.portable import NO_RESULT
+from trunkline.providers.portable import NO_RESULT, REMARK
 from trunkline.providers.protocol import CallContext, WireRequest
 
 ORIGIN = Origin(OriginKind.CHAT)
@@ -100,12 +100,14 @@ def test_path_and_headers_carry_no_credential(stream: bool, method: str, accept:
     }
 
 
-def test_system_messages_are_the_instruction_wherever_they_stand() -> None:
-    body = body_of(
-        (Message.of(Role.SYSTEM, "a"), *HELLO, Message.of(Role.SYSTEM, "b"), Message.of(Role.SYSTEM, " "))
-    )
+def test_system_messages_are_the_instruction_and_later_ones_remarks_where_they_stand() -> None:
+    heads = (Message.of(Role.SYSTEM, "a"), Message.of(Role.SYSTEM, "b"))
+    later = (Message.of(Role.SYSTEM, "c"), Message.of(Role.SYSTEM, " "))
+    body = body_of((*heads, *HELLO, *later))
     assert body["systemInstruction"] == {"parts": [{"text": "a"}, {"text": "b"}]}
-    assert [one["role"] for one in body["contents"]] == ["user"]
+    assert body["contents"] == [
+        {"role": "user", "parts": [{"text": "Hello"}, {"text": REMARK.format(text="c")}]}
+    ]
 
 
 def test_neighbours_of_one_role_are_one() -> None:

@@ -23,6 +23,7 @@ from trunkline.domain.messages import (
 from trunkline.domain.routes import Prefill, Quirks, ReasoningEcho
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.providers.openai.encode import encode
+from trunkline.providers.portable import REMARK
 from trunkline.providers.protocol import CallContext
 
 ORIGIN = Origin(OriginKind.CHAT)
@@ -94,7 +95,10 @@ def test_trap_14_only_one_system_message_where_more_are_refused() -> None:
     messages = (Message.of(Role.SYSTEM, "a"), *HELLO, Message.of(Role.SYSTEM, "b"))
     assert [m["role"] for m in body_of(messages)["messages"]] == ["system", "user", "system"]
     merged = body_of(messages, quirky(single_system_message=True))["messages"]
-    assert merged == [{"role": "system", "content": "a\n\nb"}, {"role": "user", "content": "Hello"}]
+    said = f"Hello{REMARK.format(text='b')}"
+    assert merged == [{"role": "system", "content": "a"}, {"role": "user", "content": said}]
+    heads = (Message.of(Role.SYSTEM, "a"), Message.of(Role.SYSTEM, "b"), *HELLO)
+    assert body_of(heads, quirky(single_system_message=True))["messages"][0]["content"] == "a\n\nb"
 
 
 TOOL_TURN = (

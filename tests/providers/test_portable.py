@@ -23,7 +23,7 @@ from trunkline.domain.messages import (
 )
 from trunkline.domain.routes import Quirks, ReasoningEcho, ToolIds
 from trunkline.domain.tasks import Origin, OriginKind
-from trunkline.providers.portable import NO_RESULT, fitted, tool_id
+from trunkline.providers.portable import NO_RESULT, REMARK, fitted, tool_id, with_remarks
 from trunkline.providers.protocol import CallContext
 from trunkline.providers.registry import NAMES, protocol_named
 
@@ -252,3 +252,16 @@ def test_every_result_that_has_a_call_is_told(texts: list[str]) -> None:
     (answer,) = told[1].parts
     assert isinstance(answer, ToolResultPart)
     assert all(text in answer.text for text in texts)
+
+
+def test_what_the_system_says_later_stays_in_its_place_so_that_the_beginning_stays_as_it_was() -> None:
+    call = Message(Role.ASSISTANT, (ToolCallPart("c1", "look", "{}"),))
+    result = Message(Role.TOOL, (ToolResultPart("c1", "seen"),))
+    heads = (Message.of(Role.SYSTEM, "s"), Message.of(Role.USER, "Hi"))
+    said = (*heads, call, result, Message.of(Role.SYSTEM, "the file changed"), Message.of(Role.USER, "Go"))
+    remark = TextPart(REMARK.format(text="the file changed"))
+    assert with_remarks(said) == (*heads, call, result, Message(Role.USER, (remark, TextPart("Go"))))
+    assert with_remarks(said[:-1]) == (*heads, call, result, Message(Role.USER, (remark,)))
+    # A conversation without any is the same object: nothing is done for it.
+    plain = said[:4]
+    assert with_remarks(plain) is plain

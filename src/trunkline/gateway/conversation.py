@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import takewhile
 
 from trunkline.domain.messages import ChatRequest, Role
 from trunkline.gateway.dialect import Asked
@@ -74,7 +75,9 @@ def _turn_id(conversation_id: str, chat: ChatRequest) -> str:
 
 
 def _beginning(chat: ChatRequest) -> str:
-    system = "\n".join(message.text for message in chat.messages if message.role is Role.SYSTEM)
+    """What the system says later, of which there is more with every turn, is no part of it."""
+    heads = takewhile(lambda message: message.role is Role.SYSTEM, chat.messages)
+    system = "\n".join(message.text for message in heads)
     first = next((message.text for message in chat.messages if message.role is Role.USER), "")
     return f"{system}\0{first}"
 

@@ -25,6 +25,9 @@ from trunkline.domain.routes import ReasoningEcho, ToolIds
 from trunkline.providers.protocol import CallContext
 
 NO_RESULT = "(the call was not carried out)"
+REMARK = "\n<system-reminder>\n{text}\n</system-reminder>\n"
+"""How a system message amid a conversation is told where there is no such thing: as agents themselves did before they
+could send one."""
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NINE = re.compile(r"[A-Za-z0-9]{9}")
@@ -56,6 +59,29 @@ def fitted(messages: tuple[Message, ...], context: CallContext) -> tuple[Message
             told.append(Message(Role.USER if message.role is Role.TOOL else message.role, tuple(parts)))
         if index in exchanges:
             told.append(Message(Role.TOOL, tuple(exchange.result() for exchange in exchanges[index])))
+    return tuple(told)
+
+
+def with_remarks(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """`messages` for a provider that takes system messages at the head alone: what is said later stays where it was
+    said, as a remark beside the user's words. At the head it would change how the conversation begins, and with that
+    undo the provider's cache of all of it."""
+    head = next((at for at, one in enumerate(messages) if one.role is not Role.SYSTEM), len(messages))
+    if all(one.role is not Role.SYSTEM for one in messages[head:]):
+        return messages
+    told = list(messages[:head])
+    beside = False
+    for message in messages[head:]:
+        is_remark = message.role is Role.SYSTEM
+        if is_remark:
+            if not message.text.strip():
+                continue
+            message = Message.of(Role.USER, REMARK.format(text=message.text))
+        if (is_remark or beside) and message.role is Role.USER and told[-1].role is Role.USER:
+            told[-1] = replace(told[-1], parts=(*told[-1].parts, *message.parts))
+        else:
+            told.append(message)
+        beside = is_remark
     return tuple(told)
 
 

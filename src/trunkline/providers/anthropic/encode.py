@@ -9,7 +9,7 @@ from trunkline.domain.routes import Prefill
 from trunkline.providers.anthropic.caching import mark_for_cache
 from trunkline.providers.anthropic.messages import images_told, system_blocks, turns
 from trunkline.providers.anthropic.wishes import answer_form, drawn, thought_over, tools_offered
-from trunkline.providers.portable import fitted
+from trunkline.providers.portable import fitted, with_remarks
 from trunkline.providers.protocol import CallContext, WireRequest
 from trunkline.providers.values.jsontext import dumps, json_fields
 from trunkline.providers.wishes import each_once, image_wish, together, with_native
@@ -62,7 +62,7 @@ def _body(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields of the call, and the wishes that are not in them."""
     model = context.model
-    messages = fitted(request.messages, context)
+    messages = with_remarks(fitted(request.messages, context))
     encoded = turns(messages, prefill=model.prefill is Prefill.ASSISTANT)
     output_tokens = _output_tokens(context, max_output_tokens)
     tools, forced = tools_offered(request, context, messages)

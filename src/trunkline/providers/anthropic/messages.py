@@ -31,7 +31,7 @@ _MEDIA_TYPES = {"image/jpg": "image/jpeg"}
 
 
 def system_blocks(messages: tuple[Message, ...]) -> list[Block]:
-    """The text of every system message, wherever it stands in the conversation."""
+    """The text of every system message."""
     texts = (message.text for message in messages if message.role is Role.SYSTEM)
     return [_text(text) for text in texts if text.strip()]
 

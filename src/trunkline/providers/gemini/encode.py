@@ -10,7 +10,7 @@ from trunkline.domain.routes import Prefill
 from trunkline.providers.gemini.contents import Content, contents, images_told
 from trunkline.providers.gemini.thinking import is_third_generation
 from trunkline.providers.gemini.wishes import answer_form, drawn, thought_over, tools_offered
-from trunkline.providers.portable import fitted
+from trunkline.providers.portable import fitted, with_remarks
 from trunkline.providers.protocol import CallContext, WireRequest
 from trunkline.providers.values.jsontext import dumps, json_fields
 from trunkline.providers.wishes import Said, each_once, image_wish, together, with_native
@@ -60,7 +60,7 @@ def _body(
     request: ChatRequest, context: CallContext, max_output_tokens: int | None
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields of the call, and the wishes that are not in them."""
-    model, messages = context.model, fitted(request.messages, context)
+    model, messages = context.model, with_remarks(fitted(request.messages, context))
     third = is_third_generation(model)
     told = contents(
         messages, prefill=model.prefill is Prefill.ASSISTANT, sign_calls=third, results_hold_images=third
@@ -87,7 +87,7 @@ def _body(
 
 
 def _system_instruction(messages: tuple[Message, ...], words: tuple[str, ...]) -> Content | None:
-    """The text of every system message, wherever it stands in the conversation, and `words` after them."""
+    """The text of every system message, and `words` after them."""
     texts = [*(message.text for message in messages if message.role is Role.SYSTEM), *words]
     parts = [{"text": text} for text in texts if text.strip()]
     return {"parts": parts} if parts else None

@@ -18,7 +18,7 @@ from trunkline.domain.messages import (
     ToolResultPart,
 )
 from trunkline.domain.routes import Capability, Prefill, ReasoningEcho
-from trunkline.providers.portable import fitted
+from trunkline.providers.portable import fitted, with_remarks
 from trunkline.providers.protocol import CallContext
 
 NO_REASONING = "(not kept)"
@@ -39,7 +39,7 @@ def encoded_messages(
     if words:
         messages = _with_words(messages, "\n\n".join(words))
     if context.provider.quirks.single_system_message:
-        messages = _one_system_message(messages)
+        messages = _one_system_message(with_remarks(messages))
     thinks = Capability.THINKING in context.model.capabilities and request.effort is not Effort.NONE
     encoded: list[dict[str, Any]] = []
     for message in messages:
