@@ -259,6 +259,26 @@ def test_a_response_repeats_its_request_and_stores_nothing() -> None:
     assert (found.store, found.previous_response_id, found.created_at) == (False, None, 1_763_640_000)
 
 
+@pytest.mark.parametrize(
+    ("kind", "wait_ms", "said"),
+    [
+        # Codex waits that long, an hour too, and says nothing of it.
+        (ProblemKind.LIMIT, 30_000, ("rate_limit_error", "rate_limit_exceeded")),
+        (ProblemKind.LIMIT, 3_600_000, ("usage_limit_reached", "rate_limit_exceeded")),
+        (ProblemKind.LIMIT, None, ("usage_limit_reached", "rate_limit_exceeded")),
+        (ProblemKind.BILLING, None, ("usage_limit_reached", "insufficient_quota")),
+        # At OpenAI's own code it says that the model is at its capacity instead of what is said here.
+        (ProblemKind.OVERLOADED, None, ("service_unavailable_error", "no_route")),
+    ],
+)
+def test_an_error_has_the_words_at_which_codex_stops_or_shows_the_sentence(
+    kind: ProblemKind, wait_ms: int | None, said: tuple[str, str]
+) -> None:
+    problem = Problem(kind, "Nobody can answer.", "no_route", retry_after_ms=wait_ms)
+    error = orjson.loads(DIALECT.problem(problem, "r"))["error"]
+    assert (error["type"], error["code"], error["message"]) == (*said, "Nobody can answer.")
+
+
 def test_usage_that_nobody_knows_is_null_and_never_zero() -> None:
     assert orjson.loads(whole_of(TextPart("x"), usage=Usage(input_tokens=3)))["usage"] is None
     usage = orjson.loads(whole_of(TextPart("x"), usage=Usage(3, 2, estimated=True)))["usage"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from trunkline.domain.tasks import Origin
 from trunkline.gateway.dialect import AnswerHead, AnswerStream, Asked, Problem, WholeAnswer
-from trunkline.gateway.openai import errors
+from trunkline.gateway.openai.errors import status
+from trunkline.gateway.responses.errors import error_body
 from trunkline.gateway.responses.read import read_responses
 from trunkline.gateway.responses.stream import ResponseStream
 from trunkline.gateway.responses.whole import response
@@ -34,8 +35,8 @@ class ResponsesDialect:
 
     def status(self, problem: Problem) -> int:
         """See `Dialect.status`."""
-        return errors.status(problem)
+        return status(problem)
 
     def problem(self, problem: Problem, request_id: str) -> bytes:
         """See `Dialect.problem`; the shape has no place for the id."""
-        return errors.error_body(problem)
+        return error_body(problem)

@@ -11,8 +11,8 @@ from trunkline.domain.money import Usage
 from trunkline.domain.receipts import FinishReason
 from trunkline.domain.routes import Route
 from trunkline.gateway.dialect import AnswerHead, Problem
-from trunkline.gateway.openai.errors import error_object
 from trunkline.gateway.openai.stream import STOPPED
+from trunkline.gateway.responses.errors import error_object
 from trunkline.gateway.responses.output import (
     COMPLETED,
     FAILED,
