@@ -105,6 +105,7 @@ async def test_what_nobody_can_serve_now_is_refused_with_the_time_to_wait(tmp_pa
     # Who cannot, and until when: an agent shows its person this sentence and nothing else.
     said = body["error"]["message"]
     assert re.search(r"no account can answer this now \(p/\S+: quota limit hit, again in \d+ m", said), said
+    assert headers["x-codex-promo-message"] == said
     assert 3_000 < int(headers["retry-after"]) <= 3_600
     assert headers["x-should-retry"] == "false"
 

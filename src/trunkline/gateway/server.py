@@ -19,6 +19,7 @@ from trunkline.domain.clock import Clock
 from trunkline.domain.errors import EngineClosedError
 from trunkline.domain.ids import IdSource
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.domain.text import provider_sentence
 from trunkline.gateway.bodies import sent_by
 from trunkline.gateway.callers import is_loopback
 from trunkline.gateway.connection import Connections, usual_bound
@@ -42,6 +43,7 @@ _SOON_MS = 60_000
 # What is counted for a client that left before it was answered, as servers have it.
 _LEFT = 499
 _NO_WEBSOCKET = 426
+_LIMITED = 429
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 _FREE = frozenset({Action.GREETING, Action.HEALTH})
@@ -322,6 +324,10 @@ class Exchange:
         soon = wait_ms is not None and wait_ms <= _SOON_MS
         headers["x-should-retry"] = "true" if soon else "false"
         status = self.dialect.status(problem)
+        if status == _LIMITED:
+            # Codex shows of an allowance that is used up what stands here, and nothing of the body.
+            told = provider_sentence(problem.message).encode("ascii", "replace").decode()
+            headers["x-codex-promo-message"] = told
         body = self.dialect.problem(problem, self.request_id)
         return web.Response(status=status, body=body, content_type=_JSON, headers=headers)
 
