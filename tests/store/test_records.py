@@ -87,6 +87,26 @@ async def test_the_log_is_newest_first_and_can_be_narrowed(tmp_path: Path) -> No
         assert (await store.recent(1))[0].cost_pico is None
 
 
+async def test_what_ended_since_is_asked_for_by_the_number_of_the_last_one_known(tmp_path: Path) -> None:
+    async with opened(tmp_path / "t.db") as store, opened(tmp_path / "t.db") as other:
+        assert await store.ask(queries.ended_after(0, 9)) == (0, ())
+        store.record(receipt("1"))
+        await store.flush()
+        last, entries = await store.ask(queries.ended_after(0, 9))
+        assert entries == await store.recent(9)
+        for request_id in ("2", "3", "4"):
+            (other if request_id == "3" else store).record(receipt(request_id))
+            await store.flush()
+            await other.flush()
+        after = queries.ended_after(last, 2)
+        last, entries = await store.ask(after)
+        assert [entry.request_id for entry in entries] == ["4", "3"]
+        _, theirs = await store.ask(queries.ended_after(0, 9, not_of=store.process_id))
+        assert [entry.request_id for entry in theirs] == ["3"]
+        both = queries.both(queries.ended_after(last, 9), after)
+        assert await store.ask(both) == ((last, ()), (last, entries))
+
+
 async def test_recording_twice_counts_once(tmp_path: Path) -> None:
     async with opened(tmp_path / "t.db") as store:
         store.record(receipt(rerouted=True))

@@ -4,13 +4,21 @@ import dataclasses
 
 import pytest
 from tests.support import deck_world as world
+from tests.support.clock import START_MS
 from tests.support.deck import NARROW, TINY, WIDE, open_deck
 from tests.support.fake_engine import FakeEngine
 
 from trunkline.domain.errors import ConfigError
-from trunkline.domain.events import Alert, AlertLevel, Answered, BreakerChanged, ConfigChanged
+from trunkline.domain.events import (
+    Alert,
+    AlertLevel,
+    Answered,
+    BreakerChanged,
+    ConfigChanged,
+    TrafficSeen,
+)
 from trunkline.domain.money import MoneySum
-from trunkline.domain.snapshot import Snapshot, Totals
+from trunkline.domain.snapshot import RunningCall, Snapshot, Totals
 from trunkline.tui.keys import KEYS
 from trunkline.tui.messages import PaceChanged
 from trunkline.tui.pace import pace_for
@@ -212,6 +220,28 @@ async def test_news_of_blocks_and_configuration_is_in_the_log() -> None:
         assert "kimi/main set aside until 12:28: limit hit" in shown
         assert "kimi/main is free again" in shown
         assert "configuration refused: providers.toml: no" in shown
+
+
+async def test_what_other_processes_do_is_in_the_log_without_waiting_for_a_tick() -> None:
+    call = RunningCall("R9", 1, "zai/main/glm-5.3-flash", "serve", START_MS, "gateway")
+    async with open_deck(start_panel=3) as deck:
+        await deck.show(world.snapshot())
+        log = deck.screen.query_one("#log", RowList)
+
+        async def shown_after(body: TrafficSeen) -> tuple[str, str]:
+            deck.engine.announce(body)
+            await deck.settle()
+            return log.rows[0].key, log.rows[0].cells[-1].text
+
+        began, ended = TrafficSeen((), (call,)), TrafficSeen((world.entry("R9", world.ZAI),), ())
+        key, how = await shown_after(began)
+        assert (key, deck.screen._book.is_running(key)) == ("R9", True)
+        assert await shown_after(ended) != (key, how)
+        assert not deck.screen._book.is_running("R9")
+        await deck.app.run_action("bandwidth")
+        assert (await shown_after(TrafficSeen((world.entry("R10", world.ZAI, ago_s=-1),), ())))[0] == "R9"
+        deck.screen.tick()
+        assert log.rows[0].key == "R10"
 
 
 async def test_an_alert_is_told_once_a_minute() -> None:

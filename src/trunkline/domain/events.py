@@ -12,6 +12,7 @@ from trunkline.domain.money import Usage
 from trunkline.domain.queue import HeldFor
 from trunkline.domain.receipts import FinishReason, Receipt
 from trunkline.domain.routes import Route
+from trunkline.domain.snapshot import LogEntry, RunningCall
 from trunkline.domain.state import Block
 from trunkline.domain.tasks import Task, Tier
 
@@ -216,6 +217,15 @@ class SnapshotChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficSeen:
+    """Other processes have begun or finished something: requests of theirs that are over, the last one to end first,
+    and the calls that are under way in any process. The next snapshot tells of them too."""
+
+    ended: tuple[LogEntry, ...]
+    running: tuple[RunningCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LimitLearned:
     """A provider told of a limit that was not known, or of another amount."""
 
@@ -279,7 +289,7 @@ RequestBody = (
     | Failed
     | Cancelled
 )
-BusBody = SnapshotChanged | LimitLearned | BreakerChanged | ConfigChanged | Alert
+BusBody = SnapshotChanged | TrafficSeen | LimitLearned | BreakerChanged | ConfigChanged | Alert
 Body = RequestBody | BusBody
 
 

@@ -30,6 +30,7 @@ from trunkline.engine.watch import StoreWatch
 from trunkline.store import chat_queries, crises, queries
 from trunkline.store.latency import latency
 from trunkline.store.queries import Query
+from trunkline.store.upkeep import POLL_MS
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -48,14 +49,21 @@ def watch_once(settings: EngineSettings, clock: Clock | None = None) -> Snapshot
 
 class Monitor:
     """A `HostedEngine` on a thread of its own that writes nothing. It looks every `look_ms` and delivers a snapshot
-    when there is something new to see, works without any other process and without a store, and waits for both.
-    Every order is refused with an alert."""
+    when there is something new to see, and glances every `glance_ms` at what others begin and finish, which it tells at
+    once. It works without any other process and without a store, and waits for both. Every order is refused with an
+    alert."""
 
     def __init__(
-        self, settings: EngineSettings, clock: Clock | None = None, *, look_ms: float = LOOK_MS
+        self,
+        settings: EngineSettings,
+        clock: Clock | None = None,
+        *,
+        look_ms: float = LOOK_MS,
+        glance_ms: float = POLL_MS,
     ) -> None:
         self._settings = settings
         self._look_ms = look_ms
+        self._glance_ms = glance_ms
         self._clock = clock or SystemClock()
         self._ids = IdSource(self._clock)
         self._listener: Callable[[HostNews], None] = _ignore
@@ -230,14 +238,18 @@ class Monitor:
 
     def _follow(self, watch: StoreWatch) -> None:
         look_again_ms = self._clock.mono_ms()
+        watch.glance()  # what there is already belongs into the first picture
         while not self._ended:
+            if (seen := watch.glance()) is not None:
+                self._tell_all(seen)
             now_ms = self._clock.mono_ms()
             if now_ms >= look_again_ms:
                 look_again_ms = now_ms + self._look_ms
                 self._show(watch.look())
             while self._jobs and not self._ended:
                 self._do(self._jobs.popleft(), watch)
-            self._wanted.wait(max(0.0, (look_again_ms - self._clock.mono_ms()) / 1000))
+            rest_ms = min(look_again_ms - self._clock.mono_ms(), self._glance_ms)
+            self._wanted.wait(max(0.0, rest_ms / 1000))
             self._wanted.clear()
 
     def _show(self, snapshot: Snapshot) -> None:

@@ -25,13 +25,14 @@ from trunkline.engine.healing import Healing
 from trunkline.engine.past_attempts import PastAttempts
 from trunkline.engine.polling import Polling
 from trunkline.engine.settings import EngineSettings
+from trunkline.engine.traffic import LOG_LINES, Traffic
 from trunkline.store import crises, queries
 from trunkline.store.conversation_lengths import conversation_lengths
 from trunkline.store.corrections import corrections
 from trunkline.store.gateways import gateways
 from trunkline.store.keep import ControlState
 from trunkline.store.learned import learned
-from trunkline.store.queries import Query, StoredTotals
+from trunkline.store.queries import Query, StoredTotals, both
 from trunkline.store.reports_kept import kept_reports
 from trunkline.store.store import StoreReader
 from trunkline.store.suspicions import suspicions
@@ -42,7 +43,6 @@ _log = logging.getLogger(__name__)
 _HOUSEKEEPING_MS = 1_000.0
 _LOOK_MS = 200.0
 _VOCABULARIES_AFTER_MS = 1_500.0
-LOG_LINES = 200
 _READING_SHARE = 0.1
 # A command that is over in a moment erases nothing.
 _FIRST_ERASING_MS = 30_000.0
@@ -82,6 +82,8 @@ class Upkeep:
         self._erased_mono_ms = core.clock.mono_ms() - _ERASING_MS + _FIRST_ERASING_MS
         self._chats = Chats(core.store, core.clock)
         self._past_attempts = PastAttempts(core.tracker, core.store.process_id)
+        self._traffic = Traffic(core.store.process_id)
+        self._told_by_others: tuple[object, ...] = ()
         self._take_in_store()
 
     def start(self) -> None:
@@ -134,8 +136,8 @@ class Upkeep:
             core.conversations.take_in(reader.ask(core.conversations.unread()))
             core.learning.take_in(reader.ask(learned()))
             self.stored = reader.ask(queries.totals_since(self.since_ms))
-            self.recent = reader.ask(queries.recent(LOG_LINES))
-            self.running = reader.ask(queries.running_requests())
+            seen = self._traffic.take_in(reader.ask(self._traffic.unread()))
+            self.recent, self.running = seen.ended, seen.running
             self.gateways = reader.ask(self._listening())
         finally:
             reader.close()
@@ -162,6 +164,7 @@ class Upkeep:
             core.learning.look_again()
             written = core.tracker.blocks()
             try:
+                moved = await self._follow_traffic()
                 ordered = await self._follow_orders()
                 await core.crisis.catch_up()
                 blocks, readings = await core.store.blocks(), await core.store.readings()
@@ -188,17 +191,35 @@ class Upkeep:
             after = {block.target for block in core.tracker.blocks()}
             if ordered or before - after:
                 core.rouse()
+            told, known = (blocks, readings, suspected, reports), self._told_by_others
+            self._told_by_others = told
             if ordered or before != after:
                 self.announce_change()
-            else:  # sums and log are told when they have been read, not as they were a moment before that
+            elif moved or told != known:
+                # Sums and log are told when they have been read, not as they were a moment before that; and of a mere
+                # heartbeat there is nothing to tell.
                 core.changed = True
+
+    async def _follow_traffic(self) -> bool:
+        """Tell at once what others have begun and finished, without reading sums; whether there is anything new."""
+        core = self._core
+        answer, listening = await core.store.ask(both(self._traffic.unread(), self._listening()))
+        seen = self._traffic.take_in(answer)
+        before, self.running, self.gateways = (self.running, self.gateways), seen.running, listening
+        if seen.ended or seen.running != before[0]:
+            core.slots.heard(seen.running)
+            core.bus.publish(seen)
+            return True
+        return listening != before[1]
 
     async def _follow_orders(self) -> bool:
         """Obey the orders in the store, unless somebody here gave others while they were being read; whether there were
         any."""
         core, before = self._core, self._core.control.state
-        await core.store.flush()
         orders = await core.store.control()
+        if orders != before:  # unless ours are on their way there
+            await core.store.flush()
+            orders = await core.store.control()
         if core.control.state is not before or orders == before:
             return False
         self.obey(orders)

@@ -12,6 +12,7 @@ from trunkline.config.watch import ConfigWatcher
 from trunkline.domain.clock import Clock
 from trunkline.domain.crisis import CrisisSummary
 from trunkline.domain.errors import ConfigError, StoreError
+from trunkline.domain.events import TrafficSeen
 from trunkline.domain.preferences import Config
 from trunkline.domain.queue import QueueItem
 from trunkline.domain.routes import AccountSpec, Catalogue, KeyRef, KeySource, ProviderSpec
@@ -24,7 +25,8 @@ from trunkline.engine.past_attempts import recall
 from trunkline.engine.quota_watch import LOOK_MS
 from trunkline.engine.settings import EngineSettings
 from trunkline.engine.snapshots import Account, SnapshotParts, account_of, build_snapshot
-from trunkline.engine.upkeep import LOG_LINES, start_of_day_ms
+from trunkline.engine.traffic import LOG_LINES, Traffic
+from trunkline.engine.upkeep import start_of_day_ms
 from trunkline.quota.burn import LONGEST_KEPT_MS
 from trunkline.quota.suspicion import Suspicions
 from trunkline.quota.tracker import QuotaTracker
@@ -45,6 +47,8 @@ _log = logging.getLogger(__name__)
 _SAMPLES = 2_000
 # Reading a busy day's sums takes a while: it may take this share of the time.
 _READING_SHARE = 0.1
+# Windows roll and countdowns end without anybody's doing; nothing else changes while nobody writes.
+_QUIET_MS = 5_000.0
 
 
 class StoreWatch:
@@ -69,17 +73,24 @@ class StoreWatch:
         self._running: tuple[RunningCall, ...] = ()
         self._gateways: tuple[GatewayView, ...] = ()
         self._queue: tuple[QueueItem, ...] = ()
+        self._traffic = Traffic()
         self._last_request = 0
         self._shown_with: tuple[object, ...] = ()
-        self._unread = True
+        self._unread = self._sums_unread = True
+        self._openings = 0
         self._read_again_mono_ms = 0.0
         self._look_ahead_mono_ms = 0.0
         self._suspicions = Suspicions()
+        self._told: tuple[object, ...] = ()
+        self._pictured: tuple[object, ...] = ()
+        self._picture: Snapshot | None = None
+        self._picture_until_mono_ms = 0.0
         self._config_error: str | None = None
         self._store_error: str | None = None
 
     def look(self) -> Snapshot:
-        """Everything as it is now; where store or files cannot be read, as it was, with the reason."""
+        """Everything as it is now; where store or files cannot be read, as it was, with the reason. While nothing is
+        written but heartbeats, the snapshot of a few seconds ago."""
         if self._watcher.changed():
             self._reload()
         try:
@@ -88,8 +99,22 @@ class StoreWatch:
             self._store_error, self._running, self._gateways, self._unread = str(error), (), (), True
         else:
             self._store_error = None
+        self._look_ahead(self._clock.wall_ms())
+        shown = self._shown()
+        mono_ms = self._clock.mono_ms()
+        if self._picture is None or shown != self._pictured or mono_ms >= self._picture_until_mono_ms:
+            self._picture, self._pictured = self._take_picture(), shown
+            self._picture_until_mono_ms = mono_ms + _QUIET_MS
+        return self._picture
+
+    def _shown(self) -> tuple[object, ...]:
+        """All that a snapshot is made of but the time."""
+        read = (self._told, self._stored, self._log, self._running, self._gateways, self._queue)
+        errors = (self._config_error, self._store_error)
+        return (*read, *errors, self._shown_with, self._look_ahead_mono_ms)
+
+    def _take_picture(self) -> Snapshot:
         now_ms = self._clock.wall_ms()
-        self._look_ahead(now_ms)
         standing = self._control.standing(self._config.catalogue, self._config.preferences.mode, now_ms)
         return build_snapshot(
             SnapshotParts(
@@ -113,6 +138,21 @@ class StoreWatch:
             )
         )
 
+    def glance(self) -> TrafficSeen | None:
+        """What was begun and finished since the last glance, without all that `look` reads; None where there is nothing
+        new, and where the store cannot be read, which `look` says."""
+        try:
+            if not self._store.changed():
+                return None
+            self._unread = True
+            seen = self._traffic.take_in(self._store.ask(self._traffic.unread(self._alive_since_ms())))
+        except StoreError:
+            return None
+        if seen.ended or self._openings != self._store.openings:
+            self._openings, self._sums_unread = self._store.openings, True
+        before, self._running = self._running, seen.running
+        return seen if seen.ended or seen.running != before else None
+
     def _crisis(self, now_ms: int) -> CrisisSummary | None:
         """The crisis under way; none where all is well again and nobody was there to end it."""
         found = next((one for one in self._crises if one.crisis.ended_at_ms is None), None)
@@ -133,7 +173,8 @@ class StoreWatch:
 
     def _look_at_store(self) -> None:
         """Read what has changed; calls under way and a new day change without anybody's writing."""
-        self._unread = self._store.changed() or self._unread
+        if self._store.changed():
+            self._unread = self._sums_unread = True
         since_ms = start_of_day_ms(self._clock.wall_ms())
         if (self._running or self._queue or self._gateways) and not self._unread:
             self._read_running()
@@ -150,9 +191,12 @@ class StoreWatch:
 
     def _read(self, since_ms: int) -> None:
         store, now_ms = self._store, self._clock.wall_ms()
-        self._control.apply(store.ask(queries.control()))
-        self._stored = store.ask(queries.totals_since(since_ms))
-        self._log = store.ask(queries.recent(LOG_LINES))
+        orders = store.ask(queries.control())
+        self._control.apply(orders)
+        if self._sums_unread or since_ms != self._stored.since_ms:
+            self._stored = store.ask(queries.totals_since(since_ms))
+            self._log = store.ask(queries.recent(LOG_LINES))
+            self._sums_unread = False
         self._crises = store.ask(crises.crises(2))
         self._read_running()
         self._take_config()
@@ -172,7 +216,9 @@ class StoreWatch:
         self._suspicions.restore(suspected)
         self._tracker.restore(filter(self._still_means, blocks), readings, self._tracker.blocks())
         self._tracker.refresh_all(now_ms)
-        self._reports.take_in(store.ask(kept_reports()), now_ms)
+        reports = store.ask(kept_reports())
+        self._reports.take_in(reports, now_ms)
+        self._told = (orders, self._crises, blocks, readings, suspected, reports)
 
     def _look_ahead(self, now_ms: int) -> None:
         """Forecast limits every so often; at first from what the store holds."""
@@ -189,11 +235,14 @@ class StoreWatch:
 
     def _read_running(self) -> None:
         """Calls under way, what is kept and waits, who listens: processes may die without a word."""
-        alive_since_ms = self._clock.wall_ms() - DEAD_AFTER_MS
+        alive_since_ms = self._alive_since_ms()
         kept = self._store.ask(parking.parked(alive_since_ms))
         self._queue = tuple(row.item for row in kept if not row.dropped)
         self._running = self._store.ask(queries.running_requests(alive_since_ms))
         self._gateways = self._store.ask(gateways(alive_since_ms))
+
+    def _alive_since_ms(self) -> int:
+        return self._clock.wall_ms() - DEAD_AFTER_MS
 
     def _still_means(self, block: Block) -> bool:
         """Whether a block concerns an account as it is; where its key is not to be found here, it does."""
@@ -212,6 +261,7 @@ class StoreWatch:
             self._config_error = str(error)
         else:
             self._config_error = None
+            self._picture = None
             self._take_config()
 
     def _take_config(self) -> None:

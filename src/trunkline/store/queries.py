@@ -19,9 +19,11 @@ from trunkline.store.totals import StoredTotals as StoredTotals  # what `totals_
 from trunkline.store.totals import add_up
 
 T = TypeVar("T")
+U = TypeVar("U")
 Row = tuple[Any, ...]
 _LATENCY_SAMPLES = 5_000
 _VERDICTS = frozenset(Verdict)
+_LAST_REQUEST = "SELECT coalesce(max(row), 0) FROM request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,15 @@ class Query(Generic[T]):
 
     statements: tuple[tuple[str, tuple[object, ...]], ...]
     build: Callable[[list[list[Row]]], T]
+
+
+def both(first: Query[T], second: Query[U]) -> Query[tuple[T, U]]:
+    """Two questions of one state of the file."""
+    of_first = len(first.statements)
+    return Query(
+        (*first.statements, *second.statements),
+        lambda results: (first.build(results[:of_first]), second.build(results[of_first:])),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,16 @@ def recent(
     where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
     sql = f"SELECT {_LOG_COLUMNS} FROM request r {where} ORDER BY r.row DESC LIMIT ?"  # noqa: S608 - only texts of this module are put in
     return Query(((sql, (*values, limit)),), lambda results: tuple(map(_log_entry, results[0])))
+
+
+def ended_after(row: int, limit: int, *, not_of: str = "") -> Query[tuple[int, tuple[LogEntry, ...]]]:
+    """The requests recorded after the one numbered `row`, at most the last `limit`, the last one to end first; and the
+    number of the last request there is. Those of the process with the id `not_of` are left out."""
+    sql = f"SELECT {_LOG_COLUMNS} FROM request r WHERE r.row > ? AND r.process_id <> ? ORDER BY r.row DESC LIMIT ?"  # noqa: S608 - only texts of this module are put in
+    return Query(
+        ((_LAST_REQUEST, ()), (sql, (row, not_of, limit))),
+        lambda results: (results[0][0][0], tuple(map(_log_entry, results[1]))),
+    )
 
 
 def _given(**columns: str | None) -> dict[str, str]:
@@ -244,7 +265,7 @@ def attempts_after(row: int, limit: int, *, not_of: str = "") -> Query[tuple[int
         WHERE a.request > ? AND a.outcome <> 'short' AND r.process_id <> ?
         ORDER BY a.request DESC, a.number DESC LIMIT ?"""
     return Query(
-        (("SELECT coalesce(max(row), 0) FROM request", ()), (sql, (row, not_of, limit))),
+        ((_LAST_REQUEST, ()), (sql, (row, not_of, limit))),
         lambda results: (results[0][0][0], _samples(results[1])),
     )
 

@@ -76,11 +76,13 @@ class WatchedLedger:
 
 
 class WatchedStore:
-    """Opened when there is something to open, and again when another file takes its place. Belongs to one thread."""
+    """Opened when there is something to open, and again when another file takes its place: `openings` times so far.
+    Belongs to one thread."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
         self.ledger = WatchedLedger(clock)
+        self.openings = 0
         self._connection: sqlite3.Connection | None = None
         self._stamp: _Stamp | None = None
         self._version = -1
@@ -97,6 +99,7 @@ class WatchedStore:
             self.close()
             self._connection, self._schema = self._open(logged=stamp[2] == 0)
             self._stamp = stamp
+            self.openings += 1
         try:
             version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
             if version == self._version:

@@ -14,6 +14,7 @@ from trunkline.domain.events import (
     ConfigChanged,
     Event,
     Failed,
+    TrafficSeen,
 )
 from trunkline.domain.state import Block
 from trunkline.tui import format as fmt
@@ -44,6 +45,8 @@ class News:
                 pass  # it goes on elsewhere
             case Answered(receipt) | Failed(receipt) | Cancelled(receipt):
                 self._book.take_ending(receipt)
+            case TrafficSeen(ended, running):
+                self._book.take_snapshot(ended, running)
             case BreakerChanged(target, block):
                 self._take_breaker(event.at_ms, target, block)
             case ConfigChanged(_, error):

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.decisions import PinScope
-from trunkline.domain.events import AlertLevel, Event
+from trunkline.domain.events import AlertLevel, Event, TrafficSeen
 from trunkline.domain.ids import IdSource
 from trunkline.domain.snapshot import Snapshot
 from trunkline.engine.api import EngineDied, EngineReady
@@ -175,6 +175,8 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
                 alert = self._news.take(event)
                 if alert is not None:
                     self._notify(alert.text, _SEVERITIES[alert.level])
+                if isinstance(event.body, TrafficSeen) and not self._pace.sparing:
+                    self._log.refresh_rows()
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         before, self._snapshot = self._snapshot, snapshot
