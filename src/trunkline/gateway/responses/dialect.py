@@ -8,6 +8,7 @@ from typing import Any
 from trunkline.domain.tasks import Origin
 from trunkline.gateway.dialect import AnswerHead, AnswerStream, Asked, Problem, WholeAnswer
 from trunkline.gateway.openai.errors import status
+from trunkline.gateway.responses.compaction import CompactionStream, compacted
 from trunkline.gateway.responses.errors import error_body
 from trunkline.gateway.responses.read import read_responses
 from trunkline.gateway.responses.stream import ResponseStream
@@ -27,11 +28,11 @@ class ResponsesDialect:
 
     def whole(self, asked: Asked, answer: WholeAnswer) -> bytes:
         """See `Dialect.whole`."""
-        return response(asked.shape, answer)
+        return (compacted if asked.shape.compacts else response)(asked.shape, answer)
 
     def stream(self, asked: Asked, head: AnswerHead) -> AnswerStream:
         """See `Dialect.stream`."""
-        return ResponseStream(asked.shape, head)
+        return (CompactionStream if asked.shape.compacts else ResponseStream)(asked.shape, head)
 
     def status(self, problem: Problem) -> int:
         """See `Dialect.status`."""

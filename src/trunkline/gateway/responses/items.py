@@ -20,6 +20,7 @@ from trunkline.gateway.openai.fields import read_image
 from trunkline.gateway.reading import Reader
 from trunkline.gateway.responses.calls import CALL_FIELDS, RESULT_FIELDS, read_call, search_told
 from trunkline.gateway.responses.sealed_reasoning import CallSignature, opened
+from trunkline.gateway.responses.summaries import SUMMARISE, SUMMARY_FIELDS, TRIGGER, summary_told
 
 _ROLES = {
     "system": Role.SYSTEM,
@@ -33,6 +34,7 @@ _ITEM_FIELDS = {
     "additional_tools": ("type", "role", "tools", "id"),
     **CALL_FIELDS,
     **RESULT_FIELDS,
+    **SUMMARY_FIELDS,
 }
 """What an item may say. Ids and states of items are of no use to whoever holds none of them."""
 
@@ -94,6 +96,10 @@ class InputReader:
             self._message(item)
         elif kind == "reasoning":
             self._reasoning(item)
+        elif kind in SUMMARY_FIELDS:
+            self._end_turn()
+            said = SUMMARISE if kind == TRIGGER else summary_told(item)
+            self._messages.append(Message.of(Role.USER, said))
 
     def _message(self, item: Reader) -> None:
         word = item.word("role", tuple(_ROLES))

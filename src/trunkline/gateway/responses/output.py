@@ -114,8 +114,12 @@ def call_item(
 
 def reasoning_item(item_id: str, text: str, content: str | None) -> Item:
     """Reasoning: its text as a summary, and what its provider wants back, sealed."""
-    summary = [summary_part(text)] if text else []
-    item: Item = {"id": item_id, "type": "reasoning", "summary": summary}
+    return {"id": item_id, **reasoning_fields(text, content)}
+
+
+def reasoning_fields(text: str, content: str | None) -> Item:
+    """The same without its id."""
+    item: Item = {"type": "reasoning", "summary": [summary_part(text)] if text else []}
     return item if content is None else item | {"encrypted_content": content}
 
 

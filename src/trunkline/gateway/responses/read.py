@@ -14,6 +14,8 @@ from trunkline.domain.messages import (
     ResponseFormat,
     Role,
     Sampling,
+    ToolChoice,
+    ToolUse,
 )
 from trunkline.domain.tasks import Origin
 from trunkline.gateway.dialect import Asked, Carried
@@ -22,6 +24,7 @@ from trunkline.gateway.openai.fields import NATIVE, native_fields, read_effort, 
 from trunkline.gateway.reading import Reader
 from trunkline.gateway.responses.items import read_input
 from trunkline.gateway.responses.own_tools import OwnTool, ToolKind
+from trunkline.gateway.responses.summaries import is_wanted
 from trunkline.gateway.responses.tools import read_tools
 
 _NATIVE = tuple(name for name in NATIVE if name not in ("logit_bias", "prediction", "verbosity"))
@@ -80,10 +83,12 @@ _ECHOED: Mapping[str, Any] = {
 @dataclass(frozen=True, slots=True)
 class ResponsesShape:
     """What the answer needs of the request: the fields of a response that it repeats, as the JSON text of one object,
-    and how the client knows the tools, by the name under which each was offered."""
+    how the client knows the tools, by the name under which each was offered, and whether a summary of the conversation
+    is wanted that stands for it from then on."""
 
     echo: str
     tools: Mapping[str, OwnTool] = field(default_factory=dict)
+    compacts: bool = False
 
     def own(self, name: str) -> OwnTool:
         """How the client knows the tool that a model called so; a name that nobody offered is told as it is."""
@@ -99,6 +104,9 @@ def read_responses(
     tools, choice, own_tools = read_tools(reader, left_out)
     fallbacks = reader.texts("models")
     model = model or (reader.needed_text("model") if reader.has("model") or not fallbacks else fallbacks[0])
+    compacts = is_wanted(reader)
+    if compacts and tools:
+        choice = ToolChoice(ToolUse.NONE)
     response_format, schema, native = _text(reader)
     instructions = reader.text("instructions")
     system = () if not instructions else (Message.of(Role.SYSTEM, instructions),)
@@ -129,7 +137,7 @@ def read_responses(
         reader.text_values("metadata"),
         reader.text("prompt_cache_key"),
         left_out.names(),
-        ResponsesShape(_echo(reader), own_tools),
+        ResponsesShape(_echo(reader), own_tools, compacts),
         Carried(signed=carries, calls=carries),
     )
 

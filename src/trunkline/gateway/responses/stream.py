@@ -21,6 +21,7 @@ from trunkline.gateway.responses.output import (
     Response,
     call_item,
     message_item,
+    reasoning_fields,
     reasoning_item,
     state_of,
     summary_part,
@@ -102,7 +103,8 @@ class ResponseStream:
         """One whole call, after what its provider wants back with it."""
         before = self._close()
         if call.signature is not None:
-            before += self._signature(closed_for_call(call.signature, route))
+            # An item that only brings something back to its provider.
+            before += self.item("rs", reasoning_fields("", closed_for_call(call.signature, route)))
         index = len(self._done)
         item_id = self._response.item_id("fc", index)
         own, arguments = self._shape.own(call.name), call.arguments or "{}"
@@ -147,13 +149,14 @@ class ResponseStream:
         )
         return self._event("error", flat | {"error": error}) + self._lifecycle("response.failed", told)
 
-    def _signature(self, content: str) -> bytes:
-        """An item that only brings something back to its provider."""
+    def item(self, prefix: str, fields: Item) -> bytes:
+        """A whole item of the output that is told at once, after whatever is open."""
+        before = self._close()
         index = len(self._done)
-        item = reasoning_item(self._response.item_id("rs", index), "", content)
+        item = {"id": self._response.item_id(prefix, index), **fields}
         self._done.append(item)
         added = self._item_event("response.output_item.added", index, item)
-        return added + self._item_event("response.output_item.done", index, item)
+        return before + added + self._item_event("response.output_item.done", index, item)
 
     def _piece(self, item: _OpenItem, text: str) -> bytes:
         item.pieces.append(text)
