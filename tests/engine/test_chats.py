@@ -159,7 +159,7 @@ async def test_a_full_disk_is_said_and_forgotten_when_there_is_room(tmp_path: Pa
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
 
-        await deck.on_engine(lambda engine: engine._core.store.post(fill))
+        await deck.on_engine(lambda engine: asyncio.ensure_future(engine._core.store.write(fill)))
         for n in range(40):
             await deck.say("talk", f"n{n}", "x" * 4_000)
             if deck.snapshot.store_error:
@@ -174,7 +174,7 @@ async def test_a_full_disk_is_said_and_forgotten_when_there_is_room(tmp_path: Pa
         def free(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA max_page_count = 1000000")
 
-        await deck.on_engine(lambda engine: engine._core.store.post(free))
+        await deck.on_engine(lambda engine: asyncio.ensure_future(engine._core.store.write(free)))
         await until(lambda: deck.snapshot.store_error is None, 8)
         assert isinstance((await deck.say("talk", "last", "Still there?")).body, Answered)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
 from pathlib import Path
@@ -64,3 +65,18 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     log = logs.start_logging(tmp_path / "file" / "logs", "test")
     assert log.path is None
     log.stop()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here takes nothing")
+def test_a_full_disk_is_no_reason_to_print_traces_or_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full(self: logging.FileHandler) -> io.TextIOWrapper:
+        return io.TextIOWrapper(io.BufferedWriter(io.FileIO("/dev/full", "a")), encoding="utf-8")
+
+    monkeypatch.setattr(logs._PrivateFile, "_open", full)
+    log = logs.start_logging(tmp_path / "logs", "test")
+    for number in range(3):
+        logging.getLogger("trunkline").warning("line %d", number)
+    log.stop()
+    assert capfd.readouterr().err == ""

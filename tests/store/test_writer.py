@@ -4,6 +4,8 @@ import asyncio
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.support.clock import FakeClock
 from trunkline.domain.errors import StoreError
 from trunkline.domain.ids import IdSource
 from trunkline.quota.ledger import Reservation
+from trunkline.store import writer
 from trunkline.store.store import Store, StoreReader
 
 
@@ -100,29 +103,127 @@ async def test_one_transaction_and_one_wake_up_for_a_batch(tmp_path: Path) -> No
         assert wake_ups == 1
 
 
-async def test_a_full_disk_is_said_counted_and_got_over(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with opened(tmp_path / "t.db") as store:
+BIG = "INSERT INTO meta VALUES ('big', zeroblob(100000))"
+
+
+async def heartbeat(store: Store, clock: FakeClock) -> None:
+    """Have the writer look after itself once."""
+    clock.advance(2_000)
+    await store.write(lambda _: None)  # the heartbeat follows it
+    await store.write(lambda _: None)
+
+
+async def test_a_full_disk_is_said_and_got_over_and_nothing_is_lost(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path / "t.db", clock) as store:
         await store.ledger.reserve(ask("a", claim(1)))
         pages = await store.write(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
         await store.write(lambda c: c.execute(f"PRAGMA max_page_count={pages}").fetchone())
         with pytest.raises(StoreError, match=r"t\.db: .*full.*free some space"):
-            await store.write(lambda c: c.execute("INSERT INTO meta VALUES ('big', zeroblob(100000))"))
-        with caplog.at_level(logging.ERROR):
-            store.record(receipt(), inputs=many_inputs())
-            with pytest.raises(StoreError, match="full"):
-                await store.write(lambda c: c.execute("INSERT INTO meta VALUES ('big', zeroblob(100000))"))
+            await store.write(lambda c: c.execute(BIG))
+        store.record(receipt(), inputs=many_inputs())
+        store.ledger.settle("a", [("requests", 3)])
+        with pytest.raises(StoreError, match="full"):
+            await store.write(lambda c: c.execute(BIG))
+        with pytest.raises(StoreError, match="full"):
+            await store.flush()
+        await store.write(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone())
+        await heartbeat(store, clock)
+        assert (store.trouble, store.lost_writes) == (None, 0)
+        await store.flush()
+        assert await store.receipt(receipt().request_id) == receipt()
+        assert isinstance(await store.ledger.reserve(ask("b", claim(7))), Reservation)
+        assert store.ledger.use("requests", MINUTE).used == 10
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock is not waited for."""
+    monkeypatch.setattr(writer, "_LOCK_PAUSES_S", ())
+    monkeypatch.setattr(writer, "_SHORT_LOCK_PAUSES_S", ())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Held by somebody else."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_a_locked_file_did_not_take_is_written_later_and_in_order(tmp_path: Path) -> None:
+    clock, ran = FakeClock(), list[str]()
+
+    def append(name: str) -> Callable[[sqlite3.Connection], None]:
+        return lambda _: ran.append(name)
+
+    async with opened(tmp_path / "t.db", clock) as store:
+        with locked(tmp_path / "t.db"):
+            store.post(append("first"))
+            with pytest.raises(StoreError, match="locked"):
+                await store.write(append("asked for"))
+        store.post(append("second"))
+        assert await store.write(append("not kept back")) is None
+        assert ran == ["not kept back"]
+        with pytest.raises(StoreError, match="locked"):
+            await store.flush()
+        await heartbeat(store, clock)
+        await store.flush()
+        assert (ran, store.lost_writes) == (["not kept back", "first", "second"], 0)
+
+
+async def test_one_for_which_there_is_no_room_keeps_no_other_back(tmp_path: Path) -> None:
+    def too_large(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")  # as SQLite does it by itself where the disk is full
+        raise sqlite3.OperationalError("database or disk is full")
+
+    clock = FakeClock()
+    async with opened(tmp_path / "t.db", clock) as store:
+        for unit in (note("before"), too_large, note("after")):
+            store.post(unit)  # type: ignore[arg-type]
+        with pytest.raises(StoreError, match="full"):
+            await store.flush()
+        assert await store.write(names) == []
+        await heartbeat(store, clock)
+        assert await store.write(names) == ["after", "before"]
+        assert store.lost_writes == 0
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_is_held_has_a_bound_and_what_is_beyond_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writer, "_MOST_HELD", 2)
+    clock = FakeClock()
+    async with opened(tmp_path / "t.db", clock) as store:
+        with locked(tmp_path / "t.db"), caplog.at_level(logging.ERROR):
+            for name in "abc":
+                store.post(note(name))  # type: ignore[arg-type]
+            with pytest.raises(StoreError, match="locked"):
+                await store.write(names)
         assert store.lost_writes == 1
         assert "a write was lost" in caplog.text
-        await store.write(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone())
-        lost = store.lost_writes
-        store.record(receipt())
-        await store.flush()
-        assert store.lost_writes == lost
-        assert await store.receipt(receipt().request_id) == receipt()
-        assert isinstance(await store.ledger.reserve(ask("b", claim(9))), Reservation)
-        assert store.ledger.use("requests", MINUTE).used == 10
+        await heartbeat(store, clock)
+        assert await store.write(names) == ["a", "b"]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("in_time", [True, False])
+async def test_who_closes_writes_what_is_held_or_counts_it(tmp_path: Path, in_time: bool) -> None:
+    clock = FakeClock()
+    store = Store.open(tmp_path / "t.db", clock, IdSource(clock), process_name="test")
+    with locked(tmp_path / "t.db"):
+        store.post(note("a"))  # type: ignore[arg-type]
+        with pytest.raises(StoreError, match="locked"):
+            await store.write(names)
+        if not in_time:
+            assert store.close_now()
+    assert store.close_now()
+    with closing(sqlite3.connect(tmp_path / "t.db")) as after:
+        assert names(after) == (["a"] if in_time else [])
+    assert store.lost_writes == (0 if in_time else 2), "the note, and that the process has ended"
 
 
 @pytest.mark.parametrize("replaced", [False, True])

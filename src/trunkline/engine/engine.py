@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from trunkline.config.load import Loaded
 from trunkline.domain.checks import CheckResult
 from trunkline.domain.clock import Clock, SystemClock
 from trunkline.domain.crisis import CrisisSummary
-from trunkline.domain.errors import ConfigError, EngineClosedError
+from trunkline.domain.errors import ConfigError, EngineClosedError, StoreError
 from trunkline.domain.events import Event
 from trunkline.domain.ids import IdSource
 from trunkline.domain.latency_history import LatencyHistory
@@ -205,8 +206,10 @@ class Engine:
         watch.look_once(self.past.ask(watch.past()))
 
     async def fresh_snapshot(self) -> Snapshot:
-        """A snapshot that includes everything recorded so far."""
-        await self._core.store.flush()
+        """A snapshot that includes everything recorded so far, as far as the store takes it: its `store_error` says so
+        where it does not."""
+        with suppress(StoreError):
+            await self._core.store.flush()
         self._core.tracker.refresh_all(self._core.clock.wall_ms())
         await self._upkeep.refresh()
         return self.snapshot()
@@ -216,8 +219,9 @@ class Engine:
         return self._core.bus.subscribe(capacity)
 
     async def receipt(self, request_id: str) -> Receipt | None:
-        """The receipt of any request that is over, by its id or a unique beginning of it."""
-        await self._core.store.flush()
+        """The receipt of any request that is over, by its id or a unique beginning of it. Raises StoreError."""
+        with suppress(StoreError):  # what is written already can be read
+            await self._core.store.flush()
         return await self._core.store.receipt(request_id)
 
     async def latency(self, since_ms: int, bucket_ms: int) -> LatencyHistory:

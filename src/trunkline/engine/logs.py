@@ -10,8 +10,10 @@ import logging
 import logging.handlers
 import os
 import queue
+import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +58,8 @@ def start_logging(log_dir: Path, process_name: str, *, level: int = logging.INFO
         logger.setLevel(before[0])
         logger.propagate = before[1]
         listener.stop()
-        file_handler.close()
+        with suppress(OSError):  # the last lines of a log that a full disk does not take
+            file_handler.close()
 
     return ProcessLog(path, stop)
 
@@ -74,11 +77,17 @@ class _Handing(logging.handlers.QueueHandler):
 
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):
-    """A rotating file that only its owner may read, after every rotation too."""
+    """A rotating file that only its owner may read, after every rotation too. What it does not take (a full disk) is
+    left out: Python would print each record with a trace, over a deck or into what a supervisor keeps."""
 
     def _open(self) -> io.TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return io.TextIOWrapper(io.BufferedWriter(io.FileIO(descriptor, "a")), encoding=self.encoding)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - Python's name
+        """Go on; a fault of our own is still printed."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 class _JsonLines(logging.Formatter):

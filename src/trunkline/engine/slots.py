@@ -11,10 +11,12 @@ import asyncio
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from trunkline.domain.clock import Clock
 from trunkline.domain.decisions import NoRoute, Rejection, RejectionCode
+from trunkline.domain.errors import StoreError
 from trunkline.domain.events import Held, RequestBody
 from trunkline.domain.faults import Fault
 from trunkline.domain.limits import Metric
@@ -157,8 +159,10 @@ class Slots:
         settling.add_done_callback(self._settling.discard)
 
     async def _give_once_settled(self, route: Route) -> None:
-        """Where the book counts calls at once, the place is free when the call is off the book."""
-        await self._ledger.flush()
+        """Where the book counts calls at once, the place is free when the call is off the book; where that takes
+        nothing now, whoever comes next is told so as he books."""
+        with suppress(StoreError):
+            await self._ledger.flush()
         self._tracker.settled(route, self._clock.wall_ms())
         self._pass(_Offer((route.provider, route.account)))
 

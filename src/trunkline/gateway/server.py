@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge, HTTPRequestTimeout
 
 from trunkline.domain.clock import Clock
-from trunkline.domain.errors import EngineClosedError
+from trunkline.domain.errors import EngineClosedError, StoreError
 from trunkline.domain.ids import IdSource
 from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.domain.text import provider_sentence
@@ -189,6 +189,8 @@ class Gateway:
             return exchange.refusal(_too_slow())
         except EngineClosedError:
             return exchange.refusal(_leaving())
+        except StoreError as error:
+            return exchange.refusal(Problem(ProblemKind.INTERNAL, str(error), "store_error"))
         except ConnectionError:
             raise
         except Exception as error:
@@ -216,7 +218,7 @@ class Gateway:
             case Action.STATUS:
                 return await self._page(self._pages.status, None, exchange)
             case Action.HEALTH:
-                return _json({"ok": not self._closing}, status=503 if self._closing else 200)
+                return self._health()
             case Action.GREETING:
                 return _json({"name": "trunkline", "models": "/v1/models"})
 
@@ -278,6 +280,14 @@ class Gateway:
         except TimeoutError as error:
             _cut_off(request)
             raise ConnectionResetError("the client reads no more") from error
+
+    def _health(self) -> web.Response:
+        """Whether requests are answered; who asks may be anybody, so that no path or name is told."""
+        why = "it is being stopped" if self._closing else None
+        if self._service.engine.store.trouble is not None:
+            why = "what is used cannot be written down: the disk is full, or the store is locked or gone"
+        told = {"ok": True} if why is None else {"ok": False, "why": why}
+        return _json(told, status=200 if why is None else 503)
 
     def _counts(self) -> web.Response:
         doors, snapshot = self._doors, self._service.engine.snapshot()

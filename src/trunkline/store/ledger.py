@@ -65,7 +65,7 @@ class SqliteLedger:
 
     async def flush(self) -> None:
         """Wait until everything handed over so far is in the book."""
-        await self._writer.write(lambda _: None)
+        await self._writer.flush()
 
     def _reserve(self, connection: sqlite3.Connection, ask: ReserveAsk) -> Reservation | Shortage:
         now_ms = self._upkeep.now_ms

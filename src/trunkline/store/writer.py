@@ -41,6 +41,10 @@ _DENSE_S = 0.005
 # Another process holds the lock for a fraction of a millisecond. SQLite's own waiting sleeps 1, 2, 5, 10 … 100 ms,
 # which is most of the 99th percentile when two processes write; these are about five seconds in all.
 _LOCK_PAUSES_S = (0.0002,) * 500 + (0.002,) * 2_400
+# Where that was in vain just now, nobody waits for all of it again: about one second.
+_SHORT_LOCK_PAUSES_S = _LOCK_PAUSES_S[:950]
+# What the file did not take is held until it does, so much of it at most: a request is three or four units.
+_MOST_HELD = 1_000
 
 _PROOF, _PROOF_BYTES = "room", 65_536
 _PUT_PROOF = "INSERT OR REPLACE INTO meta VALUES (?, zeroblob(?))"
@@ -100,8 +104,9 @@ class _Bell:
 
 
 class Writer:
-    """Owns `connection` from `start` on. `lost_writes` counts posted units that could not be kept. `trouble` says why
-    one could not, until as much as a request takes can be written again; that is tried with every heartbeat."""
+    """Owns `connection` from `start` on. `trouble` says why the file takes nothing, until as much as a request takes
+    can be written again; that is tried with every heartbeat. Posted units that it did not take are held meanwhile, and
+    all that are posted after them, in their order; `lost_writes` counts those that could not be kept."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, observer: Observer) -> None:
         self._path = path
@@ -112,6 +117,7 @@ class Writer:
         self._wanted = _Bell()
         self._thread = threading.Thread(target=self._run, name="trunkline-store", daemon=True)
         self._closed = False
+        self._held: deque[_Job] = deque()
         self._waited_for_s = 0.0
         self.lost_writes = 0
         self.trouble: str | None = None
@@ -134,6 +140,12 @@ class Writer:
         future: asyncio.Future[T] = loop.create_future()
         self._hand_over(_Job(unit, loop, future))
         return await future
+
+    async def flush(self) -> None:
+        """Wait until everything posted so far is committed. Raises StoreError where some of it is held."""
+        await self.write(lambda _: None)
+        if self._held:
+            raise StoreError(self.trouble or f"{self._path}: what happened last is not written yet.")
 
     def post(self, unit: Unit[object]) -> None:
         """Run `unit` soon, in order. A failure is logged and counted, one for being closed too. From any thread."""
@@ -188,10 +200,15 @@ class Writer:
                 self._wanted.ring()
             batch = [job for job in jobs if job is not None]
             busy = bool(batch)
+            if self._held:
+                batch = self._hold_posted(batch)
             if batch:
                 self._work(batch)
             if not last:
                 self._tick(idle=not batch)
+        self._work_held()
+        for job in self._held:
+            self._lost(job)
         self._observer.stopped()
         self._connection.close()
 
@@ -199,9 +216,14 @@ class Writer:
         try:
             unit = self._observer.tick(self._connection, idle=idle)
             if unit is not None:
-                self._work([_Job(unit)])
+                beat = _Job(unit, None, ThreadFuture())  # another one follows: it is neither held nor lost
+                self._work([beat])
+                if beat.error is not None and self.trouble is None:
+                    _log.warning("the store's upkeep failed: %s", beat.error)
                 if self.trouble is not None:
                     self._prove_room()
+                if self.trouble is None:
+                    self._work_held()
         except Exception as cause:
             self._roll_back()
             if isinstance(cause, sqlite3.Error):
@@ -218,8 +240,30 @@ class Writer:
             self._roll_back()
             for job in batch:
                 job.result, job.error = None, cause
+            if _is_of_the_file(cause):
+                self._take_stock(batch)
+                batch = self._hold_posted(batch)
         self._take_stock(batch)
         self._deliver(batch)
+
+    def _hold_posted(self, batch: list[_Job]) -> list[_Job]:
+        """Keep the units of `batch` that nobody waits for until the file takes them; gives the others, and what there
+        is no room for."""
+        others = []
+        for job in batch:
+            if job.future is None and len(self._held) < _MOST_HELD:
+                self._held.append(job)
+            else:
+                others.append(job)
+        return others
+
+    def _work_held(self) -> None:
+        """Try again what the file did not take: many in one transaction, and where that fails each in its own, so that
+        one for which there is no room keeps no other back."""
+        for at_once in (_LARGEST_BATCH, 1):
+            held, self._held = list(self._held), deque()
+            for at in range(0, len(held), at_once):
+                self._work(held[at : at + at_once])
 
     def _take_stock(self, batch: list[_Job]) -> None:
         """Notice that the file takes nothing more."""
@@ -268,7 +312,7 @@ class Writer:
         connection.execute("COMMIT")
 
     def _lock(self) -> None:
-        for pause_s in _LOCK_PAUSES_S:
+        for pause_s in _LOCK_PAUSES_S if self.trouble is None else _SHORT_LOCK_PAUSES_S:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as cause:
@@ -287,8 +331,7 @@ class Writer:
     def _deliver(self, batch: list[_Job]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         for job in batch:
-            if isinstance(job.error, sqlite3.Error):
-                job.error = schema.store_error(self._path, job.error)
+            self._word(job)
             if job.loop is not None:
                 by_loop.setdefault(job.loop, []).append(job)
             elif job.future is not None:
@@ -301,7 +344,12 @@ class Writer:
             except RuntimeError:  # the loop is closed: nobody waits any more
                 continue
 
+    def _word(self, job: _Job) -> None:
+        if isinstance(job.error, sqlite3.Error):
+            job.error = schema.store_error(self._path, job.error)
+
     def _lost(self, job: _Job) -> None:
+        self._word(job)
         self.lost_writes += 1
         _log.error("a write was lost: %s", job.error)
 
