@@ -14,6 +14,8 @@ from trunkline.domain.events import (
     RequestBody,
     Restarted,
     TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
 )
 from trunkline.domain.receipts import Receipt
 
@@ -22,6 +24,7 @@ _MOST_UNREAD = 64
 
 # A union of them would be made anew for every event.
 _ENDINGS = (Answered, Failed, Cancelled)
+_OF_ANSWERS = (TextDelta, ThinkingDelta, ToolCallDelta)
 
 
 class EventLog:
@@ -36,15 +39,21 @@ class EventLog:
         self._reader_moved: asyncio.Future[None] | None = None
         self._events: list[Event] = []
         self._waiters: list[asyncio.Future[None]] = []
+        self._waiters_for_begin: list[asyncio.Future[None]] = []
         self._waiters_for_end: list[asyncio.Future[None]] = []
+        self._begun = False
         self.receipt: Receipt | None = None
 
     def append(self, body: RequestBody) -> Event:
         """Stamp and add an event; wakes whoever waits for it."""
         event = Event(self.request_id, len(self._events), self._clock.wall_ms(), body)
         self._events.append(event)
+        if not self._begun and isinstance(body, _OF_ANSWERS):
+            self._begun = True
+            _wake(self._waiters_for_begin)
         if isinstance(body, _ENDINGS):
             self.receipt = body.receipt
+            _wake(self._waiters_for_begin)
             _wake(self._waiters_for_end)
         if self._waiters:
             _wake(self._waiters)
@@ -65,6 +74,15 @@ class EventLog:
         while position >= len(self._events) and self.receipt is None:
             await _wait_among(self._waiters)
         return tuple(self._events[position:])
+
+    def so_far(self) -> tuple[Event, ...]:
+        """The events that there are; whoever is kept in step with has not read them by that."""
+        return tuple(self._events)
+
+    async def begun(self) -> None:
+        """Wait until there is something of an answer, or the ending, and be woken by nothing else."""
+        while not self._begun and self.receipt is None:
+            await _wait_among(self._waiters_for_begin)
 
     async def room(self) -> None:
         """Wait, where it is read in step, until its reader is near."""

@@ -38,6 +38,14 @@ class Handle:
         """Its events from `position` on, waiting for at least one; none after the ending."""
         return await self._log.beyond(position)
 
+    def so_far(self) -> tuple[Event, ...]:
+        """Its events up to now."""
+        return self._log.so_far()
+
+    async def begun(self) -> None:
+        """Wait until there is something of its answer, or it is over; cheaper than following its events until then."""
+        await self._log.begun()
+
     async def ended(self) -> Receipt:
         """Its receipt, as soon as there is one; cheaper than following its events."""
         return await self._log.ended()

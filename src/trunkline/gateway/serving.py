@@ -82,9 +82,10 @@ class Course:
     request_id: str
     owner: str = ""
     carried: Carried = field(default_factory=Carried)
+    handle: Handle | None = None
     route: Route | None = None
     reason: str = ""
-    estimate_pico: int | None = None
+    decided_pico: int | None = None
     input_tokens: int = 0
     left_out: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -99,11 +100,19 @@ class Course:
                 self.input_tokens = task.input_tokens
                 if isinstance(decision, Decision):
                     self.reason = decision.reason.value
-                    self.estimate_pico = decision.ranking[0].cost_pico if decision.ranking else None
+                    self.decided_pico = decision.ranking[0].cost_pico if decision.ranking else None
             case AttemptStarted(_, route, left_out):
                 self.route, self.left_out = route, left_out
             case Answered() | Failed() | Cancelled():
                 self.ending = body
+
+    @property
+    def estimate_pico(self) -> int | None:
+        """What it should cost, from when that is known: before anything of it is answered too."""
+        if not self.reason and self.handle is not None:
+            for event in self.handle.so_far():
+                self.note(event.body)
+        return self.decided_pico
 
     def headers(self) -> dict[str, str]:
         """`x-trunkline-*`: who answers and why, what it should cost, and what of the request could not be told."""
@@ -228,13 +237,10 @@ class Service:
         """Follow a request to its whole answer. Raises RefusedError where there is none."""
         handle = self._submit(asked, course)
         try:
-            while events := await handle.beyond(len(course.bodies)):
-                bodies = [event.body for event in events]
-                for body in bodies:
-                    course.note(body)
-                course.bodies += bodies
-                if course.reason:  # it was decided: nothing of what comes is looked at before the end
-                    await handle.ended()
+            await handle.ended()
+            course.bodies += [event.body for event in handle.so_far()]
+            for body in course.bodies:
+                course.note(body)
             receipt = _receipt(course)
             if not isinstance(course.ending, Answered):
                 raise RefusedError(problem_of(receipt, self._clock.wall_ms(), self._zone), course.ending)
@@ -249,6 +255,7 @@ class Service:
         writer: AnswerStream | None = None
         begun_at_ms = 0
         try:
+            await handle.begun()
             async for bodies in _batches(handle, self._idle_s):
                 out = bytearray()
                 if not bodies and writer is not None:
@@ -266,6 +273,9 @@ class Service:
                         course.bodies.append(body)
                         if writer is not None:
                             writer.carried_on(self._head(course, begun_at_ms))
+                    if out and isinstance(body, Failed | Cancelled):
+                        yield bytes(out)  # see `GeminiStream.fail`
+                        out.clear()
                     if writer is not None and course.route is not None:
                         out += self._written(writer, body, course, course.route)
                 if out:
@@ -311,7 +321,8 @@ class Service:
 
     def _submit(self, asked: Asked, course: Course) -> Handle:
         course.ignored, course.carried = asked.ignored, asked.carried
-        return self._engine.submit(replace(asked.chat, request_id=course.request_id))
+        course.handle = self._engine.submit(replace(asked.chat, request_id=course.request_id))
+        return course.handle
 
     def _head(self, course: Course, begun_at_ms: int | None = None) -> AnswerHead:
         route = course.route
