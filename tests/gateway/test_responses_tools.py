@@ -230,6 +230,17 @@ def test_results_of_free_text_tools_are_results_and_those_of_no_call_are_the_use
     assert found.ignored == ("input.web_search_call",)
 
 
+def test_what_agents_tell_one_another_is_told_as_the_users_words() -> None:
+    task = [
+        {"type": "input_text", "text": "Task: "},
+        {"type": "encrypted_content", "encrypted_content": "count"},
+    ]
+    told = {"type": "agent_message", "id": "a", "author": "/root", "recipient": "/root/one", "content": task}
+    found = asked(input=[HI, told])
+    assert found.chat.messages[1] == Message(Role.USER, (TextPart("Task: "), TextPart("count")))
+    assert found.ignored == ()
+
+
 def test_a_choice_means_a_tool_by_the_name_that_its_client_has_for_it() -> None:
     custom = asked(tools=[USUAL], tool_choice={"type": "custom", "name": "apply_patch"})
     assert custom.chat.tool_choice == ToolChoice(ToolUse.NAMED, "apply_patch")

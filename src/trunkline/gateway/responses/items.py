@@ -32,6 +32,7 @@ _ITEM_FIELDS = {
     "message": ("type", "role", "content", "id", "status", "phase"),
     "reasoning": ("type", "summary", "content", "encrypted_content", "id", "status"),
     "additional_tools": ("type", "role", "tools", "id"),
+    "agent_message": ("type", "author", "recipient", "content", "id"),
     **CALL_FIELDS,
     **RESULT_FIELDS,
     **SUMMARY_FIELDS,
@@ -41,7 +42,10 @@ _ITEM_FIELDS = {
 _RUN_ELSEWHERE = ("web_search_call", "image_generation_call")
 """What a provider did on its own while it answered, of which its answer tells what matters."""
 
-_PART_FIELDS = ("type", "text", "image_url", "detail", "refusal", "annotations", "logprobs")
+_PART_FIELDS = (
+    *("type", "text", "image_url", "detail", "refusal", "annotations", "logprobs"),
+    "encrypted_content",
+)
 _NOT_CARRIED = {"input_audio": "sound", "input_file": "a file"}
 _NOT_KEPT = "responses are not stored here; send the whole item instead"
 
@@ -94,6 +98,9 @@ class InputReader:
             self._result(item)
         elif kind == "message":
             self._message(item)
+        elif kind == "agent_message":
+            self._end_turn()
+            self._messages.append(Message(Role.USER, tuple(self._parts(item, "content"))))
         elif kind == "reasoning":
             self._reasoning(item)
         elif kind in SUMMARY_FIELDS:
@@ -176,6 +183,9 @@ class InputReader:
         self._left_out.add_unknown(part, _PART_FIELDS, "content.")
         if kind in ("input_text", "output_text", "text"):
             return TextPart(part.text("text") or "")
+        if kind == "encrypted_content":
+            # What one agent told another by a call: OpenAI encrypts it on the way, and here it stayed as it was.
+            return TextPart(part.text("encrypted_content") or "")
         if kind == "refusal":
             return TextPart(part.text("refusal") or "")
         if kind == "input_image":

@@ -24,7 +24,7 @@ SUMMARISE = (
 )
 _GOES_BEFORE = "What was said before is not shown any more. This summary stands for it:\n\n"
 _OURS = Route("trunkline", "", "summary")
-_NOT_OURS = "this conversation was shortened by somebody else, and only they can read what became of it: begin another one"
+_NOT_OURS = "only who shortened this conversation can read what became of it: begin another one"
 
 
 def closed_summary(text: str) -> str:
