@@ -14,8 +14,11 @@ from tests.support.engine_world import WHOLE_TEXT, Serves, World, open_world
 from tests.support.gateway_world import OPEN, listening
 
 from trunkline.domain.clock import SystemClock
+from trunkline.domain.events import Body
 from trunkline.domain.receipts import Outcome
 from trunkline.domain.tasks import Origin, OriginKind
+from trunkline.engine.requests import Handle
+from trunkline.gateway import serving
 from trunkline.gateway.dialects import dialect_of
 from trunkline.gateway.guard import Client
 from trunkline.gateway.paths import Protocol
@@ -80,8 +83,9 @@ class Ask:
 
 
 async def rest_of(reply: aiohttp.ClientResponse) -> list[Any]:
-    lines = (await reply.text()).splitlines()
-    return [orjson.loads(line[6:]) for line in lines if line.startswith("data: ") and line != "data: [DONE]"]
+    """The events, and what stands between them as Google's API has its errors."""
+    lines = (line.removeprefix("data: ") for line in (await reply.text()).splitlines())
+    return [orjson.loads(line) for line in lines if line.startswith("{")]
 
 
 def _text(protocol: str, events: list[Any]) -> str:
@@ -153,6 +157,32 @@ async def test_what_a_person_drops_from_the_deck_ends_in_an_error(tmp_path: Path
     last = events[-1]
     assert last.get("error") or last["response"]["error"]
     assert 0 < len(_text(protocol, events[:-1])) < len(WHOLE_TEXT)
+
+
+async def test_what_breaks_off_is_told_googles_clients_by_itself_and_as_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their SDK for JavaScript (1.30, in Gemini CLI) takes what it reads at once for an error only if it is that and
+    nothing more; an event with an error it takes for an answer that says nothing."""
+    batches = serving._batches
+
+    async def at_once(handle: Handle, idle_s: float) -> AsyncIterator[list[Body]]:
+        yield [body async for some in batches(handle, idle_s) for body in some]
+
+    monkeypatch.setattr(serving, "_batches", at_once)
+    preferences = f"{OPEN}[thresholds]\nmax_attempts = 1\n"
+    async with open_world(tmp_path, Serves("p"), preferences=preferences) as world:
+        world.fault("cut", after=3)
+        service, dialect = Service(world.engine, SystemClock()), dialect_of(Protocol.GEMINI)
+        body = ASKED["gemini"][1]
+        asked = dialect.read(body, Origin(OriginKind.GATEWAY), model="auto", stream=True)
+        course = Course("01CUT")
+        async with aclosing(service.stream(dialect, service.placed(asked, {}, Client()), course)) as pieces:
+            *told, last = [piece async for piece in pieces]
+
+    assert len(told) == 1
+    assert told[0].startswith(b"data: ")
+    assert orjson.loads(last)["error"]["status"] == "UNAVAILABLE"
 
 
 async def test_a_stream_that_is_left_is_charged_by_its_receipt(tmp_path: Path) -> None:

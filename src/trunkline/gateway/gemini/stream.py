@@ -109,8 +109,10 @@ class GeminiStream:
         return self._led(dumps(last) + self._end) + self._closed()
 
     def fail(self, problem: Problem) -> bytes:
-        """An error in the place of a response, which SDKs raise."""
-        return self._led(dumps(error_fields(problem, self._head.request_id)) + self._end) + self._closed()
+        """An error in the place of a response. In a stream of events it is none: so the API sends it, and by that
+        alone Google's SDKs know it, the one for JavaScript only where it comes by itself."""
+        error = dumps(error_fields(problem, self._head.request_id))
+        return self._led(error) + self._closed() if self._array else error + _EVENT_END
 
     def _signature_alone(self, delta: ThinkingDelta, route: Route) -> bytes:
         withheld = self._withheld or bool(delta.text)
