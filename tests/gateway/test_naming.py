@@ -48,6 +48,16 @@ def test_what_a_name_stands_for(config: Config, name: str, expected: Named) -> N
     assert Names(config).resolve(name) == expected
 
 
+def test_a_snapshot_is_the_model_where_the_catalogue_has_it_without_its_date(config: Config) -> None:
+    names = Names(config)
+
+    assert names.resolve("glm-5-20251001").models == ("glm-5",)
+    assert names.resolve("zai/glm-5-2025-10-01").models == ("zai/glm-5",)
+    for other in ("glm-5-2025", "glm-20251001"):
+        with pytest.raises(NotNamedError):
+            names.resolve(other)
+
+
 def test_with_fallbacks_only_the_named_may_answer_in_their_order(config: Config) -> None:
     names = Names(config)
 

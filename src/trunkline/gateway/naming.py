@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ AUTO = "auto"
 OWN_PREFIX = "trunkline/"
 """Clients that name models `provider/model` call this gateway so."""
 
+_DATE = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2})$")
 _TIERS = {tier.value: tier for tier in Tier}
 
 
@@ -77,7 +79,7 @@ class Names:
         return (AUTO, *_TIERS, *self._task_types, *self._aliases)
 
     def _one(self, name: str) -> Named:
-        name = name.strip().removeprefix(OWN_PREFIX)
+        name = self._meant(name)
         if name == AUTO or not name:
             return Named()
         alias = self._aliases.get(name)
@@ -95,9 +97,18 @@ class Names:
             return Named()
         raise NotNamedError(self._unknown(name))
 
+    def _meant(self, name: str) -> str:
+        """The name as it stands here: agents ask for a model by its snapshot, `claude-haiku-4-5-20251001`, where the
+        catalogue may have it without the date."""
+        name = name.strip().removeprefix(OWN_PREFIX)
+        undated = _DATE.sub("", name)
+        if undated == name or name in self._aliases or self._catalogue.select(name) is not None:
+            return name
+        return undated if self._catalogue.select(undated) is not None else name
+
     def _may_be_asked(self, name: str) -> bool:
         """Whether some account that is switched on and has a key is behind a name, or it is none of the catalogue's."""
-        name = name.strip().removeprefix(OWN_PREFIX)
+        name = self._meant(name)
         selector = None if name in self._aliases else self._catalogue.select(name)
         return selector is None or any(
             account.enabled and account.has_key and selector.account in (None, account.id)
@@ -113,7 +124,7 @@ class Names:
                 yield provider
 
     def _absent(self, name: str) -> Problem:
-        selector = self._catalogue.select(name.strip().removeprefix(OWN_PREFIX)) or Selector()
+        selector = self._catalogue.select(self._meant(name)) or Selector()
         owners = tuple(self._providers_of(selector))
         keys = ", ".join(dict.fromkeys(key for provider in owners for key in provider.key_env))
         return Problem(
