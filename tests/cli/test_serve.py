@@ -58,7 +58,7 @@ def test_the_first_start_makes_a_token_and_shows_it_once(cli: Cli) -> None:
             told += process.stdout.readline()
         shown = json.loads(told)
         assert ask(shown["base_url"], shown["token"])[0] == 200
-    assert set(shown["clients"]) == {"openai", "claude-code", "gemini", "openclaw"}
+    assert set(shown["clients"]) == {"openai", "claude-code", "codex", "gemini", "gemini-cli", "openclaw"}
     assert any(shown["token"] in line for line in shown["clients"]["openai"]["lines"])
 
     with serving(cli) as (_, again):

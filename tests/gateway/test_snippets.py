@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import tomllib
 
 import pytest
 
@@ -38,6 +39,9 @@ def exported(snippet: Snippet) -> dict[str, str]:
                 "ANTHROPIC_API_KEY": "",
                 "ANTHROPIC_MODEL": "auto",
                 "ANTHROPIC_DEFAULT_HAIKU_MODEL": "t1",
+                "ANTHROPIC_DEFAULT_SONNET_MODEL": "t2",
+                "ANTHROPIC_DEFAULT_OPUS_MODEL": "t3",
+                "ANTHROPIC_DEFAULT_FABLE_MODEL": "t3",
             },
         ),
         (
@@ -74,6 +78,13 @@ def test_openclaws_block_stands_on_its_own_and_says_who_asks():
     assert all(model["compat"] == {"supportsReasoningEffort": True} for model in provider["models"])
 
 
+def test_codex_has_a_provider_that_takes_the_token_from_the_lines_before() -> None:
+    settings = tomllib.loads("\n".join(of("codex").lines))
+    provider = settings["model_providers"][settings["model_provider"]]
+    assert (settings["model"], provider["base_url"]) == ("auto", f"{URL}/v1")
+    assert exported(of("openai"))[provider["env_key"]] == TOKEN
+
+
 def test_gemini_cli_is_told_that_a_key_is_meant():
     settings = json.loads("\n".join(of("gemini-cli").lines))
     assert settings == {"security": {"auth": {"selectedType": "gemini-api-key"}}}
@@ -89,7 +100,7 @@ def test_a_token_that_is_not_known_any_more_is_said_to_be_so(client):
 
 def test_json_is_by_client():
     shown = snippets_json(snippets(URL, None))
-    assert list(shown) == ["openai", "claude-code", "gemini", "gemini-cli", "openclaw"]
+    assert list(shown) == ["openai", "claude-code", "codex", "gemini", "gemini-cli", "openclaw"]
     assert shown["openai"]["lines"][2] == "model: auto"
 
 

@@ -1,12 +1,14 @@
 """What a person pastes into an agent so that it asks the gateway: address, token, model.
 
 Environment variables as the programs read them: those of the `openai`, `anthropic` and `google-genai` packages by
-their source; Claude Code's by its documentation (it adds `/v1/messages` to the address itself, and puts a set
-ANTHROPIC_API_KEY before the token; its small helper jobs ask for the model of ANTHROPIC_DEFAULT_HAIKU_MODEL). Gemini
-CLI takes `auto` for a choice of its own, so that the name is prefixed there; from 0.44 to 0.61 at least it refuses to
-start with a base URL from the environment where its settings do not say that a key is meant
-(google-gemini/gemini-cli#27550). OpenClaw's block was checked with `openclaw config validate` of 2026.9: several agents
-want `ownership` and one that does what is nobody's own, and it sends how long to think only where `compat` says so.
+their source; Claude Code's as 2.1.197 took them (it adds `/v1/messages` to the address itself, and puts a set
+ANTHROPIC_API_KEY before the token; side jobs and subagents ask for haiku, sonnet, opus and fable, which the
+ANTHROPIC_DEFAULT_… name). Codex 0.169 takes its address from its settings alone; as a provider of its own it sends
+plain requests at once, and keeps a prompt that is not written for one of OpenAI's models. Gemini CLI takes `auto` for
+a choice of its own, so that the name is prefixed there; from 0.44 to 0.61 at least it refuses to start with a base
+URL from the environment where its settings do not say that a key is meant (google-gemini/gemini-cli#27550).
+OpenClaw's block was checked with `openclaw config validate` of 2026.9: several agents want `ownership` and one that
+does what is nobody's own, and it sends how long to think only where `compat` says so.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ _OPENCLAW_NAMES = {
     Tier.T2.value: "Trunkline: medium work",
     Tier.T3.value: "Trunkline: complex work",
 }
+_CLAUDE_NAMES = " ".join(
+    f"ANTHROPIC_DEFAULT_{name}_MODEL={tier}"
+    for name, tier in (("HAIKU", Tier.T1), ("SONNET", Tier.T2), ("OPUS", Tier.T3), ("FABLE", Tier.T3))
+)
 _OPENCLAW_AGENTS = {"main": Tier.T3.value, "work": Tier.T2.value, "personal": Tier.T1.value}
 
 
@@ -76,8 +82,22 @@ def snippets(base_url: str, token: str | None, *, needs_token: bool = True) -> t
             (
                 f"export ANTHROPIC_BASE_URL={base_url}",
                 f"export ANTHROPIC_AUTH_TOKEN={_quoted(given)} ANTHROPIC_API_KEY=",
-                f"export ANTHROPIC_MODEL={AUTO} ANTHROPIC_DEFAULT_HAIKU_MODEL={Tier.T1}",
+                f"export ANTHROPIC_MODEL={AUTO} {_CLAUDE_NAMES}",
             ),
+        ),
+        Snippet(
+            "codex",
+            "Codex, beside the OpenAI-style lines",
+            (
+                f'model = "{AUTO}"',
+                f'model_provider = "{_PROVIDER}"',
+                f"model_context_window = {_WINDOW_TOKENS}",
+                f"[model_providers.{_PROVIDER}]",
+                'name = "Trunkline"',
+                f'base_url = "{base_url}/v1"',
+                'env_key = "OPENAI_API_KEY"',
+            ),
+            "at the head of ~/.codex/config.toml. That it has no metadata of the model is a remark, and no fault",
         ),
         Snippet(
             "gemini",
