@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from _pytest import unraisableexception
 from tests.support.private_names import still_used
+from tests.support.rewriting import rewrite_once
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,6 +20,12 @@ def pytest_configure(config: pytest.Config) -> None:
     finalizers leave; each walks all that a worker's tests have made, up to a second."""
     still_used(unraisableexception, "gc_collect_iterations_key", unraisableexception.cleanup)
     config.stash[unraisableexception.gc_collect_iterations_key] = 2
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput") and session.config.getoption("numprocesses", None):
+        return  # the workers collect
+    rewrite_once(session.config)
 
 
 def pytest_collection_finish() -> None:
