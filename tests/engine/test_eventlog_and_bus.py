@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tests.support.clock import FakeClock
 
 from trunkline.domain.events import (
@@ -31,6 +34,72 @@ async def test_readers_that_come_late_see_everything_from_the_start() -> None:
     log.append(TextDelta("b"))
     assert [event.seq for event in await waiting] == [1, 2]
     assert [event.seq for event in await log.beyond(0)] == [0, 1, 2]
+
+
+def long_log(words: int) -> EventLog:
+    log = EventLog("r", FakeClock())
+    log.append(Queued("high"))
+    for number in range(words):
+        log.append(TextDelta(f"{number} "))
+    return log
+
+
+def text_of(events: Iterable[Event]) -> str:
+    return "".join(event.body.text for event in events if isinstance(event.body, TextDelta))
+
+
+async def test_of_a_long_answer_hardly_more_is_kept_than_its_text() -> None:
+    log = long_log(50_000)
+    whole = "".join(f"{number} " for number in range(50_000))
+    late = await log.beyond(0)
+    assert len(late) < 3_000
+    assert text_of(late) == text_of(log.so_far()) == log.text() == whole
+    assert late[0].body == Queued("high")
+    numbers = [event.seq for event in late]
+    assert numbers == sorted(set(numbers))
+    log.append(TextDelta("last"))
+    assert [(event.seq, event.body) for event in await log.beyond(numbers[-1] + 1)] == [
+        (50_001, TextDelta("last"))
+    ]
+
+
+@example(steps=[(0, 650), (3, 1_400), (3, 1_400), (3, 1_000)])
+@given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 1_500)), max_size=14))
+@settings(max_examples=25, deadline=None)
+async def test_who_reads_slowly_or_late_misses_nothing_and_has_nothing_twice(
+    steps: list[tuple[int, int]],
+) -> None:
+    log, said, number = EventLog("r", FakeClock()), "", 0
+    readers = [(0, ""), (0, ""), (0, "")]
+    for who, amount in [*steps, (0, 1), (1, 1), (2, 1)]:
+        for _ in range(amount):
+            number += 1
+            body = ThinkingDelta("hm") if number % 700 == 0 else TextDelta(f"{number} ")
+            said += body.text
+            log.append(body)
+        if who < len(readers):
+            position, read = readers[who]
+            batch = await log.beyond(position)
+            read += "".join(event.body.text for event in batch)  # type: ignore[union-attr]  # both have a text
+            assert read == said
+            readers[who] = batch[-1].seq + 1, read
+
+
+async def test_a_writer_in_step_waits_after_a_long_answer_too() -> None:
+    log = EventLog("r", FakeClock(), in_step=True)
+    position = 0
+    for number in range(5_000):
+        log.append(TextDelta(f"{number} "))
+        position = (await log.beyond(position))[-1].seq + 1
+    for _ in range(100):
+        log.append(TextDelta("x"))
+    waiting = asyncio.create_task(log.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert len(await log.beyond(position)) == 100
+    reading = asyncio.create_task(log.beyond(position + 100))
+    await waiting
+    reading.cancel()
 
 
 def test_a_restart_takes_back_the_text() -> None:

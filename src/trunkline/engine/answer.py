@@ -9,6 +9,8 @@ from trunkline.engine.eventlog import EventLog
 
 # A text cut before this many characters is begun anew: there is too little to recognise it by.
 _MIN_CONTINUED_CHARS = 16
+# A short text takes up ten times its length: of a long answer one is made of many from time to time.
+_MOST_PIECES = 1_024
 
 
 class AnswerSoFar:
@@ -30,6 +32,8 @@ class AnswerSoFar:
         if kind is TextDelta and isinstance(body, TextDelta):
             self._pieces.append(body.text)
             self.text_chars += len(body.text)
+            if len(self._pieces) > _MOST_PIECES:
+                self._pieces = [self.text]
         elif isinstance(body, Seam):
             self.seams.append(body.at_char)
         self._log.append(body)

@@ -346,7 +346,7 @@ class EngineHost:
         position = 0
         try:
             while batch := await handle.beyond(position):
-                position += len(batch)
+                position = batch[-1].seq + 1
                 try:
                     deliver(join_deltas(batch))
                 except Exception:

@@ -35,7 +35,7 @@ class Handle:
         await self._over()
 
     async def beyond(self, position: int) -> tuple[Event, ...]:
-        """Its events from `position` on, waiting for at least one; none after the ending."""
+        """See `EventLog.beyond`."""
         return await self._log.beyond(position)
 
     def so_far(self) -> tuple[Event, ...]:

@@ -344,7 +344,7 @@ async def _batches(handle: Handle, idle_s: float) -> AsyncIterator[list[Body]]:
             continue
         if not batch:
             return
-        position += len(batch)
+        position = batch[-1].seq + 1
         yield [event.body for event in batch]
 
 
