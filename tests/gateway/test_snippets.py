@@ -85,9 +85,13 @@ def test_codex_has_a_provider_that_takes_the_token_from_the_lines_before() -> No
     assert exported(of("openai"))[provider["env_key"]] == TOKEN
 
 
-def test_gemini_cli_is_told_that_a_key_is_meant():
+def test_gemini_cli_is_told_that_a_key_is_meant_and_asks_for_one_model_in_all_that_it_does():
     settings = json.loads("\n".join(of("gemini-cli").lines))
-    assert settings == {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+    assert settings["security"] == {"auth": {"selectedType": "gemini-api-key"}}
+    overrides = settings["modelConfigs"]["customOverrides"]
+    assert [one["match"] for one in overrides] == [{"overrideScope": "core"}, {"model": "base"}]
+    models = {one["modelConfig"]["model"] for one in overrides}
+    assert models == {exported(of("gemini"))["GEMINI_MODEL"]}
 
 
 @pytest.mark.parametrize("client", ["openai", "claude-code", "gemini", "openclaw"])

@@ -112,9 +112,8 @@ def snippets(base_url: str, token: str | None, *, needs_token: bool = True) -> t
         Snippet(
             "gemini-cli",
             "Gemini CLI, beside these lines",
-            (json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}}),),
-            "merged into ~/.gemini/settings.json. Its side jobs ask for Google's models by name; without a Google "
-            'account: gateway.unknown_model = "auto"',
+            _laid_out(_gemini_cli()),
+            "merged into ~/.gemini/settings.json",
         ),
         Snippet(
             "openclaw",
@@ -124,6 +123,17 @@ def snippets(base_url: str, token: str | None, *, needs_token: bool = True) -> t
             '"ownership" and "systemAgent"; then `openclaw config validate`',
         ),
     )
+
+
+def _gemini_cli() -> dict[str, Any]:
+    """Gemini CLI's settings: that a key is meant, and the same model for all that it does. Its summaries, searches
+    and subagents ask for Google's models by name otherwise, and for ever where one of these is not to be had."""
+    everything = ({"overrideScope": "core"}, {"model": "base"})
+    model = {"model": f"{OWN_PREFIX}{AUTO}"}
+    return {
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "modelConfigs": {"customOverrides": [{"match": one, "modelConfig": model} for one in everything]},
+    }
 
 
 def openclaw(base_url: str, token: str) -> dict[str, Any]:
