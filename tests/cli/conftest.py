@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.cli.nursery import Nursery
 
 from trunkline.cli.program import program
 
@@ -76,9 +77,10 @@ def until(true: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
 
 @dataclass
 class Cli:
-    """`python -m trunkline` with a home and an environment of its own."""
+    """`python -m trunkline` with a home and an environment of its own; its commands are forked from `nursery`."""
 
     home: Path
+    nursery: Nursery
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
 
@@ -95,7 +97,12 @@ class Cli:
         return subprocess.Popen(command, env=environment, text=True, **streams)
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """A command run to its end."""
+        """A command run to its end, by Python's start where that reads the environment."""
+        if Nursery.can_give(self.environment):
+            environment = clean_environment() | self.surroundings()
+            done = self.nursery.run(arguments, environment, stdin, LIMIT_S)
+            assert "Traceback" not in done.stderr, done.stderr
+            return done
         process = self.start(*arguments, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
         out, err = process.communicate(stdin, LIMIT_S)
         assert "Traceback" not in err, err
@@ -131,10 +138,18 @@ class Cli:
         return found
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """What commands are forked from."""
+    nursery = Nursery.start(clean_environment())
+    yield nursery
+    nursery.end(LIMIT_S)
+
+
 @pytest.fixture
-def empty(tmp_path: Path) -> Cli:
+def empty(tmp_path: Path, nursery: Nursery) -> Cli:
     """Nothing configured."""
-    return Cli(tmp_path)
+    return Cli(tmp_path, nursery)
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +167,7 @@ def simulator_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, simulator_port: int) -> Cli:
+def cli(tmp_path: Path, nursery: Nursery, simulator_port: int) -> Cli:
     """A pool of two simulated accounts configured in the user's own providers.toml."""
     (tmp_path / "providers.toml").write_text(PROVIDERS.replace("{port}", str(simulator_port)))
-    return Cli(tmp_path, dict(KEYS), simulator_port)
+    return Cli(tmp_path, nursery, dict(KEYS), simulator_port)

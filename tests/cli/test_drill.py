@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import LIMIT_S, Cli, until
+from tests.cli.nursery import Nursery
 from tests.cli.processes import children_of, running
 
 KEYS = {"KEY_A": "real-a", "KEY_B": "real-b", "KEY_C": "real-c"}
@@ -35,7 +36,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
 
 @pytest.fixture
-def own(tmp_path: Path, simulator_port: int) -> Cli:
+def own(tmp_path: Path, nursery: Nursery, simulator_port: int) -> Cli:
     """Two providers and three accounts, whose addresses lead to a server that tells who came."""
     home = tmp_path / "home"
     home.mkdir()
@@ -43,7 +44,7 @@ def own(tmp_path: Path, simulator_port: int) -> Cli:
     (home / "preferences.toml").write_text(PREFERENCES)
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    return Cli(home, KEYS | {"TMPDIR": str(temporary)}, simulator_port)
+    return Cli(home, nursery, KEYS | {"TMPDIR": str(temporary)}, simulator_port)
 
 
 def drilled(cli: Cli, *faults: str, code: int = 0) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Cli
+from tests.cli.nursery import Nursery
 from tests.support.local_servers import LocalServer, Ollama, OllamaModel, replies, serve_beside
 
 PORTS = {
@@ -27,10 +28,10 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Cli:
+def machine(tmp_path: Path, nursery: Nursery) -> Cli:
     """A home with nothing in it, on a machine where nothing listens."""
     nowhere = f"http://127.0.0.1:{closed_port()}/v1"
-    return Cli(tmp_path, {"TRUNKLINE_LOCAL_SERVERS": "on", **dict.fromkeys(PORTS.values(), nowhere)})
+    return Cli(tmp_path, nursery, {"TRUNKLINE_LOCAL_SERVERS": "on", **dict.fromkeys(PORTS.values(), nowhere)})
 
 
 @pytest.fixture
