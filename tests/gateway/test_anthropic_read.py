@@ -265,6 +265,16 @@ def test_a_tool_of_anthropics_own_is_named() -> None:
     )
 
 
+def test_a_tool_of_anthropics_beside_the_clients_own_is_left_out_and_named() -> None:
+    own = {"name": "run", "input_schema": {"type": "object"}}
+    search = {"type": "web_search_20250305", "name": "web_search", "cache_control": {"type": "ephemeral"}}
+    found = read(tools=[search, own])
+    assert [tool.name for tool in found.chat.tools] == ["run"]
+    assert found.ignored == ("cache_control", "tools.web_search_20250305")
+    # The computer is the client's: only Anthropic's models know how to use it, and the client counts on that.
+    assert "computer_20250124" in str(refusal(tools=[own, {"type": "computer_20250124", "name": "computer"}]))
+
+
 def test_what_does_no_harm_is_left_out_and_told() -> None:
     asked = read(context_management={"edits": []}, speed="fast", betas=["x"], mcp_servers=[])
     assert asked.ignored == ("context_management", "speed", "betas", "mcp_servers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.domain.messages import ToolChoice, ToolSpec, ToolUse
 from trunkline.gateway.anthropic.content import CACHE_MARK
+from trunkline.gateway.dialect import UnreadableError
 from trunkline.gateway.left_out import LeftOut, packed, refused
 from trunkline.gateway.reading import Reader
 
@@ -12,26 +13,42 @@ _ANTHROPICS_OWN = (
     "is a tool of Anthropic's own, which other models do not know: only custom tools, with an input_schema, can be"
     " offered here"
 )
+_DISPENSABLE = ("web_search_", "web_fetch_", "tool_search_tool_", "advisor_")
+"""How the kinds of tools begin that Anthropic itself runs and that agents offer beside their own: the work goes on
+without, and every tool that could be searched for is told. Who offers nothing else wants just that."""
+
+_RUN_ELSEWHERE = "is a tool that Anthropic itself runs, and cannot be used from here"
 _USES = {"auto": ToolUse.AUTO, "any": ToolUse.REQUIRED, "tool": ToolUse.NAMED, "none": ToolUse.NONE}
 
 
 def read_tools(reader: Reader, left_out: LeftOut) -> tuple[ToolSpec, ...]:
-    """The tools that the client runs. Raises UnreadableError for those that only Anthropic runs, or only its models
-    know how to call."""
+    """The tools that the client runs. Raises UnreadableError for those that only Anthropic runs and nobody can do
+    without, or only its models know how to call."""
     tools: list[ToolSpec] = []
+    not_run: UnreadableError | None = None
     for tool in reader.objects("tools"):
         kind = tool.text("type")
-        if kind not in (None, "custom"):
-            raise refused(tool, "type", f"{kind} {_ANTHROPICS_OWN}")
         if tool.has(CACHE_MARK):
             left_out.add(CACHE_MARK)
-        schema = tool.object("input_schema")
-        if schema is None:
-            raise tool.wrong("input_schema", "an object")
-        left_out.add_unknown(tool, _KNOWN, "tools.")
-        packed_schema = packed(schema.table, tool.at("input_schema"))
-        tools.append(ToolSpec(tool.needed_text("name"), tool.text("description") or "", packed_schema))
+        if kind is not None and kind.startswith(_DISPENSABLE):
+            not_run = not_run or refused(tool, "type", f"{kind} {_RUN_ELSEWHERE}")
+            left_out.add(f"tools.{kind}")
+        elif kind not in (None, "custom"):
+            raise refused(tool, "type", f"{kind} {_ANTHROPICS_OWN}")
+        else:
+            tools.append(_custom(tool, left_out))
+    if not_run is not None and not tools:
+        raise not_run
     return tuple(tools)
+
+
+def _custom(tool: Reader, left_out: LeftOut) -> ToolSpec:
+    schema = tool.object("input_schema")
+    if schema is None:
+        raise tool.wrong("input_schema", "an object")
+    left_out.add_unknown(tool, _KNOWN, "tools.")
+    packed_schema = packed(schema.table, tool.at("input_schema"))
+    return ToolSpec(tool.needed_text("name"), tool.text("description") or "", packed_schema)
 
 
 def read_choice(reader: Reader, tools: tuple[ToolSpec, ...]) -> ToolChoice | None:
