@@ -14,6 +14,7 @@ from trunkline.config.catalogue import compile_catalogue
 from trunkline.config.files import Layer, overlay, read_layer
 from trunkline.config.found import read_found, with_found
 from trunkline.config.keys import KeyRing
+from trunkline.config.pasted import without_pasted
 from trunkline.config.places import Places, shipped_preferences_file, shipped_providers_file
 from trunkline.config.policy import compile_preferences
 from trunkline.config.preferences_schema import PreferencesFile
@@ -90,8 +91,9 @@ def load(
         read_layer(shipped_preferences_file(), user=False),
         read_layer(places.preferences_file, user=True, text=tried.get(places.preferences_file)),
     )
-    keys = KeyRing(environ)
     providers = _validated(ProvidersFile, providers_layers)
+    environ, pasted_notes = without_pasted(environ, providers.providers)
+    keys = KeyRing(environ)
     preferences = _validated(PreferencesFile, preferences_layers)
     stated, notes = compile_catalogue(providers, providers_layers, environ, keys)
     servers = read_found(places.found_file) if found is None else tuple(found)
@@ -104,7 +106,7 @@ def load(
         keys=keys,
         places=places,
         sources=tuple(layer.path for layer in (*providers_layers, *preferences_layers)),
-        notes=(*notes, *found_notes, *more_notes),
+        notes=(*pasted_notes, *notes, *found_notes, *more_notes),
         variables=tuple(
             KeyVariables(
                 name,
