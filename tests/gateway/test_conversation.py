@@ -33,6 +33,20 @@ def test_what_the_system_says_amid_a_conversation_begins_no_other() -> None:
     assert place_of(grown, {}, "t").conversation_id == place_of(asked, {}, "t").conversation_id
 
 
+def test_a_session_taken_up_again_is_the_same_though_its_system_prompt_ends_otherwise() -> None:
+    """Claude Code describes the folder there, as it is when the program starts."""
+    head = "You are an agent. " * 80
+
+    def where(system: str, key: str | None) -> str:
+        return place_of(
+            replace(_asked("Count the files.", system=system), conversation_key=key), {}, "t"
+        ).conversation_id
+
+    assert where(f"{head}(clean)", "s") == where(f"{head}?? a.txt", "s")
+    assert where(f"{head}(clean)", "s") != where(f"Titles only. {head}", "s")
+    assert where(f"{head}(clean)", None) != where(f"{head}?? a.txt", None)
+
+
 def test_other_beginnings_and_other_tokens_are_other_conversations() -> None:
     places = {
         place_of(_asked("Count the files."), {}, "t").conversation_id,

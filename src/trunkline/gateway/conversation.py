@@ -13,6 +13,7 @@ from trunkline.gateway.dialect import Asked
 
 HEADER = "x-trunkline-conversation"
 _MOST_RUNS = 4_096
+_KEYED_CHARS = 1_000
 _SAID = ("conversation", "conversation_id", "session", "session_id", "thread_id")
 _SESSION = "x-session-id"
 """Where opencode and others name the session that a request belongs to, beside the protocol."""
@@ -36,7 +37,7 @@ def place_of(asked: Asked, headers: Mapping[str, str], owner: str) -> Place:
     chat = asked.chat
     said = headers.get(HEADER) or next((asked.said[name] for name in _SAID if asked.said.get(name)), None)
     session = asked.conversation_key or headers.get(_SESSION, "")
-    beginning = f"said\0{said}" if said else f"begun\0{session}\0{_beginning(chat)}"
+    beginning = f"said\0{said}" if said else f"begun\0{session}\0{_beginning(chat, keyed=bool(session))}"
     conversation_id = "gw-" + _hash("\0".join((owner, beginning)))
     return Place(conversation_id, _turn_id(conversation_id, chat), guessed=not said)
 
@@ -74,10 +75,15 @@ def _turn_id(conversation_id: str, chat: ChatRequest) -> str:
     return f"{conversation_id}-{len(chat.messages)}"
 
 
-def _beginning(chat: ChatRequest) -> str:
-    """What the system says later, of which there is more with every turn, is no part of it."""
+def _beginning(chat: ChatRequest, *, keyed: bool) -> str:
+    """What the system says later, of which there is more with every turn, is no part of it. With a key, how the system
+    prompt begins says enough: who takes a session up again may find another folder described at its end."""
     heads = takewhile(lambda message: message.role is Role.SYSTEM, chat.messages)
-    system = "\n".join(message.text for message in heads)
+    if keyed:
+        first_head = next(heads, None)
+        system = "" if first_head is None else first_head.text[:_KEYED_CHARS]
+    else:
+        system = "\n".join(message.text for message in heads)
     first = next((message.text for message in chat.messages if message.role is Role.USER), "")
     return f"{system}\0{first}"
 
