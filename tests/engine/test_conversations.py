@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests.support.clock import START_MS, FakeClock
 from tests.support.engine_world import Serves, ask, open_world, until
 
@@ -41,16 +42,18 @@ def state(engine: Engine, conversation_id: str):  # type: ignore[no-untyped-def]
     return engine._core.conversations.state(conversation_id)
 
 
-async def test_a_conversation_stays_where_it_was_after_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keeps_words", [True, False], ids=["chat", "agent"])
+async def test_a_conversation_stays_where_it_was_after_a_restart(tmp_path: Path, keeps_words: bool) -> None:
+    """Also an agent's, of which no word is kept."""
     async with open_world(tmp_path, Serves("one"), Serves("two")) as world:
-        first = await world.run(turn("c", 1, route="two"))
+        first = await world.run(turn("c", 1, route="two", keeps_words=keeps_words))
         assert first.receipt.route.provider == "two"
-        await world.run(turn("c", 2, route="two"))
+        await world.run(turn("c", 2, route="two", keeps_words=keeps_words))
         known = state(world.engine, "c")
         await world.engine._core.store.flush()
         async with world.open("later") as later:
             assert state(later, "c") is None
-            third = await world.run(turn("c", 3), later)
+            third = await world.run(turn("c", 3, keeps_words=keeps_words), later)
             assert third.receipt.route.provider == "two"
             assert third.receipt.decision.reason == "stay"
             assert state(later, "c").turns == 3

@@ -253,9 +253,9 @@ async def test_what_an_older_version_wrote_is_seen_and_so_is_what_comes_after_it
 def as_of_version_2(path: Path) -> None:
     """Take back what the third migration and those after it made."""
     with closing(sqlite3.connect(path)) as connection:
-        made = [statement.split()[2] for statements in schema.MIGRATIONS[2:] for statement in statements]
-        for table in reversed(made):
-            connection.execute(f"DROP TABLE {table}")
+        made = [statement.split()[1:3] for statements in schema.MIGRATIONS[2:] for statement in statements]
+        for kind, name in reversed(made):
+            connection.execute(f"DROP {kind} {name}")
         connection.execute("PRAGMA user_version=2")
 
 

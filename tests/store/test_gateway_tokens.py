@@ -121,7 +121,8 @@ async def test_a_file_of_before_has_none_and_can_be_watched(tmp_path: Path) -> N
         pass
     with closing(sqlite3.connect(tmp_path / "t.db")) as older:
         for statement in (one for statements in schema.MIGRATIONS[4:] for one in statements):
-            older.execute(f"DROP TABLE {statement.split()[2]}")
+            kind, name = statement.split()[1:3]
+            older.execute(f"DROP {kind} {name}")
         older.execute("PRAGMA user_version=4")
         older.commit()
     reader = StoreReader.open(tmp_path / "t.db", FakeClock())

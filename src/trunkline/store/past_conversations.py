@@ -48,15 +48,17 @@ class PastConversation:
     latest: tuple[PastTurn, ...]
 
 
-_ANSWERS = """FROM message m JOIN request r ON r.id = m.request_id
-    WHERE m.conversation_id = ? AND m.role = 'assistant' AND r.outcome = 'answered' AND r.provider IS NOT NULL"""
+_ANSWERS = """FROM request r
+    WHERE r.conversation_id = ? AND r.outcome = 'answered' AND r.provider IS NOT NULL"""
+"""Of requests and not of messages: what agents say in a conversation is not kept."""
+
 _COUNT = f"SELECT count(DISTINCT coalesce(r.turn_id, r.id)) {_ANSWERS}"
 _ROWS = f"""SELECT r.provider, r.account, r.model, r.origin_kind, r.origin, r.at_ms, r.total_ms, r.task_type, r.tier,
     r.input_tokens, r.output_tokens, coalesce(r.turn_id, r.id),
     CASE WHEN r.reason IN ({", ".join(f"'{reason}'" for reason in _TELLING)})
         THEN (SELECT body FROM decision WHERE request = r.row) END
-    {_ANSWERS} ORDER BY m.at_ms DESC, m.rowid DESC LIMIT {MOST_TURNS_READ}"""  # noqa: S608 - no text from outside
-_LAST = f"SELECT r.receipt {_ANSWERS} ORDER BY m.at_ms DESC, m.rowid DESC LIMIT 1"
+    {_ANSWERS} ORDER BY r.at_ms DESC, r.row DESC LIMIT {MOST_TURNS_READ}"""  # noqa: S608 - no text from outside
+_LAST = f"SELECT r.receipt {_ANSWERS} ORDER BY r.at_ms DESC, r.row DESC LIMIT 1"
 
 
 def past_conversation(conversation_id: str) -> Query[PastConversation | None]:
