@@ -28,6 +28,8 @@ CLAW = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>\nRunning: pytest parser.py\n<<<END
         f'<user_instructions source="AGENTS.md">Test all.</user_instructions>\n\n{ASKED}',
         f"[Sat 2026-11-21 19:42 UTC] {ASKED}\n\nRuntime: agent=work | session=agent:work:main | os=Linux",
         f"{CLAW}\n{ASKED}",
+        f"{ASKED}\n\nTo suggest changes to a file you MUST return all of it.\nReply in English.",
+        f"{ASKED}\n\n# *SEARCH/REPLACE block* Rules:\n\nEvery block must hold its path.",
     ],
 )
 def test_what_an_agent_puts_around_a_request_is_not_what_was_said(text: str) -> None:

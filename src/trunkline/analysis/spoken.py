@@ -3,7 +3,7 @@ own beside, and their reminders would be judged for the request.
 
 As agents were seen to send it in November 2026: Gemini CLI (`<session_context>`), Claude Code (`<system-reminder>`),
 Codex (`<environment_context>`, `<user_instructions>`), OpenClaw (a message of its own between marks, a time before the
-request and a line about its runtime after the first).
+request and a line about its runtime after the first), aider (how to write down changes, after the request).
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ _OPENED = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _TIME = re.compile(r"\[[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d[^\]\n]{0,40}\] ")
+_HOW_TO_CHANGE = re.compile(
+    r"\n\n(?:To suggest changes to a file you MUST return|# \*SEARCH/REPLACE block\* Rules:|# File editing rules:)"
+)
 _RUNTIME = re.compile(r"\n\nRuntime: agent=[^\n]*\Z")
 
 
@@ -32,6 +35,9 @@ def spoken(text: str) -> str:
         text = _TIME.sub("", text, count=1)
     if "\n\nRuntime: agent=" in text:
         text = _RUNTIME.sub("", text)
+    how_to_change = _HOW_TO_CHANGE.search(text, 1)
+    if how_to_change is not None:
+        text = text[: how_to_change.start()]
     return text.strip()
 
 
