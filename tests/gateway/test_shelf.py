@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+
+import pytest
 
 from trunkline.domain.messages import Message, Role, TextPart, ThinkingPart, ToolCallPart
 from trunkline.gateway.shelf import Shelf, answered_request, kept_of, own_id, restored
@@ -56,8 +59,19 @@ def test_a_turn_is_known_by_the_ids_of_its_calls() -> None:
     foreign = replace(CALL, call_id="call_9f2c41aa0b7d4e2f8a61c3d5_1")
     assert answered_request(_turn(TextPart("Let me look."), foreign, CALL)) == REQUEST
     assert answered_request(_turn(foreign)) is None
-    for almost in (CALL.call_id + "x", CALL.call_id.upper(), f"call_{REQUEST.lower()}", f"x{CALL.call_id}"):
+    for almost in (CALL.call_id + "x", CALL.call_id.upper(), f"call{REQUEST.lower()}", f"x{CALL.call_id}"):
         assert answered_request(_turn(replace(CALL, call_id=almost))) is None
+
+
+@pytest.mark.parametrize("number", [0, 7, 123])
+def test_an_id_of_ours_is_the_same_after_a_client_took_all_but_letters_and_digits_out_of_it(
+    number: int,
+) -> None:
+    """OpenClaw does. OpenAI takes 40 characters and no more."""
+    made = own_id(REQUEST, number)
+    assert re.sub("[^a-zA-Z0-9]", "", made) == made
+    assert len(made) <= 40
+    assert answered_request(_turn(replace(CALL, call_id=made))) == REQUEST
 
 
 def test_only_what_was_used_last_is_remembered() -> None:

@@ -19,12 +19,13 @@ _MOST_TURNS = 4_096
 _MOST_CHARS = 16_000_000
 # More than a request may have pieces, so that one of them is not asked for twice in a conversation.
 _MOST_BARE = 16_384
-_OWN_ID = re.compile(r"call_([0-9a-hjkmnp-tv-z]{26})_[0-9]+")
+# Letters and digits alone: OpenClaw (2026.9) takes all else out of an id before it sends it back.
+_OWN_ID = re.compile(r"call([0-9a-hjkmnp-tv-z]{26})[0-9]+")
 
 
 def own_id(request_id: str, number: int) -> str:
     """The id of a call as its client sees it: one that no other call has, whatever its provider named it."""
-    return f"call_{request_id.lower()}_{number}"
+    return f"call{request_id.lower()}{number}"
 
 
 def answered_request(message: Message) -> str | None:
