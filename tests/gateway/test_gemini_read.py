@@ -275,6 +275,14 @@ def test_how_functions_are_used(calling: dict[str, Any], choice: ToolChoice, nam
     assert asked.ignored == ("tools.behavior",)
 
 
+@pytest.mark.parametrize("beside", [[{"googleSearch": {}}, *FUNCTIONS], [FUNCTIONS[0] | {"url_context": {}}]])
+def test_what_google_itself_looks_up_is_left_out_beside_functions_and_said_so(beside: list[Any]) -> None:
+    asked, alone = read(tools=beside), read(tools=FUNCTIONS)
+    assert asked.chat.tools == alone.chat.tools
+    assert len(asked.ignored) == len(alone.ignored) + 1
+    assert asked.ignored[0] in ("tools.googleSearch", "tools.urlContext")
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
@@ -286,6 +294,8 @@ def test_how_functions_are_used(calling: dict[str, Any], choice: ToolChoice, nam
         ),
         ({"tools": [{"googleSearch": {}}]}, "tools.0.googleSearch"),
         ({"tools": [{"url_context": {}}]}, "tools.0.urlContext"),
+        ({"tools": [*FUNCTIONS, {"codeExecution": {}}]}, f"tools.{len(FUNCTIONS)}.codeExecution"),
+        ({"tools": [{"googleSearch": {}, "functionDeclarations": []}]}, "tools.0.googleSearch"),
         ({"cachedContent": "cachedContents/x"}, "cachedContent"),
         ({"generationConfig": {"candidateCount": 2}}, "generationConfig.candidateCount"),
         ({"generationConfig": {"responseModalities": ["IMAGE"]}}, "generationConfig.responseModalities"),

@@ -12,6 +12,10 @@ from trunkline.gateway.reading import Reader
 
 _KNOWN = ("name", "description", "parameters", "parametersJsonSchema")
 _NO_PARAMETERS = '{"type":"object","properties":{}}'
+_DISPENSABLE = ("googleSearch", "googleSearchRetrieval", "urlContext", "googleMaps")
+"""What Google itself looks up for an answer, and is done without beside functions: the work goes on. Who offers
+nothing else wants just that."""
+
 _GOOGLES_OWN = "is a tool that Google runs itself: only functions that the client runs can be offered here"
 _USES = {
     "AUTO": ToolUse.AUTO,
@@ -24,7 +28,7 @@ _USES = {
 
 def read_tools(body: Reader, left_out: LeftOut) -> tuple[tuple[ToolSpec, ...], ToolChoice | None]:
     """The functions of `tools`, no others than `toolConfig` allows, and what it wants of them: None where it says
-    nothing, and where there are none. Raises UnreadableError for tools that Google runs."""
+    nothing, and where there are none. Raises UnreadableError for tools that Google runs and nobody can do without."""
     tools = tuple(_functions(body, left_out))
     config = table_in(body, "toolConfig")
     calling = None if config is None else table_in(config, "functionCallingConfig")
@@ -51,10 +55,13 @@ def read_tools(body: Reader, left_out: LeftOut) -> tuple[tuple[ToolSpec, ...], T
 
 
 def _functions(body: Reader, left_out: LeftOut) -> Iterator[ToolSpec]:
-    for tool in tables_in(body, "tools"):
-        own = next((name for name in tool.table if name != "functionDeclarations" and tool.has(name)), None)
-        if own is not None:
-            raise refused(tool, own, f"{own} {_GOOGLES_OWN}")
+    tools = tuple(tables_in(body, "tools"))
+    offers_functions = any(tool.table.get("functionDeclarations") for tool in tools)
+    for tool in tools:
+        for own in (name for name in tool.table if name != "functionDeclarations" and tool.has(name)):
+            if own not in _DISPENSABLE or not offers_functions:
+                raise refused(tool, own, f"{own} {_GOOGLES_OWN}")
+            left_out.add(f"tools.{own}")
         for declared in tables_in(tool, "functionDeclarations"):
             left_out.add_unknown(declared, _KNOWN, "tools.")
             name = declared.needed_text("name")
