@@ -244,6 +244,20 @@ async def test_what_other_processes_do_is_in_the_log_without_waiting_for_a_tick(
         assert log.rows[0].key == "R10"
 
 
+async def test_sums_keep_up_with_the_log_unless_the_line_is_spared() -> None:
+    async with open_deck() as deck:
+        await deck.show(world.snapshot())
+
+        async def first_line_after(answered: int) -> str:
+            deck.engine.tell(world.snapshot(totals=Totals(answered=answered)))
+            await deck.settle()
+            return deck.shown().splitlines()[0]
+
+        assert "7 answered" in await first_line_after(7)
+        await deck.app.run_action("bandwidth")
+        assert "7 answered" in await first_line_after(8)
+
+
 async def test_an_alert_is_told_once_a_minute() -> None:
     async with open_deck() as deck:
         await deck.show(world.snapshot())

@@ -189,9 +189,10 @@ class DeckScreen(VisitingScreen, inherit_bindings=False):
         if before is None:
             self.tick()
             return
+        summed_up = before.totals != snapshot.totals and not self._pace.sparing
         if not self._pace.sparing:
             self._log.refresh_rows()
-        if _orders_shown(before) != _orders_shown(snapshot):
+        if summed_up or _orders_shown(before) != _orders_shown(snapshot):
             self._show_summary()
 
     def _tell_of_crisis(self, before: Snapshot | None, now: Snapshot) -> None:
