@@ -3,6 +3,8 @@ of provider traps)."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.support.gemini_wire import call, chunk, context_of, decode, event, kinds, text
 from tests.support.openai_wire import calls_in, text_in, thinking_in, usage_in
@@ -247,6 +249,14 @@ def test_an_error_inside_a_200_stream(payload: object) -> None:
     fault = events[-1]
     assert isinstance(fault, Fault)
     assert (fault.kind, fault.provider_text) == (FaultKind.OVERLOADED, "The model is overloaded.")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_error_that_is_no_event_as_the_api_sends_it_in_the_middle_of_an_answer(indent: int | None) -> None:
+    begun = event({"candidates": [{"content": {"parts": [{"text": "Half an"}]}}]})
+    bare = json.dumps(ERROR, indent=indent).encode()
+    for end in (b"\r\n\r\n", b"\n", b""):
+        assert fault_of(begun + bare + end).kind is FaultKind.OVERLOADED
 
 
 def test_a_limit_hit_inside_a_200_stream() -> None:

@@ -36,6 +36,12 @@ def split(*pieces: bytes) -> list[tuple[str, bytes]]:
         (b"data: a\n", [("", b"a")]),
         (b"\n\n\n", []),
         (b"", []),
+        (b'data: a\n\n{"error": {"code": 503}}\r\n\r\n', [("", b"a"), ("", b'{"error": {"code": 503}}')]),
+        (
+            b'data: a\n\n{\n  "error": {\n    "code": 503\n  }\n}',
+            [("", b"a"), ("", b'{\n  "error": {\n    "code": 503\n  }\n}')],
+        ),
+        (b'{"choices": [{"finish_reason": "stop"}]}\n\n', []),
     ],
 )
 def test_what_a_stream_holds(stream: bytes, expected: list[tuple[str, bytes]]) -> None:

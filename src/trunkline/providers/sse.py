@@ -11,6 +11,8 @@ import re
 
 # An event as Anthropic sends them all: a name, then one line of data.
 _NAMED = re.compile(rb"event: ([a-z_]+)\ndata: ([^\n]*)")
+# An error that is no event: so Google's API sends what goes wrong in the middle, on one line or on several.
+_BARE_ERROR = re.compile(rb'\s*\{\s*"error"\s*:')
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DEFAULT_LARGEST_EVENT_BYTES = 16 * 1024 * 1024
 
@@ -108,7 +110,9 @@ def _only_line_bytes(data: bytes) -> int:
 
 
 def _event_of(block: bytes) -> tuple[str, bytes] | None:
-    """The event in the lines of `block`, None where they hold no data."""
+    """The event in the lines of `block`, None where they hold no data; an error that is no event is its own data."""
+    if _BARE_ERROR.match(block) is not None:
+        return "", block
     name = b""
     data: list[bytes] = []
     for line in block.removeprefix(_BYTE_ORDER_MARK).split(b"\n"):
