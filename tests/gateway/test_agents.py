@@ -38,6 +38,26 @@ def test_an_agent_goes_by_its_own_name_where_its_token_says_nothing(program: str
     assert name_of(Client("id", "agent-7"), headers) == "agent-7"
 
 
+@pytest.mark.parametrize(("program", "status"), [(GEMINI_CLI, 400), ("google-genai-sdk/1.30.0", 404)])
+async def test_gemini_cli_is_given_no_reason_to_ask_for_ever(
+    tmp_path: Path, program: str, status: int
+) -> None:
+    """On a 404 it does, where a side job names a model that is not here."""
+    async with (
+        open_world(tmp_path, Serves("p"), preferences=OPEN) as world,
+        listening(world) as (_, root),
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{root}/v1beta/models/gemini-3-flash:generateContent",
+            json={"contents": [{"parts": [{"text": "Sum it up."}]}]},
+            headers={"user-agent": program},
+        ) as reply,
+    ):
+        error = (await reply.json())["error"]
+    assert (reply.status, error["code"]) == (status, status)
+    assert "There is no model 'gemini-3-flash' here." in error["message"]
+
+
 def _turn(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What Gemini CLI sends back of an answer: none of its thoughts, and a word of its own where the first call of a
     turn came without a signature."""

@@ -305,15 +305,6 @@ def test_errors_are_raised_by_the_sdk_as_what_they_are(kind: ProblemKind, status
     assert isinstance(caught.value, errors.ClientError if status < 500 else errors.ServerError)
 
 
-def test_a_model_that_is_not_here_is_no_reason_for_gemini_cli_to_ask_for_ever() -> None:
-    """On a 404 it does. The reason still says what is wrong."""
-    problem = Problem(ProblemKind.NOT_FOUND, "no such model", "model_not_found", "model")
-    assert DIALECT.status(problem) == 400
-    error = orjson.loads(DIALECT.problem(problem, "01JREQ"))["error"]
-    assert (error["code"], error["status"]) == (400, "INVALID_ARGUMENT")
-    assert details(problem)["ErrorInfo"]["reason"] == "MODEL_NOT_FOUND"
-
-
 def details(problem: Problem) -> dict[str, dict[str, Any]]:
     error = orjson.loads(DIALECT.problem(problem, "01JREQ"))["error"]
     return {one.pop("@type").removeprefix("type.googleapis.com/google.rpc."): one for one in error["details"]}

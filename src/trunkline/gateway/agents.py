@@ -9,16 +9,19 @@ are made with, which says nothing of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from trunkline.gateway.dialect import Problem, ProblemKind
 from trunkline.gateway.guard import Client
 
 FIRST_TOKEN = "default"  # noqa: S105 - a token's name
 """Of the token that `serve` makes where there is none: it says nothing of who has it."""
 
+_GEMINI_CLI = "GeminiCLI"
 _AGENTS = (
     ("claude-cli/", "claude-code"),
     ("codex", "codex"),
-    ("GeminiCLI", "gemini-cli"),
+    (_GEMINI_CLI, "gemini-cli"),
     ("opencode/", "opencode"),
     ("OpenClaw", "openclaw"),
 )
@@ -31,3 +34,10 @@ def name_of(client: Client, headers: Mapping[str, str]) -> str | None:
         return client.name
     program = headers.get("user-agent", "")
     return next((name for begins, name in _AGENTS if program.startswith(begins)), client.name)
+
+
+def told(problem: Problem, headers: Mapping[str, str]) -> Problem:
+    """What is wrong with a model's name, as who asks can bear it: on a 404 Gemini CLI (0.61) asks again at once and for
+    ever, sixty times a second, where a side job of its own names another model than its user did."""
+    for_ever = problem.kind is ProblemKind.NOT_FOUND and headers.get("user-agent", "").startswith(_GEMINI_CLI)
+    return replace(problem, kind=ProblemKind.BAD_REQUEST) if for_ever else problem

@@ -34,7 +34,7 @@ from trunkline.domain.tasks import Origin, OriginKind
 from trunkline.engine.engine import Engine
 from trunkline.engine.requests import Handle
 from trunkline.engine.transcript import answer_message
-from trunkline.gateway.agents import name_of
+from trunkline.gateway.agents import name_of, told
 from trunkline.gateway.conversation import Runs, place_of
 from trunkline.gateway.dialect import (
     AnswerHead,
@@ -48,7 +48,7 @@ from trunkline.gateway.dialect import (
 from trunkline.gateway.embeddings import checked
 from trunkline.gateway.guard import Client
 from trunkline.gateway.hints import hints_of
-from trunkline.gateway.naming import Names, allowed
+from trunkline.gateway.naming import Names, NotNamedError, allowed
 from trunkline.gateway.problems import cut_problem, problem_of
 from trunkline.gateway.shelf import own_id
 from trunkline.gateway.thinking import Thinking
@@ -181,7 +181,10 @@ class Service:
         config = self._engine.generation.config
         names = self.names()
         said = hints_of(headers, asked.said, names.task_types)
-        named = names.resolve(asked.model, asked.fallbacks)
+        try:
+            named = names.resolve(asked.model, asked.fallbacks)
+        except NotNamedError as error:
+            raise NotNamedError(told(error.problem, headers)) from error
         if asked.chat.embeds is not None:
             named = checked(named, asked.model, config.catalogue)
         models = allowed(named.models, client.models, config.catalogue)

@@ -39,15 +39,7 @@ _DOMAIN = "trunkline"
 
 def status(problem: Problem) -> int:
     """The HTTP status of a problem."""
-    kind = _told_as(problem)
-    return _OWN_STATUSES.get(kind, STATUSES[kind])
-
-
-def _told_as(problem: Problem) -> ProblemKind:
-    """A model that is not here is a bad request: on the 404 that the API has for it Gemini CLI (0.61) asks again at
-    once and for ever, sixty times a second, where a side job names another model than its user did."""
-    unknown_model = problem.kind is ProblemKind.NOT_FOUND and problem.code == "model_not_found"
-    return ProblemKind.BAD_REQUEST if unknown_model else problem.kind
+    return _OWN_STATUSES.get(problem.kind, STATUSES[problem.kind])
 
 
 def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
@@ -58,7 +50,7 @@ def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
     error = {
         "code": status(problem),
         "message": message,
-        "status": _STATUS_WORDS[_told_as(problem)],
+        "status": _STATUS_WORDS[problem.kind],
         "details": _details(problem, request_id),
     }
     return {"error": error}
