@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import runpy
-import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,14 +60,14 @@ class Nursery:
                 "arguments": list(arguments),
                 "environment": dict(environment),
                 "folder": str(Path.cwd()),
+                "limit_s": limit_s,
                 "streams": [os.devnull if given is None else str(streams[0]), *map(str, streams[1:])],
             }
             told, heard = self._pipes
             told.write(json.dumps(order).encode() + b"\n")
-            if not select.select([heard], [], [], limit_s)[0]:
-                self.process.kill()
-                raise TimeoutError(f"{' '.join(arguments)} was not over in {limit_s} s")
             code = int(heard.readline())
+            if code == -signal.SIGALRM:
+                raise TimeoutError(f"{' '.join(arguments)} was not over in {limit_s} s")
             return subprocess.CompletedProcess(
                 arguments, code, *(stream.read_text(encoding="utf-8") for stream in streams[1:])
             )
@@ -102,7 +102,8 @@ def work() -> None:
 
 
 def _become(order: Mapping[str, Any]) -> None:
-    """Go on as the command."""
+    """Go on as the command, which the system ends at its time limit."""
+    signal.setitimer(signal.ITIMER_REAL, order["limit_s"])
     for number, name in enumerate(order["streams"]):
         stream = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(stream, number)
