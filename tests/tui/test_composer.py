@@ -477,6 +477,7 @@ async def test_in_the_deck_an_estimate_of_a_text_left_alone_counts_down_and_is_a
     async with open_deck((120, 24)) as deck:
         await deck.show(world.snapshot())
         composer = deck.screen.query_one(Composer)
+        composer.set_pace(3_600)  # only this test and the clock ask for one
         composer.prompt.text = "hello"
         composer.ask_preview()
         deck.engine.previews[-1][1](Preview(world.TASK, nobody))
