@@ -354,9 +354,11 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with in_a_loop(tmp_path) as loop:
-        monkeypatch.setattr(thinking, "_LOOKED_UP_WITHIN_S", 0.02)
-        async with loop.world.engine.store._reading_lock:
-            assert not await loop.signed(again := Agent(loop.world, loop.clock))
+        again = Agent(loop.world, loop.clock)
+        with monkeypatch.context() as hurried:
+            hurried.setattr(thinking, "_LOOKED_UP_WITHIN_S", 0.02)
+            async with loop.world.engine.store._reading_lock:
+                assert not await loop.signed(again)
         assert await loop.signed(again)  # it was not taken for gone
 
 

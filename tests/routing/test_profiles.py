@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.routing.test_brute_force import cases
 
@@ -23,6 +23,7 @@ received = st.none() | st.dictionaries(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     cases(),
     received,
@@ -48,6 +49,7 @@ def test_a_profile_that_is_renewed_is_the_one_that_is_built(
     assert renewed(built, policy.rows, after) == build_profile(key, config, policy.rows, after)
 
 
+@settings(max_examples=20, deadline=None)
 @given(cases(), received)
 def test_only_the_models_of_which_something_new_is_known_are_looked_at_again(
     case: tuple[Config, RoutingAsk, RoutingState], before: Mapping[str, Verdicts] | None
