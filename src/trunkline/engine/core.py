@@ -256,6 +256,7 @@ class EngineCore:
 
     async def aclose(self) -> None:
         """Close connections and end every subscription."""
+        self.slots.close()
         await self.warming.aclose()
         if self._transport is not None:
             await self._transport.aclose()

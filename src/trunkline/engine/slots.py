@@ -11,7 +11,6 @@ import asyncio
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from trunkline.domain.clock import Clock
@@ -36,6 +35,8 @@ AccountKey = tuple[str, str]
 
 # Calls of other processes, and blocks whose time has come, end without a word here.
 _LOOK_AGAIN_MS = 10_000.0
+# How often it is looked whether the book takes something again, and how many times.
+_LOOK_AT_BOOK_MS, _MOST_LOOKS = 1_000.0, 600
 _WHY = "every account that could serve has as many calls under way as it takes"
 _MAY_CHANGE = frozenset({RejectionCode.BUSY, RejectionCode.LIMIT, RejectionCode.BREAKER_OPEN})
 
@@ -159,12 +160,24 @@ class Slots:
         settling.add_done_callback(self._settling.discard)
 
     async def _give_once_settled(self, route: Route) -> None:
-        """Where the book counts calls at once, the place is free when the call is off the book; where that takes
-        nothing now, whoever comes next is told so as he books."""
-        with suppress(StoreError):
-            await self._ledger.flush()
+        """Where the book counts calls at once, the place is free when the call is off the book. Where that takes
+        nothing now, whoever comes next is told so as he books, and others once it does."""
+        account = (route.provider, route.account)
+        for _ in range(_MOST_LOOKS):
+            try:
+                await self._ledger.flush()
+            except StoreError:
+                self._pass(_Offer(account))
+                await self._clock.sleep(_LOOK_AT_BOOK_MS)
+            else:
+                break
         self._tracker.settled(route, self._clock.wall_ms())
-        self._pass(_Offer((route.provider, route.account)))
+        self._pass(_Offer(account))
+
+    def close(self) -> None:
+        """Nobody comes any more."""
+        for settling in self._settling:
+            settling.cancel()
 
     def decline(self, request_id: str) -> None:
         """The request waits for something else: what it was offered is for the next."""
